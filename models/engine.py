@@ -1,0 +1,103 @@
+"""The contract between a worker and whatever generates text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from jobs.request import InferenceRequest
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token.
+
+    `index` counts from 0 within the completion. `text` is what this token adds to the completion,
+    possibly empty while a multi-byte character or a stop string is still open; the pieces of all
+    tokens join to `Completion.text`.
+    """
+
+    index: int
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What came of one request; `engine_seconds` runs from the first prefill step to the last token."""
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    engine_seconds: float = 0.0
+
+
+class EngineError(Exception):
+    """Raised when one request failed inside the engine; trying again may help."""
+
+
+class RequestRefused(EngineError):
+    """Raised when the engine can never serve this request; `field` names the guilty member of the job."""
+
+    def __init__(self, message: str, *, code: str, field: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class GenerationCancelled(EngineError):
+    """Raised from the future of a request that was cancelled before it ended."""
+
+
+OnToken = Callable[[Token], None]
+
+
+class Engine(Protocol):
+    """Generates for many requests at once; every method may be called from any thread."""
+
+    can_continue: bool
+    """Whether a request may start from tokens that an earlier attempt has emitted."""
+
+    slots: int
+    """How many sequences run at the same time; more than these wait inside the engine."""
+
+    context_tokens: int
+    """The most prompt and completion tokens that one sequence can hold."""
+
+    def submit(
+        self,
+        request_id: str,
+        request: InferenceRequest,
+        on_token: OnToken,
+        *,
+        emitted: tuple[int, ...] = (),
+        company_expected: bool = False,
+    ) -> Future[Completion]:
+        """Queue a request.
+
+        `on_token` is called once per new token, in order, from the engine's own thread: it must not
+        block. With `emitted` ids (only if `can_continue`) generation goes on after them; tokens are
+        reported from index `len(emitted)`, while `Completion` covers all of them. With
+        `company_expected` an idle engine waits a moment for further requests before its first step.
+        The future raises RequestRefused, GenerationCancelled or EngineError. A request that can
+        never be served is refused here at once (the future is already failed).
+        """
+        ...
+
+    def cancel(self, request_id: str) -> None:
+        """End a waiting request now and a running one before its next step; unknown ids are ignored."""
+        ...
+
+    def seconds_since_progress(self) -> float:
+        """How long the engine thread has been inside one step; 0 while it is idle."""
+        ...
+
+    def close(self) -> None:
+        """Cancel everything and end the engine's thread; returns when it has ended."""
+        ...
