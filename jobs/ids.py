@@ -1,0 +1,15 @@
+"""Ids that carry their kind and cannot be guessed."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable
+
+_ALPHABET = string.digits + string.ascii_letters
+_LENGTH = 22  # 62^22 > 2^128
+
+
+def new_id(kind: str, random_below: Callable[[int], int] = secrets.randbelow) -> str:
+    """Such as `job_4fZ…`: the kind and 131 random bits in base 62."""
+    return f"{kind}_" + "".join(_ALPHABET[random_below(62)] for _ in range(_LENGTH))
