@@ -1,0 +1,73 @@
+"""What every test may ask for: a real Redis server and a clean database on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from redis import Redis, RedisError
+
+from scripts.redis_server import ServerMissing
+from tests.redis_process import RedisProcess
+
+DATABASE = 15
+"""The database of a server named by REDIS_URL that the tests may empty."""
+
+
+def _missing(reason: str) -> None:
+    """A missing service is a skip on a laptop and a failure in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the server that the tests share: REDIS_URL where it is set, else one of their own."""
+    if given := os.environ.get("REDIS_URL"):
+        url = urlunsplit(urlsplit(given)._replace(path=f"/{DATABASE}"))
+        try:
+            with Redis.from_url(url) as client:
+                client.ping()
+        except RedisError as error:
+            _missing(f"no Redis at REDIS_URL: {error}")
+        yield url
+        return
+    try:
+        server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    except ServerMissing as error:
+        _missing(str(error))
+        return
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The address of an empty database."""
+    with Redis.from_url(redis_server) as client:
+        client.flushdb()
+    return redis_server
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[Redis]:
+    """A client of an empty database; answers in bytes, as the store expects."""
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A running server for this test alone, to be killed and started again."""
+    try:
+        server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    except ServerMissing as error:
+        _missing(str(error))
+        return
+    server.start()
+    yield server
+    server.stop()
