@@ -1,0 +1,142 @@
+"""Which models there are, under which names, and how each is to be loaded; knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, Self
+
+import yaml
+from marshmallow import ValidationError
+
+from models.catalog_schema import CatalogSchema
+
+EngineKind = Literal["torch", "scripted"]
+
+
+class CatalogError(Exception):
+    """Raised when a model configuration cannot be read; the message names the file, the field and the accepted form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLimits:
+    """What one job may ask of a model.
+
+    `max_tokens` is the most completion tokens; `max_prompt_chars` is checked by the API before a prompt is
+    tokenised; `max_waiting` is how many jobs may wait for the model, or None for no limit of its own.
+    """
+
+    max_tokens: int = 1024
+    max_prompt_chars: int = 32_000
+    max_waiting: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What a scripted model says: `reply`, or made-up words; at `tokens_per_second` per sequence, or at once."""
+
+    reply: str | None = None
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """One model. Exactly one of `path` and `hub` is set for a torch model; `file` is where this was read."""
+
+    name: str
+    file: Path
+    engine: EngineKind = "torch"
+    path: Path | None = None
+    hub: str | None = None
+    revision: str | None = None
+    dtype: str = "auto"
+    device_map: str = "auto"
+    slots: int | None = None
+    context_tokens: int | None = None
+    prefill_chunk: int = 256
+    threads: int | None = None
+    limits: ModelLimits = field(default_factory=ModelLimits)
+    script: Script = field(default_factory=Script)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every model by name in the order of the file, and other names for them."""
+
+    models: Mapping[str, ModelConfig]
+    aliases: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a YAML file; `path` entries in it are relative to its folder. Raises CatalogError."""
+        file = Path(path).expanduser().absolute()
+        try:
+            document = CatalogSchema().load(_read_mapping(file))
+        except ValidationError as error:
+            lines = [f"{file}: {where}: {what}" for where, what in _flatten(error.normalized_messages())]
+            raise CatalogError("\n".join(lines)) from error
+        models = {name: _model(name, file, entry) for name, entry in document["models"].items()}
+        return cls(models=MappingProxyType(models), aliases=MappingProxyType(document["aliases"]))
+
+    @property
+    def default(self) -> ModelConfig:
+        """The first model of the file."""
+        return next(iter(self.models.values()))
+
+    def resolve(self, name: str) -> ModelConfig | None:
+        """The model called *name*, directly or by an alias."""
+        return self.models.get(self.aliases.get(name, name))
+
+
+def _model(name: str, file: Path, entry: dict[str, Any]) -> ModelConfig:
+    limits, script, path = entry.pop("limits", {}), entry.pop("script", {}), entry.pop("path", None)
+    return ModelConfig(
+        name=name,
+        file=file,
+        path=None if path is None else (file.parent / Path(path).expanduser()).resolve(),
+        limits=ModelLimits(**limits),
+        script=Script(**script),
+        **entry,
+    )
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file}: cannot be read: {error}; give the path of a model configuration in YAML"
+        raise CatalogError(message) from error
+    except yaml.YAMLError as error:
+        message = f"{file}: is not valid YAML: {error}"
+        raise CatalogError(message) from error
+    if not isinstance(document, dict):
+        message = f"{file}: must be a mapping with `models` and, if you like, `aliases`"
+        raise CatalogError(message)
+    return document
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, where YAML would let the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the base class's signature
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key}` stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _flatten(messages: object, where: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            part = "" if key in {"_schema", "value"} else str(key)
+            yield from _flatten(inner, ".".join(filter(None, (where, part))))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from _flatten(message, where)
+    else:
+        yield where or "document", str(messages)
