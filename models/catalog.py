@@ -75,7 +75,7 @@ class Catalog:
         try:
             document = CatalogSchema().load(_read_mapping(file))
         except ValidationError as error:
-            lines = [f"{file}: {where}: {what}" for where, what in _flatten(error.normalized_messages())]
+            lines = [f"{file}: {where}: {what}" for where, what in _flatten(error.messages)]
             raise CatalogError("\n".join(lines)) from error
         models = {name: _model(name, file, entry) for name, entry in document["models"].items()}
         return cls(models=MappingProxyType(models), aliases=MappingProxyType(document["aliases"]))

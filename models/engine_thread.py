@@ -1,0 +1,137 @@
+"""The one thread of an engine: admits, steps, retires, until it is closed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from models.engine import Completion, EngineError, GenerationCancelled
+from models.scheduler import Scheduler
+from models.sequence import Sequence
+
+log = logging.getLogger(__name__)
+
+Advance = Callable[[list[Sequence]], None]
+"""Runs one step for the running sequences: adds a token to those that are ready for one, fails those that fail."""
+
+
+class EngineThread:
+    """Calls *advance* in a thread of its own for as long as sequences run; every method is safe from any thread."""
+
+    def __init__(
+        self,
+        advance: Advance,
+        *,
+        slots: int,
+        flush_timeout_seconds: float,
+        before: Callable[[], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*before* runs once in the new thread ahead of everything else."""
+        self._advance = advance
+        self._before = before
+        self._clock = clock
+        self._flush_timeout_seconds = flush_timeout_seconds
+        self._scheduler = Scheduler(slots=slots)
+        self._live: dict[str, Sequence] = {}
+        self._changed = threading.Condition()
+        self._company_expected = False
+        self._closing = False
+        self._progressed_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, sequence: Sequence, *, company_expected: bool) -> Future[Completion]:
+        """Queue a sequence; fails it at once when the engine is closed or has a live one of the same id."""
+        refusal = None
+        with self._changed:
+            if self._closing:
+                refusal = "the engine is closed"
+            elif sequence.request_id in self._live:
+                refusal = f"request {sequence.request_id} is in the engine already"
+            else:
+                self._live[sequence.request_id] = sequence
+                self._scheduler.add(sequence)
+                self._company_expected = company_expected
+                self._changed.notify()
+        if refusal is not None:
+            sequence.fail(EngineError(refusal))
+        return sequence.future
+
+    def cancel(self, request_id: str) -> None:
+        """End a waiting sequence now, a running one before its next step."""
+        with self._changed:
+            sequence = self._live.get(request_id)
+            if sequence is None:
+                return
+            if sequence not in self._scheduler.waiting:
+                sequence.cancel_requested = True
+                return
+            self._scheduler.waiting.remove(sequence)
+            del self._live[request_id]
+        sequence.fail(GenerationCancelled(f"request {request_id} was cancelled while it waited"))
+
+    def progressed(self) -> None:
+        """Say that a step that lasts long is alive."""
+        self._progressed_at = self._clock()
+
+    def seconds_since_progress(self) -> float:
+        """How long the present step has lasted; 0 while idle."""
+        progressed_at = self._progressed_at
+        return 0.0 if progressed_at is None else self._clock() - progressed_at
+
+    def close(self) -> None:
+        """Cancel everything and wait for the thread to end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        if self._before is not None:
+            self._before()
+        while self._admit():
+            self._step()
+        with self._changed:
+            left = list(self._live.values())
+            self._live.clear()
+        for sequence in left:
+            sequence.fail(GenerationCancelled(f"request {sequence.request_id} was cancelled: the engine closes"))
+
+    def _admit(self) -> bool:
+        """Wait until there is something to run; False when the engine closes."""
+        with self._changed:
+            if not self._scheduler.running:
+                self._progressed_at = None
+                self._changed.wait_for(lambda: self._closing or self._scheduler.waiting)
+                self._changed.wait_for(self._is_company_complete, self._flush_timeout_seconds)
+            admitted = [] if self._closing else self._scheduler.admit()
+        for sequence in admitted:
+            sequence.start()
+        return not self._closing
+
+    def _is_company_complete(self) -> bool:
+        return self._closing or not self._company_expected or len(self._scheduler.waiting) >= self._scheduler.slots
+
+    def _step(self) -> None:
+        self._progressed_at = self._clock()
+        running = self._scheduler.running
+        for sequence in running:
+            if sequence.cancel_requested:
+                sequence.fail(GenerationCancelled(f"request {sequence.request_id} was cancelled"))
+        going_on = [sequence for sequence in running if not sequence.is_over]
+        try:
+            if going_on:
+                self._advance(going_on)
+        except Exception as error:  # the engine outlives any step
+            log.exception("engine_step_failed")
+            for sequence in going_on:
+                if not sequence.is_over:
+                    sequence.fail(EngineError(f"the step failed: {error!r}"), cause=error)
+        with self._changed:
+            for sequence in self._scheduler.retire():
+                del self._live[sequence.request_id]

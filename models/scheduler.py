@@ -1,0 +1,86 @@
+"""Which sequences run, and which of their tokens go into the next step; knows no torch and no threads."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+from models.sequence import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Tokens `start` to `start + count` of what a sequence knows, to be run through the model."""
+
+    sequence: Sequence
+    start: int
+    count: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the next token can be chosen after this chunk."""
+        return self.start + self.count == len(self.sequence.known_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One forward pass: a single token of each decoding sequence, in slot order, and chunks of prompts."""
+
+    decode: list[Sequence]
+    prefill: list[Chunk]
+
+
+class Scheduler:
+    """A waiting line and `slots` places to run in.
+
+    A slot holds a whole context, so a sequence that has one can always go on to its end; one that finds
+    none waits. Sequences are admitted in the order of their arrival, to the lowest free slot: slots in use
+    stay next to each other.
+    """
+
+    def __init__(self, *, slots: int) -> None:
+        self.slots = slots
+        self.waiting: deque[Sequence] = deque()
+        self.running: list[Sequence] = []
+        self._free = list(range(slots))
+
+    @property
+    def can_admit(self) -> bool:
+        """Whether a sequence waits and a slot is free."""
+        return bool(self.waiting and self._free)
+
+    def add(self, sequence: Sequence) -> None:
+        """Put a sequence at the end of the waiting line."""
+        self.waiting.append(sequence)
+
+    def admit(self) -> list[Sequence]:
+        """Give free slots to the first of those who wait; returns them."""
+        admitted = []
+        while self.can_admit:
+            sequence = self.waiting.popleft()
+            sequence.slot = heapq.heappop(self._free)
+            self.running.append(sequence)
+            admitted.append(sequence)
+        return admitted
+
+    def retire(self) -> list[Sequence]:
+        """Take the slots of sequences that are over; returns them."""
+        over = [sequence for sequence in self.running if sequence.is_over]
+        if over:
+            self.running = [sequence for sequence in self.running if not sequence.is_over]
+            for sequence in over:
+                heapq.heappush(self._free, sequence.slot)
+        return over
+
+
+def plan(running: list[Sequence], *, prefill_tokens: int) -> Step:
+    """Take every decoding sequence and, in the order of arrival, at most *prefill_tokens* tokens of prompts."""
+    decode = sorted((sequence for sequence in running if sequence.pending == 1), key=lambda sequence: sequence.slot)
+    prefill, left = [], prefill_tokens
+    for sequence in running:
+        if sequence.pending > 1 and left > 0:
+            count = min(left, sequence.pending)
+            prefill.append(Chunk(sequence, sequence.stored, count))
+            left -= count
+    return Step(decode, prefill)
