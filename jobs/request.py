@@ -48,3 +48,9 @@ class InferenceRequest:
     prompt: str = ""
     messages: tuple[Message, ...] = ()
     params: SamplingParams = field(default_factory=SamplingParams)
+
+    @property
+    def estimated_tokens(self) -> int:
+        """A guess at prompt and completion together, for queue estimates before a tokenizer has seen it."""
+        characters = len(self.prompt) + sum(len(message.content) for message in self.messages)
+        return characters // 4 + self.params.max_tokens

@@ -1,0 +1,193 @@
+-- Shared by every move: where a job's parts are kept, and the few steps that moves are made of.
+-- The loader puts this text before each script; jobs/keys.py documents every key.
+--
+-- KEYS[1]  prefix of all keys
+-- ARGV[1]  permitted moves, JSON: {from: {to: 1}}   (jobs.job.MOVES; the only table there is)
+-- ARGV[2]  newest record schema this process knows
+
+local PREFIX = KEYS[1]
+local MOVES = cjson.decode(ARGV[1])
+local SCHEMA = tonumber(ARGV[2])
+local clock = redis.call('TIME')
+local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local WATCH = PREFIX .. 'watch'
+local RETIRE = PREFIX .. 'retire'
+local GONE = PREFIX .. 'gone'
+local FOREVER_GONE_MS = 86400000
+local SUSPECT_AFTER = 2
+
+local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
+local function worker_key(worker) return PREFIX .. 'w:' .. worker end
+local function worker_jobs_key(worker) return PREFIX .. 'w:' .. worker .. ':jobs' end
+local function split(ref)
+  local slash = string.find(ref, '/', 1, true)
+  return string.sub(ref, 1, slash - 1), string.sub(ref, slash + 1)
+end
+local function tenant_key(ref, kind)
+  local tenant, id = split(ref)
+  return PREFIX .. 't:' .. tenant .. ':' .. kind .. ':' .. id
+end
+local function state_key(ref, state)
+  local tenant = split(ref)
+  return PREFIX .. 't:' .. tenant .. ':state:' .. state
+end
+local function dead_key(ref)
+  local tenant = split(ref)
+  return PREFIX .. 't:' .. tenant .. ':dead'
+end
+
+-- A job's hash with numbers as numbers, or nil. `newer` says that a later release wrote it: leave it alone.
+local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
+  'fence', 'failures', 'lost', 'attempt', 'lease', 'run_until', 'claimed', 'started', 'emitted', 'wasted', 'settled',
+  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire'}
+local function read_job(ref)
+  local flat = redis.call('HGETALL', tenant_key(ref, 'job'))
+  if #flat == 0 then return nil end
+  local job = {ref = ref}
+  for i = 1, #flat, 2 do job[flat[i]] = flat[i + 1] end
+  for _, name in ipairs(NUMBERS) do if job[name] then job[name] = tonumber(job[name]) end end
+  job.newer = job.schema > SCHEMA
+  return job
+end
+
+local function put(job, ...)
+  local pairs_ = {...}
+  redis.call('HSET', tenant_key(job.ref, 'job'), unpack(pairs_))
+  for i = 1, #pairs_, 2 do job[pairs_[i]] = pairs_[i + 1] end
+end
+
+local function drop(job, ...)
+  redis.call('HDEL', tenant_key(job.ref, 'job'), ...)
+  for _, name in ipairs({...}) do job[name] = nil end
+end
+
+local function look_at(job, at) redis.call('ZADD', WATCH, at, job.ref) end
+
+local function wake(job) redis.call('PUBLISH', tenant_key(job.ref, 'wake'), job.version) end
+
+-- Change the state, if the table permits it.
+local function move(job, to)
+  local from = job.state
+  if not (MOVES[from] and MOVES[from][to]) then
+    error('a job cannot move from ' .. from .. ' to ' .. to)
+  end
+  local _, id = split(job.ref)
+  redis.call('ZREM', state_key(job.ref, from), id)
+  redis.call('ZADD', state_key(job.ref, to), job.seq, id)
+  put(job, 'state', to, 'version', job.version + 1)
+  wake(job)
+end
+
+-- When a queued job expires: its deadline, or the time by which it had to start.
+local function expires_at(job)
+  if job.start_by and not job.started then return math.min(job.deadline, job.start_by) end
+  return job.deadline
+end
+
+-- A queued job is in one place: the model's queue, the window (in the broker), or delayed (in watch alone).
+local function enter_queue(job)
+  local tenant = split(job.ref)
+  policy_add(job)
+  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', job.cost)
+  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tenant:' .. tenant, 1)
+  put(job, 'place', 'queue')
+  look_at(job, expires_at(job))
+end
+
+local function leave_place(job)
+  local tenant, id = split(job.ref)
+  if job.place == 'queue' then
+    policy_remove(job)
+    redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', -job.cost)
+    if redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tenant:' .. tenant, -1) <= 0 then
+      redis.call('HDEL', model_key(job.model, 'waiting'), 'tenant:' .. tenant)
+    end
+  elseif job.place == 'window' then
+    redis.call('HDEL', model_key(job.model, 'window'), id)
+  end
+  drop(job, 'place')
+end
+
+local function enter_delay(job, until_ms)
+  put(job, 'place', 'delayed', 'not_before', until_ms)
+  look_at(job, math.min(until_ms, expires_at(job)))
+end
+
+local function start_running(job, worker, lease_ms)
+  leave_place(job)
+  move(job, 'running')
+  put(job, 'worker', worker, 'lease', NOW + lease_ms)
+  redis.call('SADD', model_key(job.model, 'running'), job.ref)
+  redis.call('SADD', worker_jobs_key(worker), job.ref)
+  look_at(job, NOW + lease_ms)
+end
+
+local function stop_running(job)
+  redis.call('SREM', model_key(job.model, 'running'), job.ref)
+  if job.worker then
+    redis.call('SREM', worker_jobs_key(job.worker), job.ref)
+    if redis.call('HGET', worker_key(job.worker), 'reserved') == job.ref then
+      redis.call('HDEL', worker_key(job.worker), 'reserved', 'reserved_until')
+    end
+  end
+end
+
+-- Make a job final. `code` names the error of a failure that no worker has described.
+local function finalise(job, to, code)
+  if job.state == 'running' then stop_running(job) else leave_place(job) end
+  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed')
+  put(job, 'finished', NOW, 'retire', NOW + job.retention)
+  if code then put(job, 'code', code) end
+  redis.call('ZREM', WATCH, job.ref)
+  redis.call('ZADD', RETIRE, job.retire, job.ref)
+  redis.call('DEL', tenant_key(job.ref, 'tokens'))
+  move(job, to)
+end
+
+local function dead_letter(job)
+  local _, id = split(job.ref)
+  redis.call('ZADD', dead_key(job.ref), NOW, id)
+end
+
+-- A job whose worker is lost: back to its old place, or its end.
+local function rescue(job)
+  stop_running(job)
+  put(job, 'lost', (job.lost or 0) + 1, 'rescued', job.fence)
+  drop(job, 'lease')
+  if job.cancel then
+    finalise(job, 'cancelled')
+  elseif NOW >= job.deadline then
+    finalise(job, 'expired', 'deadline_exceeded')
+  elseif job.lost > SUSPECT_AFTER then
+    finalise(job, 'failed', 'worker_lost')
+    dead_letter(job)
+  else
+    move(job, 'queued')
+    enter_queue(job)
+  end
+end
+
+-- Whether a token still holds the right to run. After a rescue it does until somebody else has claimed:
+-- then the job is taken back, and the loss is not counted.
+local function holds(job, token, lease_ms)
+  if job == nil or job.newer or job.fence ~= token then return false end
+  if job.state == 'running' then return true end
+  if job.state == 'queued' and job.rescued == token then
+    start_running(job, job.worker, lease_ms)
+    put(job, 'lost', job.lost - 1)
+    drop(job, 'rescued')
+    return true
+  end
+  return false
+end
+
+-- Erase every trace of a final job.
+local function erase(job)
+  local tenant, id = split(job.ref)
+  if job.idem then redis.call('DEL', PREFIX .. 't:' .. tenant .. ':idem:' .. job.idem) end
+  redis.call('ZREM', state_key(job.ref, job.state), id)
+  redis.call('ZREM', dead_key(job.ref), id)
+  redis.call('ZREM', RETIRE, job.ref)
+  for _, kind in ipairs({'job', 'spec', 'tokens', 'log', 'out'}) do redis.call('DEL', tenant_key(job.ref, kind)) end
+end

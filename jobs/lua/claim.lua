@@ -1,0 +1,66 @@
+-- claim: take the lease of a dispatched job.
+--
+-- ARGV[3]  job id (the message carries no more)
+-- ARGV[4]  model
+-- ARGV[5]  worker
+-- ARGV[6]  lease, ms
+-- ARGV[7]  '1' if the engine can go on from emitted tokens
+-- ARGV[8]  id of this claim: the same again means that the answer was lost on the way
+--
+-- A suspect (two lost leases) runs alone: its claim reserves the worker, waits until the rest has
+-- ended, and keeps new claims waiting until its own attempt is over.
+--
+-- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others waiting, spec, token chunks…},
+-- {'wait'} or {'skipped', why}.
+
+local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+
+local function answer(job)
+  local tenant = split(job.ref)
+  local run_ms, ends_as = job.run_until - NOW, 'failed'
+  if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
+  local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
+    job.wasted or 0, redis.call('HLEN', model_key(model, 'window')), redis.call('GET', tenant_key(job.ref, 'spec'))}
+  for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
+  return reply
+end
+
+local tenant = redis.call('HGET', model_key(model, 'window'), id)
+if not tenant then
+  for _, ref in ipairs(redis.call('SMEMBERS', worker_jobs_key(worker))) do
+    local _, held = split(ref)
+    local job = held == id and read_job(ref)
+    if job and job.claim_id == ARGV[8] then return answer(job) end
+  end
+  return {'skipped', 'not dispatched'}
+end
+local job = read_job(tenant .. '/' .. id)
+if job == nil then
+  redis.call('HDEL', model_key(model, 'window'), id)
+  return {'skipped', 'missing'}
+end
+if job.newer then return {'skipped', 'written by a newer release'} end
+if NOW >= expires_at(job) then
+  finalise(job, 'expired', job.deadline <= NOW and 'deadline_exceeded' or 'not_started_in_time')
+  return {'skipped', 'expired'}
+end
+
+local who = worker_key(worker)
+local reserved = redis.call('HGET', who, 'reserved')
+if reserved and reserved ~= job.ref and tonumber(redis.call('HGET', who, 'reserved_until')) > NOW then return {'wait'} end
+if (job.lost or 0) >= SUSPECT_AFTER then
+  local busy = redis.call('SCARD', worker_jobs_key(worker)) > 0
+  redis.call('HSET', who, 'reserved', job.ref, 'reserved_until', busy and NOW + 5000 or job.deadline)
+  if busy then return {'wait'} end
+end
+
+start_running(job, worker, lease_ms)
+put(job, 'fence', (job.fence or 0) + 1, 'attempt', (job.failures or 0) + (job.lost or 0) + 1,
+  'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
+drop(job, 'rescued', 'not_before', 'dispatches')
+if not job.started then put(job, 'started', NOW) end
+if ARGV[7] ~= '1' and (job.emitted or 0) > 0 then
+  put(job, 'wasted', (job.wasted or 0) + job.emitted, 'emitted', 0)
+  redis.call('DEL', tenant_key(job.ref, 'tokens'))
+end
+return answer(job)

@@ -1,0 +1,43 @@
+-- finish: record how an attempt ended, if its token still holds.
+--
+-- ARGV[3]  ref                      ARGV[7]   packed token log of a success, or ''
+-- ARGV[4]  token of the lease       ARGV[8]   completion tokens
+-- ARGV[5]  state                    ARGV[9]   delay before another attempt, ms; '' when none may follow
+-- ARGV[6]  packed outcome           ARGV[10]  lease, ms
+--
+-- Returns {'ok', state taken}, {'already', state} for a repeat, or {'fenced', ''}.
+
+local job = read_job(ARGV[3])
+local token = tonumber(ARGV[4])
+if job and job.settled == token then return {'already', job.state} end
+if not holds(job, token, tonumber(ARGV[10])) then return {'fenced', ''} end
+
+redis.call('SET', tenant_key(job.ref, 'out'), ARGV[6])
+put(job, 'settled', token)
+local state = ARGV[5]
+if state == 'failed' then
+  put(job, 'failures', (job.failures or 0) + 1)
+  if ARGV[9] ~= '' and job.failures < job.max and not job.cancel then
+    local again_at = NOW + tonumber(ARGV[9])
+    if again_at < job.deadline then
+      stop_running(job)
+      drop(job, 'lease')
+      move(job, 'queued')
+      enter_delay(job, again_at)
+      return {'ok', 'queued'}
+    end
+  end
+end
+
+if ARGV[7] ~= '' then redis.call('SET', tenant_key(job.ref, 'log'), ARGV[7]) end
+put(job, 'emitted', ARGV[8])
+if state == 'succeeded' then
+  local pace = model_key(job.model, 'pace')
+  local before = tonumber(redis.call('HGET', pace, 'job_ms') or '')
+  local took = NOW - job.claimed
+  redis.call('HSET', pace, 'job_ms', math.floor(before and before * 0.9 + took * 0.1 or took))
+end
+local gave_up = state == 'failed' and ARGV[9] ~= ''
+finalise(job, state)
+if gave_up then dead_letter(job) end
+return {'ok', state}

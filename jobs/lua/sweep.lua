@@ -1,0 +1,67 @@
+-- sweep: look at every job whose time has come. Any process may sweep, at any time.
+--
+-- ARGV[3]  lease, ms
+-- ARGV[4]  first republish grace, ms
+-- ARGV[5]  longest republish grace, ms
+-- ARGV[6]  most jobs per call
+--
+-- Rescues jobs of lost workers, expires what is past its deadline, stages retries, finds stranded messages and
+-- erases retired jobs. After a gap in sweeping (Redis or everything was away) leases are only extended, once:
+-- their holders had no chance to renew.
+--
+-- Returns {number of jobs looked at, model, id, model, id …}: the messages to publish again.
+
+local lease_ms, most = tonumber(ARGV[3]), tonumber(ARGV[6])
+local last = tonumber(redis.call('GET', PREFIX .. 'tick') or NOW)
+redis.call('SET', PREFIX .. 'tick', NOW)
+if NOW - last > lease_ms / 2 then
+  for _, ref in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', NOW + lease_ms)) do
+    local job = read_job(ref)
+    if job and not job.newer and job.state == 'running' then
+      put(job, 'lease', NOW + lease_ms)
+      look_at(job, NOW + lease_ms)
+    end
+  end
+end
+
+local due = redis.call('ZRANGEBYSCORE', WATCH, '-inf', NOW, 'LIMIT', 0, most)
+local stranded = {#due}
+for _, ref in ipairs(due) do
+  local job = read_job(ref)
+  if job == nil then
+    redis.call('ZREM', WATCH, ref)
+  elseif job.newer then
+    look_at(job, NOW + lease_ms)
+  elseif next(MOVES[job.state]) == nil then
+    redis.call('ZREM', WATCH, ref)
+  elseif job.state == 'running' then
+    rescue(job)
+  elseif NOW >= expires_at(job) then
+    finalise(job, 'expired', job.deadline <= NOW and 'deadline_exceeded' or 'not_started_in_time')
+  elseif job.place == 'delayed' then
+    leave_place(job)
+    drop(job, 'not_before')
+    enter_queue(job)
+  elseif job.place == 'window' then
+    local grace = math.min(tonumber(ARGV[4]) * 2 ^ job.dispatches, tonumber(ARGV[5]))
+    put(job, 'dispatches', job.dispatches + 1)
+    look_at(job, math.min(NOW + grace, expires_at(job)))
+    local _, id = split(ref)
+    stranded[#stranded + 1] = job.model
+    stranded[#stranded + 1] = id
+  else
+    look_at(job, expires_at(job))
+  end
+end
+
+for _, ref in ipairs(redis.call('ZRANGEBYSCORE', RETIRE, '-inf', NOW, 'LIMIT', 0, most)) do
+  local job = read_job(ref)
+  if job == nil then
+    redis.call('ZREM', RETIRE, ref)
+  elseif not job.newer then
+    erase(job)
+    redis.call('ZADD', GONE, NOW + FOREVER_GONE_MS, ref)
+  end
+end
+redis.call('ZREMRANGEBYSCORE', GONE, '-inf', NOW)
+return stranded

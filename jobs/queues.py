@@ -1,0 +1,110 @@
+"""How full a model's queue is, and what that means for who waits in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from jobs.job import Job
+from jobs.keys import Keys, ref
+from jobs.scripts import unavailable_as_our_error
+
+_USUAL_TOKENS = 200
+"""Assumed cost of a job that is in the broker already, for estimates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
+    """One model's queue as a tenant sees it; the estimate is for a job submitted now."""
+
+    waiting: int
+    dispatched: int
+    running: int
+    workers: int
+    slots: int
+    oldest_age_seconds: float | None
+    tokens_ahead: int
+    eta_seconds: float | None
+    tenant_waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """How much stands before a waiting job: `position` 0 goes next."""
+
+    position: int
+    tokens_ahead: int
+    eta_seconds: float | None
+
+
+class QueueReader:
+    """Reads the queues; estimates are averages, not promises."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def status(self, model: str, tenant: str) -> QueueStatus:
+        """Depth, work ahead and live capacity of one model."""
+        with unavailable_as_our_error():
+            seconds, micros = self._client.time()
+            now = seconds + micros / 1e6
+            with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.zcard(self._keys.model(model, "queue"))
+                pipeline.hlen(self._keys.model(model, "window"))
+                pipeline.scard(self._keys.model(model, "running"))
+                pipeline.zrangebyscore(self._keys.model(model, "workers"), now * 1000, "+inf")
+                pipeline.hgetall(self._keys.model(model, "slots"))
+                pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}")
+                pipeline.hget(self._keys.model(model, "pace"), "job_ms")
+                pipeline.zrange(self._keys.model(model, "queue"), 0, 0)
+                waiting, dispatched, running, workers, slots_of, counts, pace, oldest = pipeline.execute()
+            slots = sum(int(slots_of.get(worker, 0)) for worker in workers)
+            return QueueStatus(
+                waiting=waiting,
+                dispatched=dispatched,
+                running=running,
+                workers=len(workers),
+                slots=slots,
+                oldest_age_seconds=self._age(oldest[0].decode(), now) if oldest else None,
+                tokens_ahead=max(0, int(counts[0] or 0)),
+                eta_seconds=_eta(waiting + dispatched + running, slots, pace),
+                tenant_waiting=int(counts[1] or 0),
+            )
+
+    def place(self, job: Job) -> QueuePlace | None:
+        """Where a queued job stands; None once it is running or final."""
+        if job.state.value != "queued":
+            return None
+        model = job.request.model
+        with unavailable_as_our_error():
+            rank = self._client.zrank(self._keys.model(model, "queue"), ref(job.tenant, job.id))
+        status = self.status(model, job.tenant)
+        position = rank if isinstance(rank, int) else 0
+        average = status.tokens_ahead / status.waiting if status.waiting else _USUAL_TOKENS
+        return QueuePlace(
+            position=position,
+            tokens_ahead=int(position * average),
+            eta_seconds=_scaled(status, position),
+        )
+
+    def _age(self, oldest: str, now: float) -> float | None:
+        tenant, _, job_id = oldest.partition("/")
+        created = self._client.hget(self._keys.tenant(tenant, "job", job_id), "created")
+        return max(0.0, now - float(created) / 1000) if isinstance(created, bytes) else None
+
+
+def _eta(ahead: int, slots: int, pace_ms: bytes | None) -> float | None:
+    """Seconds until a slot is free behind `ahead` jobs; None without a worker or a finished job to go by."""
+    if not slots or pace_ms is None:
+        return None
+    return max(0, ahead - slots + 1) / slots * float(pace_ms) / 1000
+
+
+def _scaled(status: QueueStatus, position: int) -> float | None:
+    """The estimate for the whole queue, cut down to the jobs before one position."""
+    if status.eta_seconds is None:
+        return None
+    everyone = status.waiting + status.dispatched + status.running
+    return status.eta_seconds * (position + status.dispatched + status.running) / max(1, everyone)

@@ -1,0 +1,159 @@
+"""Reads jobs back from their records; nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from jobs.errors import JobNotFound, JobRetired
+from jobs.job import AttemptError, Job, JobState, Outcome, Usage
+from jobs.keys import Keys, ref
+from jobs.scripts import unavailable_as_our_error
+from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
+
+_STORE_ERRORS: Mapping[str, str] = {
+    "worker_lost": "The worker running this job was lost {lost} times, the last time while running nothing else.",
+    "deadline_exceeded": "The job did not finish before its deadline.",
+    "not_started_in_time": "No worker started the job within start_within_s.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, newest first; `next_before` is the sequence number to go on from, None at the end."""
+
+    jobs: list[Job]
+    next_before: int | None
+
+
+class JobReader:
+    """Finds and lists the jobs of a tenant."""
+
+    _SCAN_PAGE = 200
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def find(self, tenant: str, job_id: str) -> Job:
+        """The job, or JobRetired if its retention has ended, or JobNotFound."""
+        found = self._read(tenant, [job_id])
+        if found:
+            return found[0]
+        with unavailable_as_our_error():
+            retired = self._client.zscore(self._keys.name("gone"), ref(tenant, job_id)) is not None
+        raise JobRetired(job_id) if retired else JobNotFound(job_id)
+
+    def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Ids and text pieces of all tokens recorded so far, also of a final job."""
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            pipeline.get(self._keys.tenant(tenant, "log", job_id))
+            pipeline.lrange(self._keys.tenant(tenant, "tokens", job_id), 0, -1)
+            log, chunks = pipeline.execute()
+        return unpack_tokens([log] if log else chunks)
+
+    def page(
+        self,
+        tenant: str,
+        *,
+        state: JobState | None = None,
+        model: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        before: int | None = None,
+        limit: int = 20,
+    ) -> Page:
+        """Jobs in descending accept order that match every filter given."""
+        wanted = metadata or {}
+        matches: list[Job] = []
+        while True:
+            newest = self._newest(tenant, state, before)
+            for job in self._read(tenant, newest):
+                before = job.sequence
+                if (model is None or job.request.model == model) and wanted.items() <= job.metadata.items():
+                    if len(matches) == limit:
+                        return Page(matches, matches[-1].sequence)
+                    matches.append(job)
+            if len(newest) < self._SCAN_PAGE:
+                return Page(matches, None)
+
+    def _newest(self, tenant: str, state: JobState | None, before: int | None) -> list[str]:
+        """Ids of the next jobs below a sequence number, merged over the states' indexes."""
+        upper = "+inf" if before is None else f"({before}"
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            for one in [state] if state else list(JobState):
+                index = self._keys.tenant(tenant, "state", one.value)
+                pipeline.zrevrangebyscore(index, upper, "-inf", start=0, num=self._SCAN_PAGE, withscores=True)
+            rows = [row for rows in pipeline.execute() for row in rows]
+        rows.sort(key=lambda row: row[1], reverse=True)
+        return [member.decode() for member, _ in rows[: self._SCAN_PAGE]]
+
+    def _read(self, tenant: str, job_ids: Sequence[str]) -> list[Job]:
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hgetall(self._keys.tenant(tenant, "job", job_id))
+                pipeline.get(self._keys.tenant(tenant, "spec", job_id))
+                pipeline.get(self._keys.tenant(tenant, "out", job_id))
+            parts = pipeline.execute()
+        jobs = zip(job_ids, parts[0::3], parts[1::3], parts[2::3], strict=True)
+        return [_job(tenant, job_id, fields, spec, out) for job_id, fields, spec, out in jobs if fields and spec]
+
+
+def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out: bytes | None) -> Job:
+    fields = {name.decode(): value.decode() for name, value in raw.items()}
+    state = JobState(fields["state"])
+    request, metadata = unpack_spec(spec, fields["model"])
+    outcome = _outcome(state, fields, out)
+
+    def number(name: str) -> int:
+        return int(float(fields.get(name, 0)))
+
+    def instant(name: str) -> float | None:
+        return float(fields[name]) / 1000 if name in fields else None
+
+    return Job(
+        id=job_id,
+        tenant=tenant,
+        request=request,
+        metadata=metadata,
+        state=state,
+        version=number("version"),
+        sequence=number("seq"),
+        created_at=float(fields["created"]) / 1000,
+        deadline_at=float(fields["deadline"]) / 1000,
+        timeout_seconds=float(fields["timeout"]) / 1000,
+        retention_seconds=float(fields["retention"]) / 1000,
+        max_attempts=number("max"),
+        start_by=instant("start_by"),
+        not_before=instant("not_before"),
+        started_at=instant("started"),
+        claimed_at=instant("claimed"),
+        finished_at=instant("finished"),
+        expires_at=instant("retire"),
+        cancel_requested_at=instant("cancel"),
+        attempt=number("attempt"),
+        failures=number("failures"),
+        lost_leases=number("lost"),
+        emitted_tokens=number("emitted"),
+        worker=fields.get("worker"),
+        text=outcome.text,
+        finish_reason=outcome.finish_reason,
+        error=outcome.error,
+        usage=outcome.usage,
+        timing=outcome.timing,
+    )
+
+
+def _outcome(state: JobState, fields: Mapping[str, Any], out: bytes | None) -> Outcome:
+    """What the last attempt left; an end that no worker described is put into words here."""
+    wasted = int(fields.get("wasted", 0))
+    if "code" in fields:
+        message = _STORE_ERRORS[fields["code"]].format(lost=fields.get("lost", 0))
+        error = AttemptError(code=fields["code"], message=message)
+        return Outcome(state=state, error=error, usage=Usage(wasted_tokens=wasted))
+    last = unpack_outcome(out) if out else None
+    if last and (last.state is state or not state.is_final):
+        return last
+    return Outcome(state=state, usage=Usage(wasted_tokens=wasted))

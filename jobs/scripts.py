@@ -1,0 +1,91 @@
+"""Runs the Lua moves and turns the ways in which Redis can fail into the errors of this package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+import redis
+from redis.commands.core import Script
+
+from jobs.errors import StorageFull, StoreUnavailable
+from jobs.job import MOVES
+from jobs.keys import Keys
+
+SCHEMA = 1
+"""Version of the record that this release writes; records with a higher one are left alone."""
+
+_MOVES = json.dumps({state: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}, separators=(",", ":"))
+_DISK_WAIT_MS = 2000
+_GROWS_THE_STORE = frozenset({"accept"})
+
+Argument = str | int | float | bytes
+
+
+class Moves:
+    """The scripts of `jobs/lua/`, one per move, ready to run against one server."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client = client
+        self._prefix = keys.prefix
+        shared = _text("_policy") + _text("_record")
+        self._scripts: dict[str, Script] = {
+            path.name.removesuffix(".lua"): client.register_script(_flags(path.name) + shared + path.read_text())
+            for path in resources.files("jobs").joinpath("lua").iterdir()
+            if path.name.endswith(".lua") and not path.name.startswith("_")
+        }
+
+    def run(self, move: str, *arguments: Argument) -> Any:  # noqa: ANN401 - each script documents its answer
+        """One move, at once."""
+        with unavailable_as_our_error():
+            return self._scripts[move](keys=[self._prefix], args=self._with_table(arguments))
+
+    def run_durably(self, move: str, *arguments: Argument) -> Any:  # noqa: ANN401 - each script documents its answer
+        """One move, and the proof that it is on the primary's disk, or StoreUnavailable."""
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)
+            pipeline.execute_command("WAITAOF", 1, 0, _DISK_WAIT_MS)
+            answer, (on_disk, _replicas) = pipeline.execute()
+        if not on_disk:
+            raise StoreUnavailable(f"Redis did not confirm within {_DISK_WAIT_MS} ms that the move is on disk")
+        return answer
+
+    def run_many(self, move: str, calls: Sequence[Sequence[Argument]]) -> list[Any]:
+        """The same move with several lists of arguments in one round trip; each is atomic on its own."""
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            for arguments in calls:
+                self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)
+            return pipeline.execute()
+
+    @staticmethod
+    def _with_table(arguments: Sequence[Argument]) -> list[Argument]:
+        return [_MOVES, SCHEMA, *arguments]
+
+
+@contextmanager
+def unavailable_as_our_error() -> Iterator[None]:
+    """Translate the errors of redis-py."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
+        raise StoreUnavailable(str(error) or type(error).__name__) from error
+    except redis.exceptions.OutOfMemoryError as error:
+        raise StorageFull("Redis has no memory left") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(("OOM", "-OOM")) or "OOM command not allowed" in str(error):
+            raise StorageFull("Redis has no memory left") from error
+        if str(error).startswith(("LOADING", "MASTERDOWN", "MISCONF", "BUSY")):
+            raise StoreUnavailable(str(error)) from error
+        raise
+
+
+def _text(name: str) -> str:
+    return resources.files("jobs").joinpath("lua", f"{name}.lua").read_text()
+
+
+def _flags(file_name: str) -> str:
+    """Running work goes on when memory is short; only moves that grow the store are refused."""
+    return "#!lua\n" if file_name.removesuffix(".lua") in _GROWS_THE_STORE else "#!lua flags=allow-oom\n"
