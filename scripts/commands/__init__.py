@@ -1,0 +1,1 @@
+"""The commands of `frontier`, one module each; `scripts.cli` puts them together."""

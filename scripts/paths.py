@@ -1,0 +1,90 @@
+"""Where things lie: the user's data folder with the token and the address of a running system, and the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DATA_DIR_VARIABLE = "FRONTIER_DATA_DIR"
+CONFIG_VARIABLE = "TRUTHGPT_CONFIG"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What a running `frontier up` tells others: its address, its own pid, and those of its children by name."""
+
+    url: str
+    redis_url: str
+    pid: int
+    children: Mapping[str, int]
+
+
+def data_dir(override: Path | None) -> Path:
+    """The folder given, else FRONTIER_DATA_DIR, else the user's own data folder; it may not exist yet."""
+    chosen = override or os.environ.get(DATA_DIR_VARIABLE) or platformdirs.user_data_path("frontier")
+    return Path(chosen).expanduser().absolute()
+
+
+def config_file(env: Mapping[str, str]) -> Path:
+    """The model configuration that TRUTHGPT_CONFIG names, else the one that comes with the checkout."""
+    return Path(env.get(CONFIG_VARIABLE) or CHECKOUT / "configs" / "llm_default.yaml").expanduser().absolute()
+
+
+def token_file(data_dir: Path) -> Path:
+    return data_dir / "token"
+
+
+def read_token(data_dir: Path) -> str | None:
+    """The operator's token; None before the first `frontier up`. Raises PermissionError for another user's."""
+    try:
+        return token_file(data_dir).read_text(encoding="ascii").strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def make_token(data_dir: Path) -> str:
+    """The operator's token, made once; only the user can read the file."""
+    if token := read_token(data_dir):
+        return token
+    token = secrets.token_urlsafe(32)
+    _write(token_file(data_dir), f"{token}\n")
+    return token
+
+
+def running_file(data_dir: Path) -> Path:
+    return data_dir / "up.json"
+
+
+def read_running(data_dir: Path) -> Running | None:
+    """The system that runs with this folder, or None; what a killed one has left behind does not count."""
+    try:
+        running = Running(**json.loads(running_file(data_dir).read_text(encoding="utf-8")))
+        os.kill(running.pid, 0)
+    except (OSError, ValueError, TypeError):
+        return None
+    return running
+
+
+def write_running(data_dir: Path, running: Running) -> None:
+    _write(running_file(data_dir), json.dumps(asdict(running), indent=2) + "\n")
+
+
+def read_address(data_dir: Path) -> str | None:
+    """The URL of the API that runs with this folder, or None."""
+    running = read_running(data_dir)
+    return running.url if running else None
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace *file* in one step; nobody but the user may read it."""
+    new = file.with_name(f".{file.name}.{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    new.replace(file)
