@@ -13,7 +13,7 @@ from typing import Any
 _WORTH_DEFLATING_BYTES = 200
 
 
-def pack(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
+def pack(value: Any) -> bytes:
     """The shorter of compact JSON and its deflated form."""
     plain = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     if len(plain) < _WORTH_DEFLATING_BYTES:
@@ -22,6 +22,6 @@ def pack(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
     return min(plain, deflated, key=len)
 
 
-def unpack(packed: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def unpack(packed: bytes) -> Any:
     """What `pack` was given."""
     return json.loads(zlib.decompress(packed[1:]) if packed[:1] == b"z" else packed)

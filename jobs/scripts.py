@@ -38,12 +38,12 @@ class Moves:
             if path.name.endswith(".lua") and not path.name.startswith("_")
         }
 
-    def run(self, move: str, *arguments: Argument) -> Any:  # noqa: ANN401 - each script documents its answer
+    def run(self, move: str, *arguments: Argument) -> Any:
         """One move, at once."""
         with unavailable_as_our_error():
             return self._scripts[move](keys=[self._prefix], args=self._with_table(arguments))
 
-    def run_durably(self, move: str, *arguments: Argument) -> Any:  # noqa: ANN401 - each script documents its answer
+    def run_durably(self, move: str, *arguments: Argument) -> Any:
         """One move, and the proof that it is on the primary's disk, or StoreUnavailable."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)

@@ -21,23 +21,8 @@ from jobs.keys import DEFAULT_PREFIX, Keys, idempotency_digest, ref
 from jobs.queues import QueuePlace, QueueReader, QueueStatus
 from jobs.reading import JobReader, Page
 from jobs.scripts import Moves, unavailable_as_our_error
+from jobs.settings import StoreSettings
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
-
-Durability = Literal["everysec", "strict"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreSettings:
-    """Times of the record; all processes of one deployment should agree."""
-
-    lease_seconds: float = 10.0
-    deadline_seconds: float = 86_400.0
-    dispatch_grace_seconds: float = 15.0
-    longest_grace_seconds: float = 240.0
-    sweep_limit: int = 200
-    dispatch_limit: int = 128
-    memory_ceiling: float = 0.8
-    durability: Durability = "everysec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +53,14 @@ class Emission:
     first_index: int
     ids: Sequence[int]
     pieces: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What clients want of a running job: its end, or its tokens as they come."""
+
+    cancel_requested: bool
+    streamed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +131,7 @@ class JobStore:
         self, job_id: str, *, model: str, worker: str, claim_id: str, can_continue: bool
     ) -> Lease | Wait | Skipped:
         """Take the right to run a dispatched job; the same `claim_id` again gives the same lease."""
-        answer = self._moves.run(
-            "claim", job_id, model, worker, self._lease_ms, "1" if can_continue else "0", claim_id
-        )
+        answer = self._moves.run("claim", job_id, model, worker, self._lease_ms, "1" if can_continue else "0", claim_id)
         if answer[0] == b"wait":
             return Wait()
         if answer[0] == b"skipped":
@@ -217,6 +208,14 @@ class JobStore:
         """Give a running job back at a shutdown, uncounted; False if the lease was lost before."""
         return bool(self._moves.run("release", _ref(lease), lease.token, self._lease_ms))
 
+    def put_back(self, job_id: str, *, model: str) -> bool:
+        """Return a dispatched job to its old place, unclaimed; False if it is not in the window."""
+        return bool(self._moves.run("put_back", job_id, model))
+
+    def stream(self, tenant: str, job_id: str) -> bool:
+        """Have the tokens of a job recorded as they come; False if no more will come."""
+        return bool(self._moves.run("stream", ref(tenant, job_id)))
+
     def cancel(self, tenant: str, job_id: str) -> Job:
         """End a queued job, ask for the end of a running one; a final one stays as it is."""
         if self._moves.run("cancel", ref(tenant, job_id)) == b"missing":
@@ -256,12 +255,12 @@ class JobStore:
         """A worker stops taking jobs; those it runs keep their leases."""
         self._moves.run("leave", worker, model)
 
-    def signals(self, leases: Sequence[Lease]) -> list[bool]:
-        """Per running job, whether its cancel has been asked for."""
+    def signals(self, leases: Sequence[Lease]) -> list[Signals]:
+        """Per running job, what its clients have asked for."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             for lease in leases:
-                pipeline.hget(self.keys.tenant(lease.tenant, "job", lease.job_id), "cancel")
-            return [cancel is not None for cancel in pipeline.execute()]
+                pipeline.hmget(self.keys.tenant(lease.tenant, "job", lease.job_id), "cancel", "streamed")
+            return [Signals(cancel is not None, streamed is not None) for cancel, streamed in pipeline.execute()]
 
     def models(self) -> list[str]:
         """Every model that has had a job or a worker."""

@@ -10,7 +10,8 @@ import redis
 
 from jobs.job import Lease, NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
-from jobs.store import JobStore, StoreSettings
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
 
 MODEL = "m"
 WORKER = "w1"
