@@ -1,0 +1,92 @@
+"""The lines of a bulk run's input, read one at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+LONGEST_LINE_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A prompt and the number of the line it stood on, counted from 1."""
+
+    number: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line no job can be made of, and why."""
+
+    number: int
+    reason: str
+
+
+def read_lines(file: BinaryIO, *, field: str) -> Iterator[Line | BadLine]:
+    """Every line of *file*, good or bad; never holds more than one in memory."""
+    number = 0
+    while raw := file.readline(LONGEST_LINE_BYTES):
+        number += 1
+        if len(raw) == LONGEST_LINE_BYTES and not raw.endswith(b"\n"):
+            _skip_rest_of_line(file)
+            yield BadLine(number, f"the line is longer than {LONGEST_LINE_BYTES} bytes")
+        else:
+            yield _parse(number, raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw, field)
+
+
+def count_lines(path: Path) -> int | None:
+    """How many lines `read_lines` will find in *path*; None if reading it to count would use it up."""
+    if not path.is_file():
+        return None
+    newlines, last = 0, b"\n"
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            newlines += block.count(b"\n")
+            last = block[-1:]
+    return newlines + (last != b"\n")
+
+
+def _skip_rest_of_line(file: BinaryIO) -> None:
+    while (rest := file.readline(BLOCK_BYTES)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _parse(number: int, raw: bytes, field: str) -> Line | BadLine:
+    try:
+        return Line(number, _prompt(_record(raw), field))
+    except ValueError as error:
+        return BadLine(number, str(error))
+
+
+def _record(raw: bytes) -> dict[str, Any]:
+    if not raw.strip():
+        raise ValueError("the line is empty")
+    try:
+        record = json.loads(raw.decode())
+    except UnicodeDecodeError:
+        raise ValueError("the line is not UTF-8") from None
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"the line is not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError("the line is not a JSON object")  # noqa: TRY004 - the caller's data, not its code
+    return record
+
+
+def _prompt(record: dict[str, Any], field: str) -> str:
+    prompt = record.get(field)
+    if field not in record:
+        raise ValueError(f"the field {field!r} is missing")
+    if not isinstance(prompt, str):
+        raise ValueError(f"the field {field!r} is not a string")  # noqa: TRY004 - the caller's data, not its code
+    if not prompt:
+        raise ValueError(f"the field {field!r} is empty")
+    return prompt

@@ -1,0 +1,139 @@
+"""The job API as Python calls: what every client command speaks through."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
+from scripts.job_view import JobView
+from scripts.patience import Patience
+from scripts.transport import Call, Transport
+
+__all__ = ["ApiProblem", "ApiUnreachable", "FrontierClient"]
+
+LONGEST_WAIT_SECONDS = 60
+EARLY_SECONDS = 0.5
+PAGE = 100
+
+
+class FrontierClient:
+    """Calls the API at *url*; one client serves up to *connections* threads at once.
+
+    Every call is repeated with backoff while the API is away or asks to wait, as long as *patience*
+    lasts; then it raises ApiUnreachable or the last ApiProblem. *pause* may raise to give up earlier.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        connections: int = 4,
+        patience: Patience | None = None,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+    ) -> None:
+        self._pause = pause
+        self._clock = clock
+        self._transport = Transport(
+            url,
+            token,
+            connections=connections,
+            patience=patience or Patience(),
+            pause=pause,
+            clock=clock,
+            random=random or Random(),  # noqa: S311 - spreads retries, protects nothing
+        )
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
+
+    @property
+    def trouble(self) -> str | None:
+        """Why calls are being repeated right now, or None."""
+        return self._transport.trouble
+
+    @property
+    def answers(self) -> int:
+        """How many calls, over all threads, got an answer other than "try again"."""
+        return self._transport.answers
+
+    def submit(self, body: Mapping[str, Any], *, idempotency_key: str) -> JobView:
+        """The accepted job; the key makes it safe to repeat the submit, here or later."""
+        return self._job(
+            Call(method="POST", path="/v1/jobs", json=dict(body), headers={"Idempotency-Key": idempotency_key})
+        )
+
+    def job(self, job_id: str, *, wait_seconds: float = 0.0) -> JobView:
+        """The job as it is when it becomes final, or after *wait_seconds*."""
+        wait = min(math.ceil(wait_seconds), LONGEST_WAIT_SECONDS)
+        headers = {"Prefer": f"wait={wait}"} if wait else None
+        return self._job(Call(method="GET", path=_path(job_id), headers=headers, wait_seconds=wait))
+
+    def wait(self, job_id: str, *, seconds: float) -> JobView:
+        """The job when it becomes final or after *seconds*; never returns so early that asking again would spin."""
+        began = self._clock()
+        job = self.job(job_id, wait_seconds=seconds)
+        if not job.is_final and self._clock() - began < min(seconds, EARLY_SECONDS):
+            self._pause(min(seconds, EARLY_SECONDS))
+        return job
+
+    def with_text(self, job: JobView) -> JobView:
+        """*job* with its result, which is fetched if it was too long to come with the job."""
+        if not job.succeeded or job.text is not None:
+            return job
+        return job.with_result(self._json(Call(method="GET", path=_path(job.id) + "/result")))
+
+    def cancel(self, job_id: str) -> JobView:
+        """The job after the request; it may be final already, or still about to stop."""
+        return self._job(Call(method="POST", path=_path(job_id) + "/cancel"))
+
+    def jobs(
+        self, *, limit: int, status: str | None = None, model: str | None = None, metadata: Mapping[str, str]
+    ) -> Iterator[JobView]:
+        """Up to *limit* jobs that match, page by page."""
+        query = {f"metadata.{key}": value for key, value in metadata.items()}
+        query |= {name: value for name, value in (("status", status), ("model", model)) if value}
+        while limit > 0:
+            page = self._json(Call(method="GET", path="/v1/jobs", query={**query, "limit": str(min(limit, PAGE))}))
+            jobs = [JobView(body) for body in page.get("data", [])]
+            yield from jobs[:limit]
+            limit -= len(jobs)
+            if not jobs or not page.get("has_more"):
+                return
+            query["cursor"] = str(page["next_cursor"])
+
+    def models(self) -> list[str]:
+        """Names of the models, the default one first."""
+        return [str(model["id"]) for model in self._json(Call(method="GET", path="/v1/models")).get("data", [])]
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether the API is ready, and what it says; asked once, for a retry would hide what is asked for."""
+        response = self._transport.send_once(Call(method="GET", path="/health"))
+        body = json_object(response)
+        if "status" not in body:
+            raise ApiProblem.from_response(response)
+        return response.ok, body
+
+    def _job(self, call: Call) -> JobView:
+        return JobView(self._json(call, "id", "status"))
+
+    def _json(self, call: Call, *members: str) -> dict[str, Any]:
+        response = self._transport.send(call)
+        body = json_object(response)
+        if not body or any(member not in body for member in members):
+            raise ApiProblem(
+                status=response.status_code, title=f"what answers at {self.url} does not speak Frontier's job API"
+            )
+        return body
+
+
+def _path(job_id: str) -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}"

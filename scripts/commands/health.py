@@ -1,0 +1,54 @@
+"""`frontier health`: is the API ready, and who works for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from scripts.address import find_address
+from scripts.client import FrontierClient
+from scripts.generation import DataDirOption, JsonOption, UrlOption
+from scripts.screen import drawable, one_line_errors, stdout
+
+
+def health(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """Tell how the API and its models are; exits with 1 unless the API is ready."""
+    address = find_address(url, data_dir, os.environ)
+    with one_line_errors(address):
+        ready, body = FrontierClient(address.url, address.token).health()
+    if as_json:
+        typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    else:
+        stdout().print(_table(address.url, body))
+    if not ready:
+        raise typer.Exit(1)
+
+
+def _table(url: str, body: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("api", drawable(url))
+    for name, value in _rows(body):
+        table.add_row(name, drawable(value))
+    return table
+
+
+def _rows(body: dict[str, Any]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in body.items():
+        if name == "models" and isinstance(value, dict):
+            rows += [(f"model {model}", _words(facts)) for model, facts in value.items()]
+        else:
+            rows.append((name, _words(value)))
+    return rows
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,72 @@
+"""`frontier submit`: leave a job in the queue and print its id."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from typing import Annotated
+
+import typer
+
+from scripts.address import find_address
+from scripts.client import FrontierClient
+from scripts.generation import (
+    ChatOption,
+    DataDirOption,
+    Generation,
+    JsonOption,
+    MaxTokensOption,
+    MetadataOption,
+    ModelOption,
+    RunLimitOption,
+    SeedOption,
+    StopOption,
+    TemperatureOption,
+    TopKOption,
+    TopPOption,
+    UrlOption,
+    metadata_pairs,
+    read_prompt,
+)
+from scripts.screen import one_line_errors
+
+
+def submit(
+    prompt: Annotated[str, typer.Argument(help="The prompt; - reads it from stdin.")],
+    *,
+    model: ModelOption = None,
+    max_tokens: MaxTokensOption = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    top_k: TopKOption = None,
+    seed: SeedOption = None,
+    stop: StopOption = None,
+    chat: ChatOption = False,
+    metadata: MetadataOption = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="The same key and prompt again give the same job.")
+    ] = None,
+    timeout: RunLimitOption = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Submit a prompt and print the id of its job without waiting for it."""
+    generation = Generation(
+        chat=chat,
+        model=model,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        seed=seed,
+        stop=tuple(stop or ()),
+        run_limit_seconds=timeout,
+    )
+    body = generation.body(read_prompt(prompt), metadata_pairs(metadata))
+    address = find_address(url, data_dir, os.environ)
+    with one_line_errors(address):
+        client = FrontierClient(address.url, address.token)
+        job = client.submit(body, idempotency_key=idempotency_key or uuid.uuid4().hex)
+    typer.echo(json.dumps(job.body, indent=2, ensure_ascii=False) if as_json else job.id)

@@ -1,0 +1,82 @@
+"""The options that say how to generate, shared by every command that submits jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+UrlOption = Annotated[str | None, typer.Option("--url", envvar="FRONTIER_URL", help="Address of the API.")]
+DataDirOption = Annotated[
+    Path | None, typer.Option("--data-dir", help="Data folder of `frontier up`, where address and token are kept.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model or alias; else the default model.")]
+MaxTokensOption = Annotated[int | None, typer.Option("--max-tokens", help="Longest completion, in tokens.")]
+TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="0 always takes the likeliest token.")]
+TopPOption = Annotated[float | None, typer.Option("--top-p", help="Sample from the likeliest tokens up to this mass.")]
+TopKOption = Annotated[int | None, typer.Option("--top-k", help="Sample from this many tokens; 0 for all.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Makes sampling repeatable.")]
+StopOption = Annotated[list[str] | None, typer.Option("--stop", help="End before this text; may be repeated.")]
+ChatOption = Annotated[
+    bool, typer.Option("--chat/--completion", help="Send the prompt as a user's message, or as text to go on from.")
+]
+MetadataOption = Annotated[list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="May be repeated.")]
+RunLimitOption = Annotated[float | None, typer.Option("--timeout", help="Longest a job may run, in seconds.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What was asked for, apart from the prompt; None leaves the choice to the API."""
+
+    chat: bool
+    model: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    run_limit_seconds: float | None = None
+
+    def body(self, prompt: str, metadata: dict[str, str] | None = None) -> dict[str, Any]:
+        """The submission of *prompt* for `POST /v1/jobs`."""
+        params = {
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+            "seed": self.seed,
+            "stop": list(self.stop) or None,
+        }
+        body: dict[str, Any] = {
+            "type": "chat.completion" if self.chat else "completion",
+            "input": {"messages": [{"role": "user", "content": prompt}]} if self.chat else {"prompt": prompt},
+            "model": self.model,
+            "params": {name: value for name, value in params.items() if value is not None} or None,
+            "timeout_s": self.run_limit_seconds,
+            "metadata": metadata or None,
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+
+def metadata_pairs(pairs: list[str] | None) -> dict[str, str]:
+    """`["a=1"]` as `{"a": "1"}`."""
+    parsed: dict[str, str] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{pair!r} is not of the form KEY=VALUE", param_hint="--metadata")
+        parsed[key] = value
+    return parsed
+
+
+def read_prompt(argument: str) -> str:
+    """The prompt itself, or for `-` what stands on stdin, less the newline that ends it."""
+    prompt = typer.get_text_stream("stdin").read().removesuffix("\n") if argument == "-" else argument
+    if not prompt:
+        raise typer.BadParameter("the prompt is empty", param_hint="PROMPT")
+    return prompt

@@ -1,0 +1,145 @@
+"""One pooled connection to the API: asks, waits, tries again, and tells refusal from silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
+from scripts.patience import Patience, retry_after_seconds
+
+CONNECT_SECONDS = 3.0
+ANSWER_MARGIN_SECONDS = 15.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TRY_AGAIN = frozenset({429, 502, 503, 504})
+LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request; it must be safe to repeat, for it is repeated when the answer is lost."""
+
+    method: str
+    path: str
+    json: dict[str, Any] | None = None
+    query: dict[str, str] | None = None
+    headers: dict[str, str] | None = None
+    wait_seconds: float = 0.0
+
+
+class Transport:
+    """Sends calls to the API at *url*; usable from as many threads as it has *connections*."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        connections: int,
+        patience: Patience,
+        pause: Callable[[float], None],
+        clock: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._patience = patience
+        self._pause = pause
+        self._clock = clock
+        self._random = random
+        self._answered = False
+        self.answers = 0
+        self.trouble: str | None = None
+        self._session = _session(self.url, token, connections)
+
+    def send(self, call: Call) -> requests.Response:
+        """The answer to *call*, after as many tries as patience allows; raises ApiProblem or ApiUnreachable."""
+        began = self._clock()
+        failures = 0
+        while True:
+            retry_after = 0.0
+            error: ApiProblem | ApiUnreachable
+            try:
+                response = self.send_once(call)
+            except ApiUnreachable as unreachable:
+                error = unreachable
+            else:
+                error = ApiProblem.from_response(response)
+                self._answered = True
+                if not _asks_to_try_again(response):
+                    self.answers += 1
+                    self.trouble = None
+                    if response.ok:
+                        return response
+                    raise error
+                retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+            failures += 1
+            delay = self._patience.delay(failures, retry_after=retry_after, random=self._random)
+            if self._clock() - began + delay > self._limit():
+                raise error
+            self.trouble = str(error)
+            self._pause(delay)
+
+    def send_once(self, call: Call) -> requests.Response:
+        """Whatever is answered to *call*, at the first try; raises ApiUnreachable if nothing is."""
+        try:
+            return self._session.request(
+                call.method,
+                self.url + call.path,
+                json=call.json,
+                params=call.query,
+                headers=call.headers,
+                timeout=(CONNECT_SECONDS, call.wait_seconds + ANSWER_MARGIN_SECONDS),
+            )
+        except LOST as error:
+            raise ApiUnreachable(self.url, _reason(error)) from error
+        except requests.RequestException as error:
+            raise ApiUnreachable(self.url, str(error)) from error
+
+    def _limit(self) -> float:
+        return self._patience.seconds if self._answered else self._patience.first_answer_seconds
+
+
+class _Bearer(AuthBase):
+    """Unlike a plain header, this keeps requests from putting a password of ~/.netrc in its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _session(url: str, token: str | None, connections: int) -> requests.Session:
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    session.auth = _Bearer(token) if token else None
+    session.headers["Accept"] = "application/json"
+    session.trust_env = urlsplit(url).hostname not in LOOPBACK  # no proxy can reach this machine's own loopback
+    return session
+
+
+def _asks_to_try_again(response: requests.Response) -> bool:
+    return response.status_code in TRY_AGAIN and json_object(response).get("retryable") is not False
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.ConnectTimeout):
+        return f"no connection within {CONNECT_SECONDS:.0f} s"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    words = str(error).lower()
+    if "refused" in words:
+        return "connection refused"
+    if "resolve" in words or "name or service" in words:
+        return "unknown host"
+    return "the connection broke"
