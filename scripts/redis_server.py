@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from scripts.ports import free_port, is_free
 
 NAMES = ("valkey-server", "redis-server")
 
@@ -80,32 +81,13 @@ def url(port: int) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-def free_port() -> int:
-    """A TCP port of this machine that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there; connections that linger from the last one do not count."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
-
-
 def remembered_port(data_dir: Path) -> int:
     """The port of this data folder's server: last time's if it is still free, so that addresses stay."""
     memory = data_dir / "redis.port"
     try:
         port = int(memory.read_text())
-        is_usable = port > 0 and is_free("127.0.0.1", port)
-    except (OSError, ValueError, OverflowError):
+        is_usable = 0 < port < 2**16 and is_free("127.0.0.1", port)
+    except (OSError, ValueError):
         is_usable = False
     if not is_usable:
         port = free_port()

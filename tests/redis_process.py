@@ -6,13 +6,14 @@ import subprocess
 from pathlib import Path
 
 from scripts import redis_server
+from scripts.ports import free_port
 
 
 class RedisProcess:
     """One real server on a port of its own; its data outlive `kill` and the next `start`."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.port = redis_server.free_port()
+        self.port = free_port()
         self.url = redis_server.url(self.port)
         self._command = redis_server.command(redis_server.find_binary(), port=self.port, data_dir=data_dir)
         self._log = data_dir / "redis.log"

@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from scripts import redis_server
+from scripts.ports import free_port
 from tests.redis_process import RedisProcess
 
 
@@ -47,7 +48,7 @@ def test_what_was_written_outlives_a_kill_of_the_server(redis_process: RedisProc
 
 
 def test_a_server_that_ends_while_starting_is_not_waited_for() -> None:
-    address = redis_server.url(redis_server.free_port())
+    address = redis_server.url(free_port())
     with pytest.raises(redis_server.ServerFailed, match="ended while starting"):
         redis_server.wait_until_ready(address, is_alive=lambda: False)
 
