@@ -1,0 +1,31 @@
+"""One line in the log when an attempt ends."""
+
+from __future__ import annotations
+
+import logging
+
+from jobs.events import AttemptFinished, Event
+
+log = logging.getLogger("frontier.attempts")
+
+
+def log_attempt(event: Event) -> None:
+    """Listen to attempts; what was generated stays out of the log."""
+    if not isinstance(event, AttemptFinished):
+        return
+    outcome = event.outcome
+    log.info(
+        "attempt_finished",
+        extra={
+            "job_id": event.lease.job_id,
+            "model": event.model,
+            "attempt": event.lease.attempt,
+            "answer": event.answer,
+            "state": outcome.state if outcome else None,
+            "error": outcome.error.code if outcome and outcome.error else None,
+            "completion_tokens": outcome.usage.completion_tokens if outcome else None,
+            "queue_wait_s": event.lease.queue_wait_seconds,
+            "ttft_s": outcome.timing.ttft_seconds if outcome else None,
+            "attempt_s": outcome.timing.attempt_seconds if outcome else None,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Policies that protect the system and know nothing of jobs."""

@@ -1,0 +1,186 @@
+"""One attempt of one job: claim, generate, record the outcome. Knows no Celery.
+
+Whatever happens in between, exactly one of three things is true afterwards: an outcome is recorded, the
+job is back in the queue, or its lease runs out and a sweep puts it back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from uuid import uuid4
+
+from jobs.errors import StoreUnavailable
+from jobs.events import AttemptFinished, AttemptStarted, Listener, notify
+from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
+from jobs.store import FinishAnswer, JobStore, Skipped
+from models.engine import Completion, Engine, EngineError, GenerationCancelled, OnToken, RequestRefused
+from resilience.backoff import Backoff
+from tasks.running import RunningAttempt, RunningAttempts, StopReason
+
+log = logging.getLogger(__name__)
+
+RETRY_BACKOFF = Backoff(base_seconds=1.0, cap_seconds=60.0)
+STORE_BACKOFF = Backoff(base_seconds=0.1, cap_seconds=2.0)
+SUSPECT_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """Everything an attempt works with; one per worker, used by many threads at once."""
+
+    store: JobStore
+    engine: Engine
+    running: RunningAttempts
+    receiver: Callable[[RunningAttempt], OnToken]
+    dispatch: Callable[[str], int]
+    model: str
+    worker: str
+    clock: Callable[[], float]
+    pause: Callable[[float], None]
+    random: Random
+    is_closing: Callable[[], bool]
+    listeners: tuple[Listener, ...] = ()
+
+    def run(self, job_id: str) -> str:
+        """Attempt the job that a message names; says what became of it, for logs and Flower."""
+        lease = self._claim(job_id)
+        if lease is None:
+            return "skipped"
+        attempt = RunningAttempt(lease, claimed_at=self.clock(), clock=self.clock)
+        self.running.add(attempt)
+        notify(self.listeners, AttemptStarted(lease, self.model))
+        try:
+            outcome, is_transient = self._generate(attempt)
+            answer = self._record(attempt, outcome, is_transient=is_transient) if outcome else self._give_up(attempt)
+        finally:
+            self.running.remove(attempt)
+        notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
+        self.dispatch(self.model)
+        return f"{answer}: {outcome.state}" if outcome else answer
+
+    def _claim(self, job_id: str) -> Lease | None:
+        """The lease, once the worker is free for it; None if the message asks for nothing (any more)."""
+        claim_id = uuid4().hex[:16]
+        failures = 0
+        while not self.is_closing():
+            try:
+                answer = self.store.claim(
+                    job_id,
+                    model=self.model,
+                    worker=self.worker,
+                    claim_id=claim_id,
+                    can_continue=self.engine.can_continue,
+                )
+            except StoreUnavailable:
+                failures += 1
+                self.pause(STORE_BACKOFF.delay(failures, self.random))
+                continue
+            if isinstance(answer, Lease):
+                return answer
+            if isinstance(answer, Skipped):
+                log.info("message_skipped", extra={"job_id": job_id, "reason": answer.why})
+                return None
+            self.pause(SUSPECT_POLL_SECONDS)
+        self.store.put_back(job_id, model=self.model)
+        return None
+
+    def _generate(self, attempt: RunningAttempt) -> tuple[Outcome | None, bool]:
+        """The outcome, and whether another attempt may do better; no outcome if it is not ours to record."""
+        lease = attempt.lease
+        try:
+            completion = self.engine.submit(
+                lease.job_id,
+                lease.request,
+                self.receiver(attempt),
+                emitted=lease.emitted_ids,
+                company_expected=lease.company_expected,
+            ).result()
+        except RequestRefused as refusal:
+            error = AttemptError(code=refusal.code, message=str(refusal), field=refusal.field)
+            return self._failed(attempt, error), False
+        except GenerationCancelled:
+            return self._stopped(attempt)
+        except EngineError as failure:
+            return self._failed(attempt, AttemptError(code="engine_error", message=str(failure))), True
+        except Exception:
+            log.exception("attempt_failed_unexpectedly", extra={"job_id": lease.job_id})
+            error = AttemptError(code="internal_error", message="The worker failed; its log says how.")
+            return self._failed(attempt, error), True
+        return self._succeeded(attempt, completion), False
+
+    def _stopped(self, attempt: RunningAttempt) -> tuple[Outcome | None, bool]:
+        match attempt.stop_reason:
+            case StopReason.CANCELLED:
+                return self._ended(attempt, JobState.CANCELLED, None), False
+            case StopReason.OUT_OF_TIME if attempt.ends_as is JobState.EXPIRED:
+                error = AttemptError(code="deadline_exceeded", message="The job did not finish before its deadline.")
+                return self._ended(attempt, JobState.EXPIRED, error), False
+            case StopReason.OUT_OF_TIME:
+                seconds = attempt.lease.run_seconds
+                error = AttemptError(code="timeout", message=f"The attempt ran for its limit of {seconds:.3g} s.")
+                return self._failed(attempt, error), False
+            case _:
+                return None, False
+
+    def _record(self, attempt: RunningAttempt, outcome: Outcome, *, is_transient: bool) -> FinishAnswer | str:
+        """Tell the store until it answers. While Redis is away the token protects the record."""
+        delay = RETRY_BACKOFF.delay(attempt.lease.attempt, self.random) if is_transient else None
+        tokens = (attempt.ids, attempt.pieces)
+        return self._insist(
+            attempt, lambda: self.store.finish(attempt.lease, outcome, tokens=tokens, retry_after_seconds=delay)
+        )
+
+    def _give_up(self, attempt: RunningAttempt) -> str:
+        if attempt.stop_reason is StopReason.LEASE_LOST:
+            return "lease lost"
+        return self._insist(attempt, lambda: "released" if self.store.release(attempt.lease) else "fenced")
+
+    def _insist(self, attempt: RunningAttempt, move: Callable[[], str]) -> str:
+        failures = 0
+        while True:
+            try:
+                return move()
+            except StoreUnavailable as error:
+                failures += 1
+                if self.clock() > attempt.run_until:
+                    log.error("outcome_not_recorded", extra={"job_id": attempt.lease.job_id, "reason": str(error)})  # noqa: TRY400 - no trace helps here
+                    return "not recorded"
+                self.pause(STORE_BACKOFF.delay(failures, self.random))
+
+    def _succeeded(self, attempt: RunningAttempt, completion: Completion) -> Outcome:
+        return Outcome(
+            state=JobState.SUCCEEDED,
+            text=completion.text,
+            finish_reason=completion.finish_reason,
+            usage=Usage(
+                prompt_tokens=completion.prompt_tokens,
+                completion_tokens=completion.completion_tokens,
+                cached_tokens=completion.cached_tokens,
+                wasted_tokens=attempt.lease.wasted_tokens,
+                engine_seconds=round(completion.engine_seconds, 6),
+            ),
+            timing=self._timing(attempt),
+        )
+
+    def _failed(self, attempt: RunningAttempt, error: AttemptError) -> Outcome:
+        return self._ended(attempt, JobState.FAILED, error)
+
+    def _ended(self, attempt: RunningAttempt, state: JobState, error: AttemptError | None) -> Outcome:
+        usage = Usage(completion_tokens=len(attempt.ids), wasted_tokens=attempt.lease.wasted_tokens)
+        return Outcome(state=state, error=error, usage=usage, timing=self._timing(attempt))
+
+    def _timing(self, attempt: RunningAttempt) -> Timing:
+        first, last = attempt.first_token_at, attempt.last_token_at
+        tpot = (last - first) / (attempt.new_tokens - 1) if first and last and attempt.new_tokens > 1 else None
+        return Timing(
+            ttft_seconds=_rounded(first - attempt.claimed_at if first else None),
+            tpot_seconds=_rounded(tpot),
+            attempt_seconds=_rounded(self.clock() - attempt.claimed_at),
+        )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)

@@ -1,0 +1,64 @@
+"""Moves jobs from their queue into the broker, and keeps the house while nobody else does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from celery import Celery
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from jobs.errors import StoreUnavailable
+from jobs.store import JobStore
+from tasks.app import ATTEMPT, queue_name
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Publishes what the store moves into the window. Safe to share between threads and greenlets."""
+
+    def __init__(self, store: JobStore, app: Celery) -> None:
+        self._store = store
+        self._app = app
+
+    def dispatch(self, model: str) -> int:
+        """Move waiting jobs of a model into the broker while the window has room; how many were moved.
+
+        A store or broker that is away is not an error here: the jobs are recorded, and a later sweep
+        moves or publishes them.
+        """
+        try:
+            job_ids = self._store.dispatch(model)
+        except StoreUnavailable as error:
+            log.warning("dispatch_postponed", extra={"model": model, "reason": str(error)})
+            return 0
+        self._publish(model, job_ids)
+        return len(job_ids)
+
+    def sweep(self) -> None:
+        """One round of housekeeping, then dispatch for every model. Raises StoreUnavailable."""
+        stranded = self._store.sweep().stranded
+        for model, job_id in stranded:
+            log.info("message_published_again", extra={"model": model, "job_id": job_id})
+            self._publish(model, [job_id])
+        for model in self._store.models():
+            self.dispatch(model)
+
+    def _publish(self, model: str, job_ids: Sequence[str]) -> None:
+        if not job_ids:
+            return
+        try:
+            with self._app.producer_or_acquire() as producer:
+                for job_id in job_ids:
+                    self._app.send_task(
+                        ATTEMPT, args=(job_id,), task_id=job_id, queue=queue_name(model), producer=producer
+                    )
+        except (KombuError, RedisError, OSError) as error:
+            log.warning("publish_postponed", extra={"model": model, "jobs": len(job_ids), "reason": str(error)})
+
+
+def make_dispatcher(store: JobStore, app: Celery) -> Dispatcher:
+    """A dispatcher over one store and one broker."""
+    return Dispatcher(store, app)

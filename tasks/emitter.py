@@ -1,0 +1,69 @@
+"""Carries tokens from the engine to the record, off the engine's thread and in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobs.store import Emission, JobStore
+from models.engine import Token
+from tasks.rounds import Rounds
+from tasks.running import RunningAttempt, RunningAttempts, StopReason
+
+STREAM_SECONDS = 0.025
+CHECKPOINT_SECONDS = 2.0
+
+
+class Emitter:
+    """Records a job's first token at once, then its tokens every 25 ms while somebody reads them, else every 2 s.
+
+    A checkpoint bounds what a lost worker costs: the next attempt goes on from it. All due jobs go in one
+    round trip. If Redis is away the tokens stay here and go with a later round, or with the outcome.
+    """
+
+    def __init__(self, store: JobStore, running: RunningAttempts, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._running = running
+        self._clock = clock
+        self._checkpoint_at = clock()
+        self._rounds = Rounds("emitter", self.flush, self._pause)
+        self.start = self._rounds.start
+        self.stop = self._rounds.stop
+
+    def receiver(self, attempt: RunningAttempt) -> Callable[[Token], None]:
+        """What the engine calls with each token of an attempt."""
+
+        def receive(token: Token) -> None:
+            attempt.add(token)
+            if attempt.emitted == 0 and attempt.new_tokens == 1:
+                self._rounds.nudge()
+
+        return receive
+
+    def flush(self) -> None:
+        """Record what is due. Raises StoreUnavailable."""
+        is_checkpoint = self._clock() >= self._checkpoint_at
+        due = [
+            attempt
+            for attempt in self._running.all()
+            if len(attempt.ids) > attempt.emitted
+            and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
+        ]
+        emissions = [_emission(attempt) for attempt in due]
+        for attempt, emission, answer in zip(due, emissions, self._store.emit(emissions), strict=True):
+            if answer == "fenced":
+                self._running.stop(attempt, StopReason.LEASE_LOST)
+            else:
+                attempt.emitted = emission.first_index + len(emission.ids)
+        if is_checkpoint:
+            self._checkpoint_at = self._clock() + CHECKPOINT_SECONDS
+
+    def _pause(self) -> float:
+        if any(attempt.is_streamed for attempt in self._running.all()):
+            return STREAM_SECONDS
+        return max(STREAM_SECONDS, self._checkpoint_at - self._clock())
+
+
+def _emission(attempt: RunningAttempt) -> Emission:
+    upto = len(attempt.ids)
+    first = attempt.emitted
+    return Emission(attempt.lease, first, attempt.ids[first:upto], attempt.pieces[first:upto])

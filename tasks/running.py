@@ -1,0 +1,94 @@
+"""The attempts that this worker is running, and how each is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+
+from jobs.job import JobState, Lease
+from models.engine import Token
+
+
+class StopReason(StrEnum):
+    """Why an attempt must end before its engine has."""
+
+    CANCELLED = "cancelled"
+    OUT_OF_TIME = "out of time"
+    LEASE_LOST = "lease lost"
+    SHUTDOWN = "shutdown"
+
+
+class RunningAttempt:
+    """One leased job and the tokens it has so far.
+
+    The engine's thread appends, the emitter and the attempt's own thread read; `ids` and `pieces` only
+    grow. Instants are of the worker's monotonic clock, in seconds.
+    """
+
+    def __init__(self, lease: Lease, *, claimed_at: float, clock: Callable[[], float]) -> None:
+        self.lease = lease
+        self.claimed_at = claimed_at
+        self.run_until = claimed_at + lease.run_seconds
+        self.ids = list(lease.emitted_ids)
+        self.pieces = list(lease.emitted_pieces)
+        self.emitted = len(self.ids)
+        self.is_streamed = False
+        self.first_token_at: float | None = None
+        self.last_token_at: float | None = None
+        self.stop_reason: StopReason | None = None
+        self._clock = clock
+
+    def add(self, token: Token) -> None:
+        """Take a token from the engine."""
+        self.pieces.append(token.text)
+        self.ids.append(token.id)
+        self.last_token_at = self._clock()
+        if self.first_token_at is None:
+            self.first_token_at = self.last_token_at
+
+    @property
+    def new_tokens(self) -> int:
+        """How many tokens this attempt has made itself."""
+        return len(self.ids) - len(self.lease.emitted_ids)
+
+    @property
+    def ends_as(self) -> JobState:
+        """The state that running out of time leads to."""
+        return self.lease.ends_as
+
+
+class RunningAttempts:
+    """A worker's attempts by job id, shared by its threads."""
+
+    def __init__(self, cancel_in_engine: Callable[[str], None]) -> None:
+        self._attempts: dict[str, RunningAttempt] = {}
+        self._cancel_in_engine = cancel_in_engine
+        self._changed = threading.Condition()
+
+    def add(self, attempt: RunningAttempt) -> None:
+        """Start looking after an attempt."""
+        with self._changed:
+            self._attempts[attempt.lease.job_id] = attempt
+
+    def remove(self, attempt: RunningAttempt) -> None:
+        """The attempt is over."""
+        with self._changed:
+            self._attempts.pop(attempt.lease.job_id, None)
+            self._changed.notify_all()
+
+    def all(self) -> list[RunningAttempt]:
+        """Those that run now."""
+        with self._changed:
+            return list(self._attempts.values())
+
+    def stop(self, attempt: RunningAttempt, reason: StopReason) -> None:
+        """End an attempt within one decode step; the first reason given is the one that counts."""
+        if attempt.stop_reason is None:
+            attempt.stop_reason = reason
+        self._cancel_in_engine(attempt.lease.job_id)
+
+    def wait_until_none(self, timeout_seconds: float) -> bool:
+        """Whether all attempts ended within the time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._attempts, timeout_seconds)
