@@ -14,14 +14,14 @@ _AT_LEAST_1 = validate.Range(min=1, error="must be a whole number of at least {m
 _MESSAGES = {"unknown": "is not a known setting", "type": "must be a mapping"}
 
 
-def _whole(**options: Any) -> fields.Integer:  # noqa: ANN401 - passed on
+def _whole(**options: Any) -> fields.Integer:
     return fields.Integer(
         strict=True, validate=_AT_LEAST_1, error_messages={"invalid": "must be a whole number of at least 1"}, **options
     )
 
 
 class _Strict(Schema):
-    error_messages = _MESSAGES  # noqa: RUF012 - marshmallow's own declaration
+    error_messages = _MESSAGES
 
 
 class LimitsSchema(_Strict):

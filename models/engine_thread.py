@@ -44,22 +44,38 @@ class EngineThread:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, sequence: Sequence, *, company_expected: bool) -> Future[Completion]:
-        """Queue a sequence; fails it at once when the engine is closed or has a live one of the same id."""
-        refusal = None
-        with self._changed:
-            if self._closing:
-                refusal = "the engine is closed"
-            elif sequence.request_id in self._live:
-                refusal = f"request {sequence.request_id} is in the engine already"
-            else:
-                self._live[sequence.request_id] = sequence
-                self._scheduler.add(sequence)
-                self._company_expected = company_expected
-                self._changed.notify()
+    def submit(self, make: Callable[[], Sequence], *, company_expected: bool) -> Future[Completion]:
+        """Queue the sequence that *make* returns; called here, in the caller's thread.
+
+        An EngineError that *make* raises fails the future at once, as does an id that is in the engine
+        already and an engine that is closed. A sequence that is at its end already completes at once.
+        """
+        try:
+            sequence = make()
+        except EngineError as error:
+            refused: Future[Completion] = Future()
+            refused.set_exception(error)
+            return refused
+        if sequence.finish_reason is not None:
+            sequence.complete()
+            return sequence.future
+        refusal = self._enqueue(sequence, company_expected=company_expected)
         if refusal is not None:
             sequence.fail(EngineError(refusal))
         return sequence.future
+
+    def _enqueue(self, sequence: Sequence, *, company_expected: bool) -> str | None:
+        with self._changed:
+            if self._closing:
+                return "the engine is closed"
+            before = self._live.get(sequence.request_id)
+            if before is not None and not before.is_over:
+                return f"request {sequence.request_id} is in the engine already"
+            self._live[sequence.request_id] = sequence
+            self._scheduler.add(sequence)
+            self._company_expected = company_expected
+            self._changed.notify()
+        return None
 
     def cancel(self, request_id: str) -> None:
         """End a waiting sequence now, a running one before its next step."""
@@ -73,6 +89,11 @@ class EngineThread:
             self._scheduler.waiting.remove(sequence)
             del self._live[request_id]
         sequence.fail(GenerationCancelled(f"request {request_id} was cancelled while it waited"))
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether a step that lasts long should end."""
+        return self._closing
 
     def progressed(self) -> None:
         """Say that a step that lasts long is alive."""
@@ -134,4 +155,5 @@ class EngineThread:
                     sequence.fail(EngineError(f"the step failed: {error!r}"), cause=error)
         with self._changed:
             for sequence in self._scheduler.retire():
-                del self._live[sequence.request_id]
+                if self._live.get(sequence.request_id) is sequence:
+                    del self._live[sequence.request_id]

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from models.catalog import ModelConfig, Script
+from models.catalog import ModelConfig
 from models.engine import Engine
 from models.scripted import Reply, ScriptedEngine, echo
+from models.weights import ModelUnavailable, check_folder
 
-DEFAULT_CONTEXT_TOKENS = 4096
+__all__ = ["ModelUnavailable", "build_engine"]
 
-
-class ModelUnavailable(Exception):  # noqa: N818 - read where it is raised, as the other refusals are
-    """Raised when a model cannot be loaded; the message says what is wrong with which file, and what to do."""
+SCRIPTED_CONTEXT_TOKENS = 4096
 
 
 def build_engine(config: ModelConfig, *, slots: int, flush_timeout_seconds: float) -> Engine:
-    """Load a model; *slots* holds unless the configuration names its own number. Raises ModelUnavailable."""
+    """Load a model; *slots* holds unless the configuration names a number of its own.
+
+    Raises ModelUnavailable, before anything heavy is imported where the files themselves are wrong.
+    """
     slots = config.slots or slots
     if config.engine == "scripted":
-        return _scripted(config.script, config.context_tokens, slots, flush_timeout_seconds)
-    raise ModelUnavailable("torch engine: not yet")
+        return _scripted(config, slots, flush_timeout_seconds)
+    if config.path is not None:
+        check_folder(config, config.path)
+    try:
+        from models.pretrained import load_engine  # noqa: PLC0415 - torch takes seconds to import
+    except ModuleNotFoundError as error:
+        raise ModelUnavailable(
+            f"model {config.name}: {error}. Install the extra `inference`: pip install 'frontier[inference]'"
+        ) from error
+    return load_engine(config, slots=slots, flush_timeout_seconds=flush_timeout_seconds)
 
 
-def _scripted(script: Script, context_tokens: int | None, slots: int, flush_timeout_seconds: float) -> ScriptedEngine:
-    text = script.reply
+def _scripted(config: ModelConfig, slots: int, flush_timeout_seconds: float) -> ScriptedEngine:
+    text, rate = config.script.reply, config.script.tokens_per_second
     return ScriptedEngine(
         echo if text is None else lambda _: Reply(text),
         slots=slots,
-        context_tokens=context_tokens or DEFAULT_CONTEXT_TOKENS,
-        step_seconds=0.0 if script.tokens_per_second is None else 1 / script.tokens_per_second,
+        context_tokens=config.context_tokens or SCRIPTED_CONTEXT_TOKENS,
+        step_seconds=0.0 if rate is None else 1 / rate,
         flush_timeout_seconds=flush_timeout_seconds,
     )

@@ -112,16 +112,9 @@ class ScriptedEngine:
         company_expected: bool = False,
     ) -> Future[Completion]:
         """See Engine."""
-        try:
-            sequence = self._sequence(request_id, request, on_token, emitted)
-        except RequestRefused as refusal:
-            refused: Future[Completion] = Future()
-            refused.set_exception(refusal)
-            return refused
-        if sequence.finish_reason is not None:
-            sequence.complete()
-            return sequence.future
-        return self._thread.submit(sequence, company_expected=company_expected)
+        return self._thread.submit(
+            lambda: self._sequence(request_id, request, on_token, emitted), company_expected=company_expected
+        )
 
     def cancel(self, request_id: str) -> None:
         """See Engine."""

@@ -22,7 +22,7 @@ class Sequence:
     and values in `slot`, so a sequence whose `pending` is 1 decodes and any other still prefills.
     """
 
-    def __init__(  # noqa: PLR0913 - each is needed, all but two by name
+    def __init__(
         self,
         request_id: str,
         prompt_ids: list[int],
@@ -77,12 +77,11 @@ class Sequence:
     def add(self, token_id: int) -> None:
         """Take the next token, report it, and end the sequence if it was the last one."""
         index = self.completion_tokens
-        piece = self._append(token_id)
         try:
-            self._on_token(Token(index, token_id, piece))
+            self._on_token(Token(index, token_id, self._append(token_id)))
         except Exception as error:  # whatever a listener raises, it must not reach the other sequences
-            log.exception("token_listener_failed", extra={"request_id": self.request_id})
-            self.fail(EngineError(f"the listener of this request failed: {error!r}"), cause=error)
+            log.exception("token_not_delivered", extra={"request_id": self.request_id})
+            self.fail(EngineError(f"the token could not be delivered: {error!r}"), cause=error)
             return
         if self.finish_reason is not None:
             self.complete()

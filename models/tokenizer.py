@@ -1,0 +1,65 @@
+"""Between text and token ids, for any tokeniser of transformers."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from jinja2 import TemplateError
+
+from jobs.request import InferenceRequest, Message, RequestType
+from models.detokenizer import Detokenizer
+from models.engine import RequestRefused
+
+
+class Tokenizer:
+    """May be used from any thread. `eos_ids` end a text, by the tokeniser's own account."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._backend = getattr(tokenizer, "backend_tokenizer", None) if tokenizer.is_fast else None
+        self._lock = threading.Lock()
+        if self._backend is not None:
+            self._backend.no_truncation()
+            self._backend.no_padding()
+        self.eos_ids = frozenset([tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else [])
+
+    def prompt_ids(self, request: InferenceRequest) -> list[int]:
+        """The ids of a request's prompt or of its rendered conversation. Raises RequestRefused."""
+        if request.type is RequestType.CHAT_COMPLETION:
+            return self._encode(self._render(request.messages), adds_special=self._tokenizer.chat_template is None)
+        return self._encode(request.prompt, adds_special=True)
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The text of the ids, special tokens left out."""
+        if self._backend is not None:
+            return str(self._backend.decode(token_ids, skip_special_tokens=True))
+        with self._lock:
+            text = self._tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return str(text)
+
+    def detokenizer(self) -> Detokenizer:
+        """For the tokens of one completion."""
+        return Detokenizer(self.decode)
+
+    def _render(self, messages: tuple[Message, ...]) -> str:
+        if self._tokenizer.chat_template is None:
+            turns = [f"{message.role}: {message.content}\n" for message in messages]
+            return "".join([*turns, "assistant:"])
+        conversation = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            return str(self._tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
+        except (TemplateError, TypeError, ValueError) as error:
+            message = f"this model's chat template does not take these messages: {error}"
+            raise RequestRefused(message, code="invalid_messages", field="input.messages") from error
+
+    def _encode(self, text: str, *, adds_special: bool) -> list[int]:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            message = f"the prompt is not Unicode text: character {error.start} is half of a surrogate pair"
+            raise RequestRefused(message, code="invalid_text", field="input") from error
+        if self._backend is not None:
+            return list(self._backend.encode(text, add_special_tokens=adds_special).ids)
+        with self._lock:
+            return list(self._tokenizer.encode(text, add_special_tokens=adds_special))
