@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
@@ -64,6 +64,16 @@ class FrontierClient:
     def answers(self) -> int:
         """How many calls, over all threads, got an answer other than "try again"."""
         return self._transport.answers
+
+    def close(self) -> None:
+        """Closes idle connections; one in use by another thread closes when that thread is through with it."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def submit(self, body: Mapping[str, Any], *, idempotency_key: str) -> JobView:
         """The accepted job; the key makes it safe to repeat the submit, here or later."""

@@ -102,6 +102,9 @@ class Transport:
         except requests.RequestException as error:
             raise ApiUnreachable(self.url, str(error)) from error
 
+    def close(self) -> None:
+        self._session.close()
+
     def _limit(self) -> float:
         return self._patience.seconds if self._answered else self._patience.first_answer_seconds
 

@@ -87,11 +87,13 @@ def bulk(
         patience=Patience(seconds=patience),
         pause=stop_signal.pause,
     )
+    canceller = FrontierClient(address.url, address.token, patience=Patience(seconds=1.0))
     began = time.monotonic()
     try:
-        with open_source(source) as lines:
+        with client, canceller, open_source(source) as lines:
             with one_line_errors(address):
                 client.models()  # a wrong address or token ends here, before the output is touched
+            total = count_lines(source)
             run = BulkRun(
                 client,
                 read_lines(lines, field=field),
@@ -100,16 +102,9 @@ def bulk(
                 in_flight=in_flight,
                 stop=stop_signal,
             )
-            total = count_lines(source)
             with open_target(target, source=source, overwrite=overwrite) as results:
-                tally = drive(
-                    run,
-                    results,
-                    report=BulkReport(total, console=stderr(), clock=time.monotonic),
-                    client=client,
-                    canceller=FrontierClient(address.url, address.token, patience=Patience(seconds=1.0)),
-                    stop=stop_signal,
-                )
+                report = BulkReport(total, console=stderr(), clock=time.monotonic)
+                tally = drive(run, results, report=report, client=client, canceller=canceller, stop=stop_signal)
     except (UnusableFile, OSError) as error:
         raise fail(str(error)) from None
     stderr().print(summary(tally, seconds=time.monotonic() - began, output=str(target)))

@@ -18,8 +18,8 @@ from scripts.screen import drawable, one_line_errors, stdout
 def health(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
     """Tell how the API and its models are; exits with 1 unless the API is ready."""
     address = find_address(url, data_dir, os.environ)
-    with one_line_errors(address):
-        ready, body = FrontierClient(address.url, address.token).health()
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
+        ready, body = client.health()
     if as_json:
         typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
     else:

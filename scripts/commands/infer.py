@@ -72,8 +72,7 @@ def infer(
     )
     body = generation.body(read_prompt(prompt))
     address = find_address(url, data_dir, os.environ)
-    client = FrontierClient(address.url, address.token)
-    with one_line_errors(address):
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         job = client.submit(body, idempotency_key=uuid.uuid4().hex)
         try:
             job = _wait(client, job, timeout)

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from scripts.address import Address, find_address
+from scripts.address import find_address
 from scripts.api_errors import problem_sentence
 from scripts.client import ApiProblem, FrontierClient
 from scripts.generation import DataDirOption, JsonOption, MetadataOption, ModelOption, UrlOption, metadata_pairs
@@ -38,8 +38,8 @@ def list_jobs(
     """List jobs; with --json one per line."""
     wanted = metadata_pairs(metadata)
     address = find_address(url, data_dir, os.environ)
-    with one_line_errors(address):
-        jobs = list(_client(address).jobs(limit=limit, status=status, model=model, metadata=wanted))
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
+        jobs = list(client.jobs(limit=limit, status=status, model=model, metadata=wanted))
     if as_json:
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))
@@ -54,8 +54,7 @@ def list_jobs(
 def show(job_id: JobId, as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
     """Show one job with its text or its error."""
     address = find_address(url, data_dir, os.environ)
-    with one_line_errors(address):
-        client = _client(address)
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         job = client.with_text(client.job(job_id))
     if as_json:
         typer.echo(json.dumps(job.body, indent=2, ensure_ascii=False))
@@ -77,9 +76,8 @@ def cancel(
 ) -> None:
     """Cancel jobs; one that is final stays as it is."""
     address = find_address(url, data_dir, os.environ)
-    client = _client(address)
     refused: list[typer.Exit] = []
-    with one_line_errors(address):
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         for job_id in job_ids:
             try:
                 job = client.cancel(job_id)
@@ -89,10 +87,6 @@ def cancel(
                 typer.echo(f"{job_id} {job.state if job.is_final else 'is being cancelled'}")
     if refused:
         raise refused[0]
-
-
-def _client(address: Address) -> FrontierClient:
-    return FrontierClient(address.url, address.token)
 
 
 def _row(job: JobView) -> list[Text | str]:

@@ -66,7 +66,6 @@ def submit(
     )
     body = generation.body(read_prompt(prompt), metadata_pairs(metadata))
     address = find_address(url, data_dir, os.environ)
-    with one_line_errors(address):
-        client = FrontierClient(address.url, address.token)
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         job = client.submit(body, idempotency_key=idempotency_key or uuid.uuid4().hex)
     typer.echo(json.dumps(job.body, indent=2, ensure_ascii=False) if as_json else job.id)
