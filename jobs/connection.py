@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import redis
 from redis.backoff import ConstantBackoff
@@ -36,7 +36,7 @@ def connect(url: str, *, max_connections: int = 64, socket_timeout_seconds: floa
 def check_server(client: redis.Redis) -> None:
     """Raise UnsupportedServer for a server on which jobs could be lost, StoreUnavailable if none answers."""
     with unavailable_as_our_error():
-        info = cast("dict[str, Any]", client.info())
+        info: Any = client.info()
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < _OLDEST_SERVER:
         raise UnsupportedServer(f"Redis {info['redis_version']} is too old: 7.0 or Valkey is needed")

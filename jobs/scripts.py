@@ -47,7 +47,7 @@ class Moves:
         """One move, and the proof that it is on the primary's disk, or StoreUnavailable."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)
-            pipeline.execute_command("WAITAOF", 1, 0, _DISK_WAIT_MS)
+            pipeline.waitaof(1, 0, _DISK_WAIT_MS)
             answer, (on_disk, _replicas) = pipeline.execute()
         if not on_disk:
             raise StoreUnavailable(f"Redis did not confirm within {_DISK_WAIT_MS} ms that the move is on disk")

@@ -1,0 +1,42 @@
+"""What happens to jobs, for whoever watches: logs now, metrics and traces by the same door."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from jobs.job import Lease, Outcome
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A worker has claimed a job."""
+
+    lease: Lease
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFinished:
+    """An attempt is over; `answer` is what the store made of it, `outcome` None if it left none."""
+
+    lease: Lease
+    model: str
+    answer: str
+    outcome: Outcome | None
+
+
+Event = AttemptStarted | AttemptFinished
+Listener = Callable[[Event], None]
+
+
+def notify(listeners: Iterable[Listener], event: Event) -> None:
+    """Tell every listener; one that raises must not fail the job."""
+    for listener in listeners:
+        try:
+            listener(event)
+        except Exception:
+            log.exception("listener_failed", extra={"listener": repr(listener)})
