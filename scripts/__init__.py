@@ -1,0 +1,1 @@
+"""Programs for people: the command line, bulk work, and the making of the shipped model."""
