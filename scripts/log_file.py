@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,4 +51,14 @@ class LogFile:
                 text = stream.read().decode(errors="replace")
         except FileNotFoundError:
             return []
-        return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
+        return [_plain(line.rstrip()) for line in text.splitlines() if line.strip()][-lines:]
+
+
+def _plain(line: str) -> str:
+    """A structured log line as its event and, where it has one, its reason."""
+    try:
+        entry = json.loads(line)
+        event = entry["event"]
+    except (ValueError, TypeError, KeyError):
+        return line
+    return f"{event}: {entry['reason']}" if "reason" in entry else str(event)

