@@ -1,0 +1,115 @@
+"""Puts the pieces of an API process together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from flask import Flask
+from gevent import monkey  # type: ignore[import-untyped]
+
+from api.auth import require_key
+from api.body_deadline import BodyDeadline
+from api.docs_blueprint import add_documentation
+from api.error_handler import add_error_handler
+from api.health_blueprint import health_blueprint
+from api.housekeeping import Housekeeper
+from api.infer_blueprint import infer_blueprint
+from api.jobs_blueprint import jobs_blueprint
+from api.models_blueprint import models_blueprint
+from api.openapi import Json, ProblemApi, spec_options
+from api.queue_blueprint import queue_blueprint
+from api.request_ids import add_request_ids
+from api.settings import ApiSettings
+from api.submission import Submissions
+from api.waiting import Waiting
+from api.wakeups import Wakeups, subscriber_pool
+from jobs.connection import connect
+from jobs.errors import StoreUnavailable
+from jobs.ids import new_id
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+from models.catalog import Catalog
+from tasks.app import make_app
+from tasks.dispatch import make_dispatcher
+
+log = logging.getLogger(__name__)
+
+REDIS_CONNECTIONS = 16
+"""Per process: requests hold one only for the length of a read or a move, never while they wait."""
+
+
+class ApiProcess(Flask):
+    """The WSGI application and what runs beside it; nothing of it connects before it is used."""
+
+    json_provider_class = Json
+    store: JobStore
+    wakeups: Wakeups
+    housekeeper: Housekeeper
+
+    def start(self) -> None:
+        """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
+        try:
+            self.store.check_server()
+        except StoreUnavailable:
+            log.warning("store_unavailable")
+        self.housekeeper.start()
+
+    def stop(self) -> None:
+        """End what runs beside the application."""
+        self.housekeeper.stop()
+        self.wakeups.close()
+
+
+def create_app(
+    env: Mapping[str, str] | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> ApiProcess:
+    """The application for *env*, the process's environment by default; raises SettingError or CatalogError."""
+    given = os.environ if env is None else env
+    settings, store_settings = ApiSettings.from_env(given), StoreSettings.from_env(given)
+    catalog = Catalog.load(settings.config)
+    store = JobStore(connect(settings.redis_url, max_connections=REDIS_CONNECTIONS), store_settings)
+    dispatcher = make_dispatcher(store, make_app(settings.redis_url))
+
+    app = ApiProcess(__name__, static_folder=None)
+    app.store = store
+    app.wakeups = Wakeups(subscriber_pool(settings.redis_url))
+    app.housekeeper = Housekeeper(
+        dispatcher,
+        interval=lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2),  # noqa: S311 - no secret
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    if monkey.is_module_patched("socket"):
+        app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
+
+    add_request_ids(app, partial(new_id, "req"))
+    require_key(app, settings.token)
+    add_error_handler(app)
+
+    waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic)
+    submissions = Submissions(
+        store=store,
+        dispatcher=dispatcher,
+        catalog=catalog,
+        new_id=partial(new_id, "job"),
+        draw_seed=partial(secrets.randbelow, 2**53),
+        clock=clock,
+    )
+    api = ProblemApi(app, spec_kwargs=spec_options())
+    for blueprint in (
+        infer_blueprint(submissions=submissions, store=store, waiting=waiting),
+        jobs_blueprint(submissions=submissions, store=store, waiting=waiting, catalog=catalog),
+        queue_blueprint(store=store, catalog=catalog),
+        models_blueprint(catalog=catalog, created=int(clock())),
+        health_blueprint(store=store, catalog=catalog),
+    ):
+        api.register_blueprint(blueprint)
+    add_documentation(app, api.spec)
+    return app

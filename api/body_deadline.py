@@ -1,0 +1,52 @@
+"""Ends requests whose body does not arrive: a limit on the whole body, not on each read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import IO, Any, TypeVar
+
+import gevent  # type: ignore[import-untyped]
+
+from api.errors import SlowBody
+
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Result = TypeVar("Result")
+
+
+class BodyDeadline:
+    """WSGI middleware for gevent workers; a body has `seconds` from its first read."""
+
+    def __init__(self, app: Wsgi, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["wsgi.input"] = _TimedInput(environ["wsgi.input"], self._seconds)
+        return self._app(environ, start_response)
+
+
+class _TimedInput:
+    def __init__(self, stream: IO[bytes], seconds: float) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._deadline: float | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        return self._in_time(lambda: self._stream.read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._in_time(lambda: self._stream.readline(size))
+
+    def _in_time(self, read: Callable[[], Result]) -> Result:
+        now: float = gevent.get_hub().loop.now()
+        if self._deadline is None:
+            self._deadline = now + self._seconds
+        timeout = gevent.Timeout(max(0.001, self._deadline - now))
+        try:
+            with timeout:
+                return read()
+        except gevent.Timeout as expired:
+            if expired is not timeout:
+                raise
+            raise SlowBody.of("body", f"did not arrive within {self._seconds:g} seconds") from None

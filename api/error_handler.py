@@ -1,0 +1,63 @@
+"""The one place where an error becomes an answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from api import problems
+from api.ended_jobs import kind_of_end, problem_of_job
+from api.errors import FieldError, JobEndedWithoutResult
+
+log = logging.getLogger(__name__)
+
+_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Location")
+
+
+def add_error_handler(app: Flask) -> None:
+    """Answer every error of the app with a problem document."""
+
+    def answer(error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            return _of_http_exception(error)
+        if isinstance(error, JobEndedWithoutResult):
+            return _respond(problem_of_job(error.job), problems.headers(kind_of_end(error.job)))
+        kind = problems.find_problem_type(error)
+        if kind is problems.INTERNAL_ERROR:
+            # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
+            log.error("request_failed", extra=_where(error))
+        return _respond(problems.document(kind, *problems.detail_of(error, kind)), problems.headers(kind))
+
+    app.register_error_handler(Exception, answer)
+
+
+def _of_http_exception(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status < HTTPStatus.BAD_REQUEST:
+        return cast("Response", error.get_response())
+    kind = problems.OF_STATUS.get(status, problems.ProblemType(slug="", status=status, title=status.phrase))
+    errors: list[FieldError] = []
+    detail = kind.title
+    if isinstance(error, RequestEntityTooLarge):
+        errors = [FieldError("body", f"is larger than the {request.max_content_length} bytes that are accepted")]
+        detail = f"body: {errors[0].message}"
+    kept = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
+    return _respond(problems.document(kind, detail, errors), problems.headers(kind) | kept)
+
+
+def _respond(body: dict[str, Any], headers: dict[str, str]) -> Response:
+    text = json.dumps(body, allow_nan=False, ensure_ascii=False) + "\n"
+    return Response(text, status=body["status"], headers=headers, mimetype=problems.MEDIA_TYPE)
+
+
+def _where(error: Exception) -> dict[str, str]:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
+    return {"error": type(error).__name__, "place": place, "request_id": g.get("request_id", "")}

@@ -1,0 +1,66 @@
+"""What the API itself can refuse; `api.problems` says how each looks over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong: `field` is a path such as `params.stop[0]`, or `body` for the whole."""
+
+    field: str
+    message: str
+
+
+class ApiError(Exception):
+    """Any refusal of the API; `errors` name the guilty fields."""
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+
+    @classmethod
+    def of(cls, field: str, message: str) -> ApiError:
+        """The error for one field; the detail repeats it."""
+        return cls(f"{field}: {message}", [FieldError(field, message)])
+
+
+class MalformedBody(ApiError):
+    """Raised when a body is not the JSON we accept."""
+
+
+class UnsupportedBody(ApiError):
+    """Raised when a body is not declared as plain JSON."""
+
+
+class SlowBody(ApiError):
+    """Raised when a body did not arrive in time."""
+
+
+class InvalidHeader(ApiError):
+    """Raised when a request header has a value we cannot use."""
+
+
+class InvalidRequest(ApiError):
+    """Raised when a request is understood and cannot be granted as it stands."""
+
+
+class UnknownModel(ApiError):
+    """Raised when no model has the name asked for."""
+
+
+class NotAuthenticated(ApiError):
+    """Raised when a request carries no valid key."""
+
+
+class JobEndedWithoutResult(ApiError):
+    """Raised when the result of a job is asked for that has ended as failed, cancelled or expired."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.id} is {job.state.value}")
+        self.job = job

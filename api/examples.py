@@ -1,0 +1,114 @@
+"""What the documentation shows: real documents of made-up jobs, so that they cannot drift from the code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from api.infer_document import infer_document
+from api.job_document import job_document, result_document
+from api.job_list import cursor_of
+from jobs.job import Job, JobState, Timing, Usage
+from jobs.queues import QueuePlace
+from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
+
+_ACCEPTED_AT = 1_795_384_800.0
+
+_QUEUED = Job(
+    id="job_4fZ8kQm2xLw9RtYb7NcVd1",
+    tenant="default",
+    request=InferenceRequest(
+        model="shakespeare",
+        type=RequestType.CHAT_COMPLETION,
+        messages=(Message("user", "Who knocks?"),),
+        params=SamplingParams(max_tokens=64, temperature=0.7, seed=11),
+    ),
+    state=JobState.QUEUED,
+    version=1,
+    sequence=42,
+    created_at=_ACCEPTED_AT,
+    deadline_at=_ACCEPTED_AT + 86_400,
+    timeout_seconds=600,
+    retention_seconds=86_400,
+    max_attempts=3,
+    metadata={"order": "42"},
+)
+
+_SUCCEEDED = replace(
+    _QUEUED,
+    state=JobState.SUCCEEDED,
+    version=4,
+    started_at=_ACCEPTED_AT + 0.812,
+    finished_at=_ACCEPTED_AT + 1.955,
+    expires_at=_ACCEPTED_AT + 86_401.955,
+    attempt=1,
+    text="A friend, my lord, that would not have thee wait.",
+    finish_reason="stop",
+    usage=Usage(prompt_tokens=14, completion_tokens=17, engine_seconds=1.102),
+    timing=Timing(ttft_seconds=0.061, tpot_seconds=0.065, attempt_seconds=1.143),
+)
+
+QUEUED_JOB = job_document(_QUEUED, QueuePlace(position=3, tokens_ahead=912, eta_seconds=4.2))
+FINAL_JOB = job_document(_SUCCEEDED)
+RESULT = result_document(_SUCCEEDED)
+INFERENCE = infer_document(_SUCCEEDED)
+JOB_PAGE: dict[str, Any] = {
+    "object": "list",
+    "data": [job_document(_SUCCEEDED, with_result=False)],
+    "has_more": True,
+    "next_cursor": cursor_of(42),
+}
+
+SUBMISSIONS = {
+    "chat": {
+        "summary": "A conversation",
+        "value": {
+            "model": "shakespeare",
+            "input": {"messages": [{"role": "user", "content": "Who knocks?"}]},
+            "params": {"max_tokens": 64, "temperature": 0.7},
+            "metadata": {"order": "42"},
+        },
+    },
+    "prompt": {"summary": "A text to go on from", "value": {"input": {"prompt": "To be, or not"}}},
+}
+INFER_REQUEST = {"model": "shakespeare", "prompt": "To be, or not", "max_tokens": 64}
+QUEUES = {
+    "object": "list",
+    "data": [
+        {
+            "object": "queue",
+            "model": "shakespeare",
+            "depth": 12,
+            "dispatched": 4,
+            "running": 32,
+            "workers": 1,
+            "slots": 32,
+            "oldest_age_s": 3.1,
+            "tokens_ahead": 2840,
+            "eta_s": 5.6,
+            "share": {"waiting": 12, "ratio": 1.0},
+        }
+    ],
+}
+
+POLLING_HEADERS = {
+    "Location": {"description": "The job", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds after which to ask again, while the job is not final",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 120},
+    },
+    "ETag": {"description": "The version of the job", "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "What of `Prefer` was honoured", "schema": {"type": "string"}},
+}
+
+JOB_REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+BODY_REFUSALS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)

@@ -1,0 +1,49 @@
+"""How gunicorn serves the API: `gunicorn -c python:api.gunicorn_conf 'api.app:create_app()'`.
+
+One gevent process holds thousands of waiting requests. The application is made after the fork and
+after gevent has patched the sockets, so no connection is ever shared between processes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from api.settings import ApiSettings
+from jobs.settings import StoreSettings
+from models.catalog import Catalog
+
+# All of it is read here too, so that a wrong value stops the start before anything is forked.
+_settings = ApiSettings.from_env(os.environ)
+StoreSettings.from_env(os.environ)
+Catalog.load(_settings.config)
+
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = "gevent"
+worker_connections = 4096
+preload_app = False
+control_socket_disable = True
+proc_name = "frontier-api"
+
+# With gevent this is also how long a client may take to send its request line and headers.
+keepalive = 10
+limit_request_line = 4094
+limit_request_fields = 50
+limit_request_field_size = 8190
+# A heartbeat of the whole process; how long a request may take is decided per request.
+timeout = 60
+graceful_timeout = _settings.graceful_seconds
+forwarded_allow_ips = "127.0.0.1"
+accesslog = None
+
+
+def post_worker_init(worker: Any) -> None:
+    """After the fork, the patch and the making of the application: begin what runs beside it."""
+    worker.wsgi.start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """End it with the process."""
+    if hasattr(worker, "wsgi"):
+        worker.wsgi.stop()

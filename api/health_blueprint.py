@@ -1,0 +1,95 @@
+"""`/health`: for people, for process supervisors and for load balancers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from api.auth import TENANT
+from api.openapi import Blueprint
+from jobs.errors import StoreUnavailable
+from jobs.store import JobStore
+from models.catalog import Catalog
+
+Answer = tuple[dict[str, Any], HTTPStatus]
+
+
+class ModelHealthSchema(Schema):
+    workers = fields.Integer(required=True)
+    slots = fields.Integer(required=True)
+    waiting = fields.Integer(required=True)
+    running = fields.Integer(required=True)
+
+
+class HealthSchema(Schema):
+    """`degraded` while a model has no live worker: jobs are accepted and wait; `unavailable` without Redis."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded", "unavailable"]))
+    redis = fields.String(required=True, validate=validate.OneOf(["ok", "unavailable"]))
+    models = fields.Dict(keys=fields.String(), values=fields.Nested(ModelHealthSchema), required=True)
+
+
+class ReadinessSchema(Schema):
+    ready = fields.Boolean(required=True)
+    redis = fields.String(required=True, validate=validate.OneOf(["ok", "unavailable"]))
+    models = fields.Dict(
+        keys=fields.String(),
+        values=fields.Boolean(),
+        required=True,
+        metadata={"description": "Whether the model has a live worker"},
+    )
+
+
+class LivenessSchema(Schema):
+    status = fields.Constant("ok", required=True)
+
+
+def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
+    """Open to everybody: nothing here tells of jobs or of clients."""
+    blueprint = Blueprint("health", __name__, url_prefix="/health", description="Whether the system is well")
+
+    @blueprint.view("GET", "", operationId="getHealth", security=[])
+    @blueprint.answers(HTTPStatus.OK, HealthSchema)
+    @blueprint.also_answers(HTTPStatus.SERVICE_UNAVAILABLE, HealthSchema, description="Redis does not answer")
+    def health() -> Answer:
+        """See how the system is."""
+        try:
+            models = look()
+        except StoreUnavailable:
+            return {"status": "unavailable", "redis": "unavailable", "models": {}}, HTTPStatus.SERVICE_UNAVAILABLE
+        is_served = all(model["workers"] for model in models.values())
+        return {"status": "ok" if is_served else "degraded", "redis": "ok", "models": models}, HTTPStatus.OK
+
+    @blueprint.view("GET", "/live", operationId="getLiveness", security=[])
+    @blueprint.answers(HTTPStatus.OK, LivenessSchema)
+    def live() -> dict[str, str]:
+        """Tell that the process answers."""
+        return {"status": "ok"}
+
+    @blueprint.view("GET", "/ready", operationId="getReadiness", security=[])
+    @blueprint.answers(HTTPStatus.OK, ReadinessSchema)
+    @blueprint.also_answers(HTTPStatus.SERVICE_UNAVAILABLE, ReadinessSchema, description="Redis does not answer")
+    def ready() -> Answer:
+        """Tell whether jobs can be accepted."""
+        try:
+            served = {name: bool(model["workers"]) for name, model in look().items()}
+        except StoreUnavailable:
+            return {"ready": False, "redis": "unavailable", "models": {}}, HTTPStatus.SERVICE_UNAVAILABLE
+        return {"ready": True, "redis": "ok", "models": served}, HTTPStatus.OK
+
+    def look() -> dict[str, dict[str, int]]:
+        store.ping()
+        queues = {name: store.queue(name, TENANT) for name in catalog.models}
+        return {
+            name: {
+                "workers": queue.workers,
+                "slots": queue.slots,
+                "waiting": queue.waiting + queue.dispatched,
+                "running": queue.running,
+            }
+            for name, queue in queues.items()
+        }
+
+    return blueprint

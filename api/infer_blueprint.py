@@ -1,0 +1,74 @@
+"""`/v1/infer`: one prompt, one answer, over the same queue as every job."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import jsonify, request
+
+from api import examples
+from api.auth import TENANT
+from api.errors import JobEndedWithoutResult
+from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
+from api.infer_document import InferenceSchema, infer_document
+from api.infer_schema import InferSchema
+from api.job_document import job_document
+from api.job_requests import preference, retry_after
+from api.job_schema import JobSchema
+from api.openapi import Blueprint
+from api.parameters import IDEMPOTENCY_KEY, PREFER
+from api.preferences import MAX_WAIT_SECONDS
+from api.submission import Submission, Submissions
+from api.waiting import Waiting
+from jobs.job import JobState
+from jobs.store import JobStore
+
+
+def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiting) -> Blueprint:
+    """The short way from a prompt to its completion."""
+    blueprint = Blueprint("infer", __name__, url_prefix="/v1/infer", description="One prompt, one answer")
+
+    @blueprint.view("POST", "", operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER])
+    @blueprint.takes(InferSchema, example=examples.INFER_REQUEST)
+    @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)
+    @blueprint.also_answers(
+        HTTPStatus.ACCEPTED,
+        JobSchema,
+        example=examples.QUEUED_JOB,
+        headers=examples.POLLING_HEADERS,
+        description="Time ran out: the job goes on, follow it at `Location`",
+    )
+    @blueprint.refuses(
+        *examples.BODY_REFUSALS,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    )
+    def infer(submission: Submission) -> Any:
+        """Complete a prompt.
+
+        Waits for the completion, up to a minute or as long as `Prefer: wait=N` says.
+        """
+        preferred = preference()
+        key = parse_idempotency_key(request.headers.get(HEADER))
+        accepted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
+        seconds = preferred.wait_seconds
+        if seconds is None:
+            seconds = 0 if preferred.is_async else MAX_WAIT_SECONDS
+        job = waiting.find(TENANT, accepted.job_id, seconds=seconds, is_enough=lambda job: job.is_final)
+        headers = {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
+        if accepted.replayed:
+            headers |= REPLAYED
+        if not job.is_final:
+            place = store.place(job)
+            answer = jsonify(job_document(job, place))
+            answer.headers.extend(headers | retry_after(job, place))
+            return answer, HTTPStatus.ACCEPTED
+        if job.state is not JobState.SUCCEEDED:
+            raise JobEndedWithoutResult(job)
+        return infer_document(job), HTTPStatus.OK, headers
+
+    return blueprint

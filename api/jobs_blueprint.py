@@ -1,0 +1,78 @@
+"""`/v1/jobs`: submit and list; `api.job_views` has what can be done to one job."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import request
+
+from api import examples
+from api.auth import TENANT
+from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
+from api.job_document import job_document
+from api.job_list import ListQuery, ListQuerySchema, cursor_of
+from api.job_requests import preference
+from api.job_schema import JobPageSchema, JobSchema
+from api.job_views import add_job_views, describe, is_final
+from api.openapi import Blueprint
+from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER
+from api.submission import Submission, Submissions
+from api.submission_schema import SubmissionSchema
+from api.waiting import Waiting
+from jobs.store import JobStore
+from models.catalog import Catalog
+
+Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
+
+
+def jobs_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiting, catalog: Catalog) -> Blueprint:
+    """The native interface to jobs."""
+    blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs", description="Submit jobs and follow them")
+
+    @blueprint.view("POST", "", operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER])
+    @blueprint.takes(SubmissionSchema, examples=examples.SUBMISSIONS)
+    @blueprint.answers(HTTPStatus.ACCEPTED, JobSchema, example=examples.QUEUED_JOB, headers=examples.POLLING_HEADERS)
+    @blueprint.also_answers(HTTPStatus.OK, JobSchema, example=examples.FINAL_JOB, description="It is final already")
+    @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
+    def submit(submission: Submission) -> Answer:
+        """Submit a job.
+
+        Answers at once, or with `Prefer: wait=N` as soon as the job is final, at the latest after N seconds.
+        The same `Idempotency-Key` with the same body finds the job that it has made before.
+        """
+        preferred = preference()
+        key = parse_idempotency_key(request.headers.get(HEADER))
+        accepted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
+        job = waiting.find(TENANT, accepted.job_id, seconds=preferred.wait_seconds or 0, is_enough=is_final)
+        body, headers = describe(store, job)
+        headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
+        if accepted.replayed:
+            headers |= REPLAYED
+        return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
+
+    @blueprint.view("GET", "", operationId="listJobs", parameters=[METADATA_FILTER])
+    @blueprint.takes(ListQuerySchema, location="query")
+    @blueprint.answers(HTTPStatus.OK, JobPageSchema, example=examples.JOB_PAGE)
+    @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+    def list_jobs(query: ListQuery) -> Answer:
+        """List jobs.
+
+        Newest first. `Link` leads to the next page while there is one.
+        """
+        model = catalog.aliases.get(query.model, query.model) if query.model else None
+        page = store.list(
+            TENANT, state=query.state, model=model, metadata=query.metadata, before=query.before, limit=query.limit
+        )
+        cursor = None if page.next_before is None else cursor_of(page.next_before)
+        body = {
+            "object": "list",
+            "data": [job_document(job, with_result=False) for job in page.jobs],
+            "has_more": cursor is not None,
+            "next_cursor": cursor,
+        }
+        link = {"Link": f'<{query.next_address(cursor)}>; rel="next"'} if cursor else {}
+        return body, HTTPStatus.OK, link
+
+    add_job_views(blueprint, store=store, waiting=waiting)
+    return blueprint

@@ -1,0 +1,182 @@
+"""Reads JSON from strangers: what is ambiguous, lossy or made to hurt is refused, and the field is named.
+
+Beyond the grammar: at most 32 levels of nesting, no key twice, no number that another reader would
+round (integers within ±2^53, no NaN, no overflow), no text that is not Unicode, no U+0000.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from api.errors import FieldError, MalformedBody
+
+MAX_DEPTH = 32
+MAX_KEYS = 256
+MAX_INTEGER = 2**53
+
+_LONGEST_INTEGER = len(str(-MAX_INTEGER))
+# Possessive, and satisfied with the end of the input: linear in the size of any body, also of a broken one.
+_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_TOKENS = re.compile(_STRING + rb"|[\[\]{},:]", re.DOTALL)
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_PARTNER = {b"]": b"[", b"}": b"{"}
+_BAD_TEXT = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Stands in the parsed body where something must be refused, so that the walk can name the place."""
+
+    message: str
+    key: str = ""
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """The JSON object in *body*; raises MalformedBody."""
+    _check_depth(body)
+    hooks = _Hooks()
+    try:
+        text = body.decode("utf-8")
+        value = hooks.decoder().decode(text.strip(" \t\r\n"))
+    except UnicodeDecodeError as error:
+        raise _malformed("body", f"is not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise _malformed("body", f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise _malformed("body", f"is nested deeper than {MAX_DEPTH} levels") from error
+    if hooks.found_fault or _BAD_TEXT.search(text):
+        for fault in _faults(value, ""):
+            raise _malformed(fault.field, fault.message)
+    if not isinstance(value, dict):
+        raise _malformed("body", "must be a JSON object")
+    return value
+
+
+def child(path: str, key: str | int) -> str:
+    """The path of a member or element: `params.stop[0]`."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
+
+
+def _malformed(field: str, message: str) -> MalformedBody:
+    shown = _printable(field)
+    return MalformedBody(f"{shown}: {message}", [FieldError(shown, message)])
+
+
+def _printable(name: str) -> str:
+    return name[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000") or "body"
+
+
+def _check_depth(body: bytes) -> None:
+    """Refuse nesting that would exhaust the parser's stack, before it is parsed."""
+    brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKET)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    opened: list[bytes] = []
+    for token in _TOKENS.finditer(body):
+        sign = token.group()
+        if sign in b"[{":
+            opened.append(sign)
+            if len(opened) > MAX_DEPTH:
+                raise _malformed(_place(body[: token.start()]), f"is nested deeper than {MAX_DEPTH} levels")
+        elif sign in _PARTNER and (not opened or opened.pop() != _PARTNER[sign]):
+            return  # the parser will say what is wrong here, before it gets any deeper
+
+
+def _place(beginning: bytes) -> str:
+    """The path of the value that comes after *beginning*, the start of a JSON text."""
+    path: list[str | int] = []
+    is_object: list[bool] = []
+    last_string = ""
+    for token in _TOKENS.finditer(beginning):
+        sign = token.group()
+        if sign in b"[{":
+            is_object.append(sign == b"{")
+            path.append("" if sign == b"{" else 0)
+        elif sign in b"]}" and path:
+            path.pop()
+            is_object.pop()
+        elif sign == b":" and path and is_object[-1]:
+            path[-1] = last_string
+        elif sign == b"," and path and not is_object[-1]:
+            path[-1] = int(path[-1]) + 1
+        else:
+            last_string = sign[1:-1].decode("utf-8", "replace")
+    place = ""
+    for key in path:
+        place = child(place, key)
+    return place
+
+
+def _faults(value: Any, path: str) -> Iterator[FieldError]:
+    if isinstance(value, _Fault):
+        yield FieldError(child(path, value.key) if value.key else path, value.message)
+    elif isinstance(value, str):
+        if message := _text_fault(value):
+            yield FieldError(path, message)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if message := _text_fault(key):
+                yield FieldError(child(path, key), f"the name {message}")
+            yield from _faults(inner, child(path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _faults(inner, child(path, index))
+
+
+def _text_fault(text: str) -> str | None:
+    if "\0" in text:
+        return "holds U+0000, which is not accepted"
+    if text.isascii():
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "holds half of a surrogate pair, which is not Unicode text"
+    return None
+
+
+class _Hooks:
+    """What the parser calls for objects and numbers; `found_fault` once any of them was refused."""
+
+    def __init__(self) -> None:
+        self.found_fault = False
+
+    def decoder(self) -> json.JSONDecoder:
+        return json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_int=self._integer,
+            parse_float=self._float,
+            parse_constant=lambda name: self._fault(f"is {name}, which is not JSON"),
+        )
+
+    def _fault(self, message: str, key: str = "") -> _Fault:
+        self.found_fault = True
+        return _Fault(message, key)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Fault:
+        if len(pairs) > MAX_KEYS:
+            return self._fault(f"has {len(pairs)} members; {MAX_KEYS} are accepted")
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            keys = [key for key, _ in pairs]
+            return self._fault("is given twice", next(key for key in keys if keys.count(key) > 1))
+        return value
+
+    def _integer(self, digits: str) -> int | _Fault:
+        if len(digits) <= _LONGEST_INTEGER and -MAX_INTEGER <= (value := int(digits)) <= MAX_INTEGER:
+            return value
+        return self._fault("is an integer beyond ±2^53")
+
+    def _float(self, digits: str) -> float | _Fault:
+        value = float(digits)
+        return value if math.isfinite(value) else self._fault("is a number too large for a double")

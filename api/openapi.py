@@ -1,0 +1,161 @@
+"""flask-smorest with our intake, our problems and types; everything else of it is used as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+
+import flask
+import flask_smorest  # type: ignore[import-untyped]
+import marshmallow
+from flask.json.provider import DefaultJSONProvider
+from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
+
+from api import problems
+from api.errors import FieldError, InvalidRequest, UnsupportedBody
+from api.json_intake import child, parse_body
+from api.problem_schema import EXAMPLE, ProblemSchema
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_FORM = {"_schema", "value", "key"}
+
+
+class Json(DefaultJSONProvider):
+    """Members in the order in which they were written, and never a number that is not JSON."""
+
+    sort_keys = False
+
+    def dumps(self, obj: Any, **options: Any) -> str:
+        return super().dumps(obj, allow_nan=False, **options)
+
+
+class StrictParser(FlaskParser):
+    """Takes bodies through `api.json_intake`, and names every field that a schema refuses."""
+
+    def load_json(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
+        del schema
+        if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+            raise UnsupportedBody.of("Content-Type", "must be application/json")
+        if req.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedBody.of("Content-Encoding", "must be absent: bodies are not decompressed")
+        return parse_body(req.get_data(cache=False))
+
+    def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
+        del schema
+        return _each_once(req.args)
+
+    def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
+        found = list(_flatten(error.messages, ""))
+        detail = "; ".join(f"{one.field}: {one.message}" for one in found)
+        raise InvalidRequest(detail, found) from error
+
+
+StrictParser.DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}
+
+
+def _each_once(query: MultiDict[str, str]) -> dict[str, str]:
+    """The parameters of a query, none of them twice."""
+    for name, values in query.lists():
+        if len(values) > 1:
+            raise InvalidRequest.of(name, "is given twice")
+        if any("\0" in text for text in (name, *values)):
+            raise InvalidRequest.of(name.replace("\0", "\\u0000"), "holds U+0000, which is not accepted")
+    return query.to_dict()
+
+
+def _flatten(messages: Any, path: str) -> list[FieldError]:
+    if isinstance(messages, dict):
+        return [
+            found
+            for key, inner in messages.items()
+            for found in _flatten(inner, path if key in _FORM else child(path, key))
+        ]
+    if isinstance(messages, list):
+        return [found for message in messages for found in _flatten(message, path)]
+    return [FieldError(path or "body", str(messages))]
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """flask-smorest's blueprint with the strict parser, whose decorators keep the types of the views."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def view(self, method: str, rule: str, **doc: Any) -> Callable[[View], View]:
+        """Route *method* and *rule* to the view; *doc* goes into its OpenAPI operation as it is."""
+
+        def register(view: View) -> View:
+            documented = self.doc(**doc)(view)
+            self.route(rule, methods=[method], endpoint=doc["operationId"])(documented)
+            return view
+
+        return register
+
+    def takes(self, schema: type[marshmallow.Schema], **options: Any) -> Callable[[View], View]:
+        """Validate the body, or with `location="query"` the query, and pass it as the first argument."""
+        decorator: Callable[[View], View] = self.arguments(schema, **options)
+        return decorator
+
+    def answers(
+        self, status: HTTPStatus, schema: type[marshmallow.Schema] | None = None, **options: Any
+    ) -> Callable[[View], View]:
+        """The ordinary answer."""
+        decorator: Callable[[View], View] = self.response(status.value, schema, **options)
+        return decorator
+
+    def also_answers(
+        self, status: HTTPStatus, schema: type[marshmallow.Schema] | None = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Another answer than the ordinary one that is no problem."""
+        decorator: Callable[[View], View] = self.alt_response(status.value, schema=schema, **options)
+        return decorator
+
+    def refuses(self, *statuses: HTTPStatus) -> Callable[[View], View]:
+        """Document that the view may answer with a problem of each of these statuses."""
+
+        def document(view: View) -> View:
+            for status in statuses:
+                view = self.alt_response(status.value, response=status.name)(view)
+            return view
+
+        return document
+
+
+class ProblemApi(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's Api, whose errors are documented as the problems that they are."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = "DEFAULT_ERROR"
+
+    def _register_error_handlers(self) -> None:
+        """None: `api.error_handler` answers for every error."""
+
+    def _register_responses(self) -> None:
+        for status in HTTPStatus:
+            self._register_problem(status.name, status.phrase)
+        self._register_problem(self.DEFAULT_ERROR_RESPONSE_NAME, "Any other problem")
+
+    def _register_problem(self, name: str, description: str) -> None:
+        content = {problems.MEDIA_TYPE: {"schema": self.ERROR_SCHEMA, "example": EXAMPLE}}
+        self.spec.components.response(name, {"description": description, "content": content}, lazy=True)
+
+
+def spec_options() -> dict[str, Any]:
+    """What the OpenAPI document says of the whole API."""
+    return {
+        "title": "Frontier",
+        "version": "1.0.0",
+        "openapi_version": "3.1.0",
+        "info": {
+            "description": "A durable queue in front of language models: submit a job, follow it, fetch its result. "
+            "A job answered 202 reaches exactly one final state.",
+        },
+        "security": [{"key": []}],
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "The operator's key, TRUTHGPT_API_TOKEN"}
+            }
+        },
+    }

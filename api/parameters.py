@@ -1,0 +1,38 @@
+"""Request headers and open-ended queries, as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.preferences import MAX_WAIT_SECONDS
+
+Parameter = dict[str, Any]
+
+
+def _header(name: str, description: str, example: str) -> Parameter:
+    return {
+        "in": "header",
+        "name": name,
+        "description": description,
+        "schema": {"type": "string"},
+        "example": example,
+    }
+
+
+PREFER = _header(
+    "Prefer",
+    f"`wait=N` holds the answer for up to N seconds, at most {MAX_WAIT_SECONDS}; `respond-async` asks for none of it",
+    "wait=10",
+)
+IDEMPOTENCY_KEY = _header(
+    "Idempotency-Key",
+    "1 to 255 visible ASCII characters, bare or in double quotes; a repeated submit with it makes no second job",
+    "order-42",
+)
+IF_NONE_MATCH = _header("If-None-Match", "The `ETag` that the client knows; 304 while it still holds", 'W/"3"')
+METADATA_FILTER: Parameter = {
+    "in": "query",
+    "name": "metadata.KEY",
+    "description": "Only jobs with this pair of metadata, as in `metadata.order=42`; any number of keys",
+    "schema": {"type": "string"},
+}

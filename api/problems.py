@@ -1,0 +1,204 @@
+"""Every error as a problem document (RFC 9457) that is an OpenAI error at the same time.
+
+One table says which error is which problem, one function says how a problem looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from api import errors as api_errors
+from api.errors import ApiError, FieldError
+from jobs import errors as job_errors
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "/problems/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemType:
+    """A kind of problem; `retryable` means that the same request may succeed later, as it is."""
+
+    slug: str
+    status: HTTPStatus
+    title: str
+    retryable: bool = False
+    retry_after_seconds: int | None = None
+
+
+MALFORMED_BODY = ProblemType(
+    slug="malformed-body", status=HTTPStatus.BAD_REQUEST, title="The body is not the JSON we accept."
+)
+INVALID_REQUEST = ProblemType(
+    slug="invalid-request", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="A field has a value that is not accepted."
+)
+WORKER_LOST = ProblemType(
+    slug="worker-lost",
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+    title="The job's worker died twice; the job has been set aside.",
+)
+INTERNAL_ERROR = ProblemType(
+    slug="internal-error", status=HTTPStatus.INTERNAL_SERVER_ERROR, title="The server met an error of its own."
+)
+
+PROBLEMS: Mapping[type[Exception], ProblemType] = {
+    api_errors.MalformedBody: MALFORMED_BODY,
+    api_errors.UnsupportedBody: ProblemType(
+        slug="unsupported-media-type",
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        title="The body must be plain application/json.",
+    ),
+    api_errors.SlowBody: ProblemType(
+        slug="slow-body",
+        status=HTTPStatus.REQUEST_TIMEOUT,
+        title="The body did not arrive in time.",
+        retryable=True,
+    ),
+    api_errors.InvalidHeader: ProblemType(
+        slug="invalid-header", status=HTTPStatus.BAD_REQUEST, title="A request header has an unusable value."
+    ),
+    api_errors.InvalidRequest: INVALID_REQUEST,
+    api_errors.UnknownModel: ProblemType(
+        slug="model-not-found", status=HTTPStatus.NOT_FOUND, title="There is no such model."
+    ),
+    api_errors.NotAuthenticated: ProblemType(
+        slug="not-authenticated", status=HTTPStatus.UNAUTHORIZED, title="A valid key is needed."
+    ),
+    job_errors.JobNotFound: ProblemType(slug="job-not-found", status=HTTPStatus.NOT_FOUND, title="No such job."),
+    job_errors.JobRetired: ProblemType(
+        slug="result-expired",
+        status=HTTPStatus.GONE,
+        title="The job was erased because its retention had ended.",
+    ),
+    job_errors.JobNotFinal: ProblemType(
+        slug="job-not-final",
+        status=HTTPStatus.CONFLICT,
+        title="Only a final job can be erased; cancel it first.",
+    ),
+    job_errors.IdempotencyMismatch: ProblemType(
+        slug="idempotency-mismatch",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        title="The idempotency key was used for another request.",
+    ),
+    job_errors.QueueFull: ProblemType(
+        slug="queue-full",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        title="The model's queue is full.",
+        retryable=True,
+        retry_after_seconds=10,
+    ),
+    job_errors.StorageFull: ProblemType(
+        slug="storage-full",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="No memory is left to accept jobs.",
+        retryable=True,
+        retry_after_seconds=30,
+    ),
+    job_errors.StoreUnavailable: ProblemType(
+        slug="store-unavailable",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The store of jobs does not answer.",
+        retryable=True,
+        retry_after_seconds=5,
+    ),
+    job_errors.UnsupportedServer: ProblemType(
+        slug="unsupported-server",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The Redis server cannot keep the promises made for jobs.",
+    ),
+}
+
+OF_STATUS: Mapping[int, ProblemType] = {
+    400: ProblemType(slug="bad-request", status=HTTPStatus.BAD_REQUEST, title="The request cannot be read."),
+    404: ProblemType(slug="not-found", status=HTTPStatus.NOT_FOUND, title="There is nothing at this address."),
+    405: ProblemType(
+        slug="method-not-allowed", status=HTTPStatus.METHOD_NOT_ALLOWED, title="The method does not fit this address."
+    ),
+    413: ProblemType(
+        slug="payload-too-large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, title="The body is too large."
+    ),
+    500: INTERNAL_ERROR,
+}
+"""What Flask and Werkzeug refuse by themselves, by status."""
+
+OF_ENDED_JOBS: Mapping[str, ProblemType] = {
+    "failed": ProblemType(slug="job-failed", status=HTTPStatus.INTERNAL_SERVER_ERROR, title="The job failed."),
+    "refused": ProblemType(
+        slug="job-refused", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="The model cannot serve this request."
+    ),
+    "worker_lost": WORKER_LOST,
+    "timeout": ProblemType(
+        slug="job-timeout", status=HTTPStatus.GATEWAY_TIMEOUT, title="The job ran into its time limit."
+    ),
+    "cancelled": ProblemType(slug="job-cancelled", status=HTTPStatus.CONFLICT, title="The job was cancelled."),
+    "expired": ProblemType(
+        slug="job-expired", status=HTTPStatus.GATEWAY_TIMEOUT, title="The job's deadline passed before its result."
+    ),
+}
+"""How a job can end without a result."""
+
+
+def find_problem_type(error: Exception) -> ProblemType:
+    """The row of *error*, or of the nearest class that it derives from."""
+    for kind in type(error).__mro__:
+        if kind in PROBLEMS:
+            return PROBLEMS[kind]
+    return INTERNAL_ERROR
+
+
+def document(
+    kind: ProblemType, detail: str, errors: Sequence[FieldError] = (), *, code: str | None = None
+) -> dict[str, Any]:
+    """The body of a problem; `code` is a finer one than the kind gives."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + kind.slug if kind.slug else "about:blank",
+        "title": kind.title,
+        "status": kind.status.value,
+        "detail": detail,
+        "retryable": kind.retryable,
+    }
+    if errors:
+        body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+    body["error"] = {
+        "message": detail,
+        "type": _openai_type(kind.status),
+        "param": errors[0].field if errors else None,
+        "code": code or kind.slug.replace("-", "_") or None,
+    }
+    return body
+
+
+def headers(kind: ProblemType) -> dict[str, str]:
+    """What is told beside the body; OpenAI's clients repeat a 409 and a 5xx unless they are told not to."""
+    told = {}
+    if kind.retry_after_seconds is not None:
+        told["Retry-After"] = str(kind.retry_after_seconds)
+    if kind.status is HTTPStatus.UNAUTHORIZED:
+        told["WWW-Authenticate"] = 'Bearer realm="frontier"'
+    if not kind.retryable and (kind.status is HTTPStatus.CONFLICT or kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        told["x-should-retry"] = "false"
+    return told
+
+
+def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldError]]:
+    """What may be told about *error*: our own words, never those of a library."""
+    match error:
+        case ApiError():
+            return error.detail, error.errors
+        case job_errors.IdempotencyMismatch():
+            message = f"was used for job {error.job_id} with another body; choose a new key"
+            return f"Idempotency-Key: {message}", [FieldError("Idempotency-Key", message)]
+        case job_errors.QueueFull():
+            return f"{error.limit} jobs wait for {error.model}; no more are accepted until some have started.", ()
+    return kind.title, ()
+
+
+def _openai_type(status: HTTPStatus) -> str:
+    if status is HTTPStatus.UNAUTHORIZED:
+        return "authentication_error"
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limit_error"
+    return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"

@@ -1,0 +1,122 @@
+"""What happens to a request for a completion, top-down and without a framework.
+
+    idempotency → record → dispatch
+
+The idempotency key is checked by the same atomic move that records the job: of any number of equal
+submits at the same moment one makes the job and the others find it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.errors import InvalidRequest
+from api.model_lookup import find_model
+from jobs.job import NewJob
+from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
+from jobs.store import Accepted, JobStore
+from models.catalog import Catalog, ModelConfig
+from tasks.dispatch import Dispatcher
+
+log = logging.getLogger(__name__)
+
+DEFAULT_TIMEOUT_SECONDS = 600.0
+DEFAULT_RETENTION_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a client asks for, well formed but not yet measured against the model.
+
+    `params` holds only what was given. `fingerprint` is of the body as it was sent. `prompt_field` and
+    `params_prefix` are the names under which the client knows these, for refusals.
+    """
+
+    type: RequestType
+    fingerprint: str
+    model: str | None = None
+    prompt: str = ""
+    messages: tuple[Message, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    start_within_seconds: float | None = None
+    deadline_at: float | None = None
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    retention_seconds: float = DEFAULT_RETENTION_SECONDS
+    prompt_field: str = "input.prompt"
+    params_prefix: str = "params."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submissions:
+    """Takes submissions in; `draw_seed` gives a number below 2^53, `clock` Unix seconds."""
+
+    store: JobStore
+    dispatcher: Dispatcher
+    catalog: Catalog
+    new_id: Callable[[], str]
+    draw_seed: Callable[[], int]
+    clock: Callable[[], float]
+
+    def submit(self, submission: Submission, *, tenant: str, idempotency_key: str | None = None) -> Accepted:
+        """Record one job, or find the one that the key has made, and let it start as soon as there is room.
+
+        Raises UnknownModel, InvalidRequest, IdempotencyMismatch, QueueFull, StorageFull or StoreUnavailable.
+        """
+        model = self._model(submission)
+        job = NewJob(
+            id=self.new_id(),
+            tenant=tenant,
+            request=self._request(submission, model),
+            metadata=submission.metadata,
+            deadline_at=self._deadline(submission),
+            start_within_seconds=submission.start_within_seconds,
+            timeout_seconds=submission.timeout_seconds,
+            retention_seconds=submission.retention_seconds,
+            idempotency_key=idempotency_key,
+            fingerprint=submission.fingerprint,
+        )
+        accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
+        if not accepted.replayed:
+            self.dispatcher.dispatch(model.name)
+        log.info("job_accepted", extra={"job_id": accepted.job_id, "model": model.name, "replayed": accepted.replayed})
+        return accepted
+
+    def _model(self, submission: Submission) -> ModelConfig:
+        if submission.model is None:
+            return self.catalog.default
+        return find_model(self.catalog, submission.model)
+
+    def _request(self, submission: Submission, model: ModelConfig) -> InferenceRequest:
+        characters = len(submission.prompt) + sum(len(message.content) for message in submission.messages)
+        if characters > model.limits.max_prompt_chars:
+            raise InvalidRequest.of(
+                submission.prompt_field,
+                f"has {characters} characters; {model.name} accepts {model.limits.max_prompt_chars}",
+            )
+        return InferenceRequest(
+            model=model.name,
+            type=submission.type,
+            prompt=submission.prompt,
+            messages=submission.messages,
+            params=self._params(submission, model),
+        )
+
+    def _params(self, submission: Submission, model: ModelConfig) -> SamplingParams:
+        params = dict(submission.params)
+        limit = model.limits.max_tokens
+        if params.setdefault("max_tokens", min(SamplingParams().max_tokens, limit)) > limit:
+            raise InvalidRequest.of(
+                f"{submission.params_prefix}max_tokens",
+                f"is {params['max_tokens']}; {model.name} generates at most {limit} tokens",
+            )
+        params.setdefault("seed", self.draw_seed())
+        return SamplingParams(**params)
+
+    def _deadline(self, submission: Submission) -> float | None:
+        if submission.deadline_at is not None and submission.deadline_at <= self.clock():
+            raise InvalidRequest.of("deadline", "is not in the future")
+        return submission.deadline_at

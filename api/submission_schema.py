@@ -1,0 +1,183 @@
+"""The accepted form of `POST /v1/jobs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from api.fields import Instant, Number, Text, Truth, Whole
+from api.json_intake import MAX_INTEGER
+from api.submission import DEFAULT_RETENTION_SECONDS, DEFAULT_TIMEOUT_SECONDS, Submission
+from jobs.fingerprint import fingerprint
+from jobs.request import Message, RequestType
+
+DAY_SECONDS = 86_400
+MAX_MESSAGES = 512
+MAX_METADATA = 16
+MAX_STOPS = 4
+MAX_STOP_CHARS = 64
+
+MODEL_DOC = {"description": "A name or alias from `GET /v1/models`; the default model when absent"}
+
+
+class StrictSchema(Schema):
+    """Refuses fields that it does not know, also those that other versions of the API may have."""
+
+    class Meta:  # noqa: D106 - marshmallow's own declaration
+        unknown = RAISE
+
+    error_messages = {  # noqa: RUF012 - marshmallow's own declaration
+        "unknown": "Unknown field.",
+        "type": "Must be an object.",
+    }
+
+
+def nested(schema: type[Schema], **options: Any) -> fields.Nested:
+    return fields.Nested(schema, error_messages={"type": "Must be an object."}, **options)
+
+
+class StopStrings(fields.Field[tuple[str, ...]]):
+    """One string or up to four."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> tuple[str, ...]:
+        del attr, data
+        strings = [value] if isinstance(value, str) else value
+        if not isinstance(strings, list) or not 1 <= len(strings) <= MAX_STOPS:
+            raise ValidationError(f"Must be a string or a list of 1 to {MAX_STOPS} strings.")
+        for index, one in enumerate(strings):
+            if not isinstance(one, str) or not 1 <= len(one) <= MAX_STOP_CHARS:
+                raise ValidationError({index: [f"Must be a string of 1 to {MAX_STOP_CHARS} characters."]})
+        return tuple(strings)
+
+
+class ParamsSchema(StrictSchema):
+    """How to generate; what is left out has the default of the model."""
+
+    max_tokens = Whole(1, 1_000_000, metadata={"description": "At most this many new tokens; 256 by default"})
+    temperature = Number(0, 2, metadata={"description": "0 takes the likeliest token every time"})
+    top_p = Number(0, 1, above=True)
+    top_k = Whole(0, 1_000_000, metadata={"description": "0 switches the cut off"})
+    seed = Whole(0, MAX_INTEGER, metadata={"description": "The same seed gives the same text; drawn when absent"})
+    stop = StopStrings(
+        metadata={
+            "description": "The completion ends before any of these",
+            "oneOf": [
+                {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_STOPS,
+                    "items": {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
+                },
+            ],
+        }
+    )
+    ignore_eos = Truth(metadata={"description": "Go on past the model's end of text"})
+
+
+class MessageSchema(StrictSchema):
+    """One turn of a conversation."""
+
+    role = fields.String(
+        required=True, validate=validate.OneOf(["system", "user", "assistant"], error="Must be one of {choices}.")
+    )
+    content = Text(required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> Message:
+        return Message(data["role"], data["content"])
+
+
+class InputSchema(StrictSchema):
+    """Either `messages` or `prompt`."""
+
+    prompt = Text(metadata={"description": "For a completion"})
+    messages = fields.List(
+        fields.Nested(MessageSchema, error_messages={"type": "Must be an object."}),
+        validate=validate.Length(1, MAX_MESSAGES, error="Must hold {min} to {max} messages."),
+        error_messages={"invalid": "Must be a list."},
+        metadata={"description": "For a chat completion"},
+    )
+
+
+class MetadataField(fields.Dict):
+    """Up to 16 pairs of text that come back with the job and can be searched for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            keys=Text(1, 64),
+            values=Text(0, 512),
+            validate=validate.Length(max=MAX_METADATA, error="Must have at most {max} pairs."),
+            error_messages={"invalid": "Must be an object of text."},
+            metadata={"description": "Comes back with the job; `GET /v1/jobs?metadata.order=42` finds it"},
+            **options,
+        )
+
+
+class SubmissionSchema(StrictSchema):
+    """A job to be done."""
+
+    model = Text(1, 100, metadata=MODEL_DOC)
+    type = fields.Enum(
+        RequestType,
+        by_value=True,
+        metadata={"description": "`chat.completion` for messages and `completion` for a prompt, which is the default"},
+    )
+    input = nested(InputSchema, required=True)
+    params = nested(ParamsSchema)
+    start_within_s = Number(
+        0, 30 * DAY_SECONDS, above=True, metadata={"description": "The job expires unless it has started by then"}
+    )
+    deadline = Instant(
+        metadata={
+            "description": "The job expires unless it has ended by then; 24 hours by default",
+            "format": "date-time",
+        }
+    )
+    timeout_s = Number(
+        0,
+        DAY_SECONDS,
+        above=True,
+        load_default=DEFAULT_TIMEOUT_SECONDS,
+        metadata={"description": "How long one attempt may run"},
+    )
+    metadata = MetadataField()
+    retention_s = Number(
+        1,
+        30 * DAY_SECONDS,
+        load_default=DEFAULT_RETENTION_SECONDS,
+        metadata={"description": "How long the final job and its result are kept"},
+    )
+
+    @post_load(pass_original=True)
+    def make(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> Submission:
+        given = data["input"]
+        kind = _type(data.get("type"), given)
+        return Submission(
+            type=kind,
+            fingerprint=fingerprint(original),
+            model=data.get("model"),
+            prompt=given.get("prompt", ""),
+            messages=tuple(given.get("messages", ())),
+            params=data.get("params", {}),
+            metadata=data.get("metadata", {}),
+            start_within_seconds=data.get("start_within_s"),
+            deadline_at=data.get("deadline"),
+            timeout_seconds=data["timeout_s"],
+            retention_seconds=data["retention_s"],
+            prompt_field="input.messages" if kind is RequestType.CHAT_COMPLETION else "input.prompt",
+        )
+
+
+def _type(asked: RequestType | None, given: dict[str, Any]) -> RequestType:
+    """The type asked for, or the one that the input implies; refuses an input that does not fit."""
+    if "prompt" in given and "messages" in given:
+        raise ValidationError({"input": {"messages": ["Give either messages or a prompt."]}})
+    if not given:
+        raise ValidationError({"input": ["Must hold messages or a prompt."]})
+    implied = RequestType.CHAT_COMPLETION if "messages" in given else RequestType.COMPLETION
+    if asked not in (None, implied):
+        needed = "messages" if asked is RequestType.CHAT_COMPLETION else "prompt"
+        raise ValidationError({"input": {needed: [f"Is needed for a {asked.value}."]}})
+    return implied

@@ -1,0 +1,40 @@
+"""Holds a request until its job has changed: the long poll."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.wakeups import Wakeups
+from jobs.errors import StoreUnavailable
+from jobs.job import Job
+from jobs.store import JobStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Waits by wake-ups, and looks again by itself every `reread_seconds`; `clock` is monotonic."""
+
+    store: JobStore
+    wakeups: Wakeups
+    clock: Callable[[], float]
+    reread_seconds: float = 5.0
+
+    def find(self, tenant: str, job_id: str, *, seconds: float, is_enough: Callable[[Job], bool]) -> Job:
+        """The job as soon as it *is_enough*, or as it stands after *seconds*.
+
+        The watch begins before the first read, so no change falls between the two. A store that goes
+        away during the wait may come back in time; only the first read fails for it.
+        """
+        if seconds <= 0:
+            return self.store.find(tenant, job_id)
+        until = self.clock() + seconds
+        with self.wakeups.watch(self.store.keys.tenant(tenant, "wake", job_id)) as watch:
+            job = self.store.find(tenant, job_id)
+            while not is_enough(job) and (left := until - self.clock()) > 0:
+                watch.wait(min(left, self.reread_seconds))
+                try:
+                    job = self.store.find(tenant, job_id)
+                except StoreUnavailable:
+                    continue
+            return job
