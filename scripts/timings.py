@@ -24,9 +24,9 @@ def timing_line(job: JobView) -> str:
 
 def seconds_text(seconds: float) -> str:
     """A duration in the unit a person would choose."""
-    if seconds < 1:
+    if seconds < 0.9995:  # noqa: PLR2004 - what rounds to a second is a second
         return f"{seconds * 1000:.3g} ms"
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if seconds < 59.95:  # noqa: PLR2004 - and what rounds to a minute, a minute
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

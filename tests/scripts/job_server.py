@@ -39,7 +39,7 @@ class JobServer:
         self.calls: Counter[str] = Counter()
         self.connections: set[socket.socket] = set()
         self.most_connections = 0
-        self.on_request: Callable[[Request], None] = lambda _request: None
+        self.answer: Callable[[Request], Answer] = self.api.answer
         self.port = 0
         self.start()
 
@@ -76,11 +76,10 @@ class JobServer:
             hit = bool(self.faults) and self.faults[0].method == request.method
             fault = self.faults.popleft() if hit else None
             self.api.changed.notify_all()
-        self.on_request(request)
         if fault is None:
-            return self.api.answer(request)
+            return self.answer(request)
         if fault.after_work:
-            self.api.answer(request)
+            self.answer(request)
         if fault.status is None:
             return None
         answer = problem(fault.status, "unavailable", "Redis does not answer", **fault.extra)

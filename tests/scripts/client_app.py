@@ -1,0 +1,60 @@
+"""The client commands as one program, run in this process against a server of the test."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner, Result
+
+from scripts.commands import jobs
+from scripts.commands.bulk import bulk
+from scripts.commands.health import health
+from scripts.commands.infer import infer
+from scripts.commands.submit import submit
+from tests.scripts.job_api import TOKEN
+
+app = typer.Typer()
+app.add_typer(jobs.app, name="jobs")
+for command in (infer, submit, bulk, health):
+    app.command()(command)
+
+
+def run_frontier(
+    url: str, home: Path, *words: str, given: str | bytes | None = None, token: str | None = TOKEN
+) -> Result:
+    """What `frontier WORDS` does with the API at *url* and the data folder *home*."""
+    env = {"FRONTIER_URL": url, "FRONTIER_DATA_DIR": str(home), "TRUTHGPT_API_TOKEN": token, "COLUMNS": "200"}
+    return CliRunner().invoke(app, list(words), env=env, input=given)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """For what no signal tells, such as the content of a file."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "the condition did not come true"
+        threading.Event().wait(0.005)
+
+
+class Aside:
+    """Runs a story beside the command, which needs the main thread for Ctrl-C; `join` tells how it went."""
+
+    def __init__(self, story: Callable[[], object]) -> None:
+        self._story = story
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._story()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever joins
+            self._error = error
