@@ -17,6 +17,7 @@ class ApiUnreachable(Exception):
             f"nothing answers at {url} ({reason}); start it with `frontier up`, or name another address with --url"
         )
         self.url = url
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,6 @@ def _field_errors(errors: object) -> list[FieldError]:
 
 
 def _sentence(title: str, detail: str, fields: tuple[FieldError, ...]) -> str:
-    said = f"{title}: {detail}" if detail and detail != title else title
+    said = f"{title.removesuffix('.')}: {detail}" if detail and detail != title else title
     unsaid = [f"{error.field}: {error.message}" for error in fields if error.field not in said]
     return f"{said} ({'; '.join(unsaid)})" if unsaid else said

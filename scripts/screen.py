@@ -13,6 +13,7 @@ from rich.markup import escape
 from scripts.address import Address
 from scripts.api_errors import ApiProblem, ApiUnreachable
 
+PIPE_COLUMNS = 500
 UNDRAWABLE = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -21,7 +22,9 @@ def stderr() -> Console:
 
 
 def stdout() -> Console:
-    return Console(highlight=False)
+    """Only a screen has an edge to fold at."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
 
 
 def fail(message: str, *, code: int = 1) -> typer.Exit:

@@ -83,7 +83,7 @@ class Transport:
             delay = self._patience.delay(failures, retry_after=retry_after, random=self._random)
             if self._clock() - began + delay > self._limit():
                 raise error
-            self.trouble = str(error)
+            self.trouble = error.reason if isinstance(error, ApiUnreachable) else str(error)
             self._pause(delay)
 
     def send_once(self, call: Call) -> requests.Response:

@@ -7,7 +7,7 @@ import os
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.address import find_address
@@ -21,6 +21,7 @@ from scripts.timings import seconds_text, timing_line
 app = typer.Typer(help="Look at jobs and stop them.", no_args_is_help=True)
 
 COLOURS = {"succeeded": "green", "failed": "red", "expired": "red", "running": "cyan", "cancelled": "yellow"}
+ID_LETTERS = 26
 JobId = Annotated[str, typer.Argument(metavar="ID")]
 
 
@@ -44,7 +45,15 @@ def list_jobs(
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))
         return
-    table = Table("id", "status", "model", "created", "tokens", "time to result", box=None, pad_edge=False)
+    columns = (
+        Column("id", no_wrap=True, min_width=ID_LETTERS),
+        "status",
+        "model",
+        "created",
+        "tokens",
+        "time to result",
+    )
+    table = Table(*columns, box=None, pad_edge=False)
     for job in jobs:
         table.add_row(*_row(job))
     stdout().print(table if jobs else "no jobs")
@@ -93,7 +102,7 @@ def _row(job: JobView) -> list[Text | str]:
     tokens = job.member("usage").get("completion_tokens")
     seconds = job.member("timing").get("time_to_result_s")
     return [
-        Text(job.id, no_wrap=True),
+        Text(job.id),
         _status(job),
         Text(_word(job.body.get("model"))),
         Text(_word(job.body.get("created_at"))),

@@ -64,6 +64,8 @@ def submit(
         stop=tuple(stop or ()),
         run_limit_seconds=timeout,
     )
+    if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):
+        raise typer.BadParameter("only visible ASCII characters can be sent", param_hint="--idempotency-key")
     body = generation.body(read_prompt(prompt), metadata_pairs(metadata))
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
