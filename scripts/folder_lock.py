@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from scripts.processes import is_running
+
 LOOK_SECONDS = 0.1
 
 
@@ -24,7 +26,7 @@ class FolderLock:
         deadline = time.monotonic() + wait_seconds
         while not self._try():
             holder = self._holder()
-            if _is_alive(holder) or time.monotonic() > deadline:
+            if (holder and is_running(holder)) or time.monotonic() > deadline:
                 os.close(self.descriptor)
                 who = f" (process {holder})" if holder else ""
                 raise FolderTaken(
@@ -48,15 +50,3 @@ class FolderLock:
             return int(os.pread(self.descriptor, 32, 0))
         except ValueError:
             return None
-
-
-def _is_alive(pid: int | None) -> bool:
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scripts.paths import CHECKOUT
+from scripts.processes import is_running
 
 LOOK_SECONDS = 0.05
 
@@ -111,21 +112,11 @@ def _end(wards: Sequence[Ward]) -> None:
     left = list(wards)
     while left:
         elapsed = time.monotonic() - began
-        ended = [ward for ward in left if elapsed >= ward.grace_seconds or not _is_alive(ward.pid)]
+        ended = [ward for ward in left if elapsed >= ward.grace_seconds or not is_running(ward.pid)]
         for ward in ended:
             end_group(ward.pid)
         left = [ward for ward in left if ward not in ended]
         time.sleep(LOOK_SECONDS)
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether *pid* still does anything; where nobody collects dead processes they do not count."""
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
+from scripts.processes import is_running
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATA_DIR_VARIABLE = "FRONTIER_DATA_DIR"
 CONFIG_VARIABLE = "TRUTHGPT_CONFIG"
@@ -66,10 +68,9 @@ def read_running(data_dir: Path) -> Running | None:
     """The system that runs with this folder, or None; what a killed one has left behind does not count."""
     try:
         running = Running(**json.loads(running_file(data_dir).read_text(encoding="utf-8")))
-        os.kill(running.pid, 0)
+        return running if is_running(running.pid) else None
     except (OSError, ValueError, TypeError):
         return None
-    return running
 
 
 def write_running(data_dir: Path, running: Running) -> None:

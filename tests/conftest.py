@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from redis import Redis, RedisError
 
-from scripts.redis_server import ServerMissing
+from scripts.redis_server import ServerMissing, find_binary
 from tests.redis_process import RedisProcess
 
 DATABASE = 15
@@ -24,7 +25,17 @@ def _missing(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_binary() -> Path:
+    """A server of this machine that a test may start."""
+    try:
+        return find_binary()
+    except ServerMissing as error:
+        _missing(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the server that the tests share: REDIS_URL where it is set, else one of their own."""
     if given := os.environ.get("REDIS_URL"):
         url = urlunsplit(urlsplit(given)._replace(path=f"/{DATABASE}"))
@@ -35,11 +46,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _missing(f"no Redis at REDIS_URL: {error}")
         yield url
         return
-    try:
-        server = RedisProcess(tmp_path_factory.mktemp("redis"))
-    except ServerMissing as error:
-        _missing(str(error))
-        return
+    server = RedisProcess(tmp_path_factory.mktemp("redis"), request.getfixturevalue("server_binary"))
     server.start()
     yield server.url
     server.stop()
@@ -61,13 +68,9 @@ def redis_client(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+def redis_process(tmp_path_factory: pytest.TempPathFactory, server_binary: Path) -> Iterator[RedisProcess]:
     """A running server for this test alone, to be killed and started again."""
-    try:
-        server = RedisProcess(tmp_path_factory.mktemp("redis"))
-    except ServerMissing as error:
-        _missing(str(error))
-        return
+    server = RedisProcess(tmp_path_factory.mktemp("redis"), server_binary)
     server.start()
     yield server
     server.stop()

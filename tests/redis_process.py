@@ -12,10 +12,10 @@ from scripts.ports import free_port
 class RedisProcess:
     """One real server on a port of its own; its data outlive `kill` and the next `start`."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, binary: Path | None = None) -> None:
         self.port = free_port()
         self.url = redis_server.url(self.port)
-        self._command = redis_server.command(redis_server.find_binary(), port=self.port, data_dir=data_dir)
+        self._command = redis_server.command(binary or redis_server.find_binary(), port=self.port, data_dir=data_dir)
         self._log = data_dir / "redis.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -23,6 +23,10 @@ class RedisProcess:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def start(self) -> None:
         """Start the server and return when it answers."""

@@ -60,7 +60,9 @@ def test_what_a_killed_system_left_behind_is_not_an_address(tmp_path: Path) -> N
     assert paths.read_address(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"url": 1}', "no json"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"url": 1}', '{"url": "", "redis_url": "", "pid": "x", "children": {}}']
+)
 def test_a_damaged_file_is_not_an_address(tmp_path: Path, content: str) -> None:
     paths.running_file(tmp_path).write_text(content)
     assert paths.read_address(tmp_path) is None

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ import pytest
 
 from scripts.guardian import Guardian
 from scripts.log_file import LogFile
+from scripts.processes import is_running
 from scripts.stop_signals import StopSignals
 from scripts.supervisor import Backoff, Program, Stage, Supervisor
 
@@ -70,12 +70,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield bench
         bench.supervisor.stop(signals)
         bench.guardian.close()
-
-
-def is_running(pid: int) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def test_a_killed_child_is_started_again_and_its_death_is_told_in_one_line(bench: Bench) -> None:

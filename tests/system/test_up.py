@@ -1,0 +1,112 @@
+"""`frontier up`: real processes, and real faults done to them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from scripts import paths
+from scripts.generation import Generation
+from scripts.job_view import JobView
+from tests.system.up_process import DEADLINE_SECONDS, UpProcess
+
+CONFIG = """
+models:
+  echo:
+    engine: scripted
+  unfinished:
+    path: ./nowhere
+"""
+
+StartUp = Callable[..., UpProcess]
+
+
+@pytest.fixture
+def start_up(tmp_path: Path, server_binary: Path) -> Iterator[StartUp]:  # noqa: ARG001 - skips where there is none
+    config = tmp_path / "models.yaml"
+    config.write_text(CONFIG)
+    with ExitStack() as cleanup:
+
+        def start(*options: str, port: int | None = None) -> UpProcess:
+            up = UpProcess(tmp_path / "data", config, *options, port=port)
+            cleanup.callback(up.close)
+            return up
+
+        yield start
+
+
+def run_job(up: UpProcess, prompt: str) -> JobView:
+    body = Generation(chat=False, model="echo", max_tokens=8).body(prompt)
+    job = up.client.submit(body, idempotency_key=uuid.uuid4().hex)
+    return up.client.wait(job.id, seconds=DEADLINE_SECONDS)
+
+
+def test_everything_starts_runs_a_job_outlives_a_killed_worker_and_ends_on_sigterm(start_up: StartUp) -> None:
+    up = start_up("--model", "echo", "--hello", "O Romeo,")
+    up.read_until("API +http://127.0.0.1:")
+    up.read_until("echo is ready")
+    assert "O Romeo, O Romeo," in up.read_until("(?s)One job.*time to result")
+
+    worker = up.child("echo-1")
+    os.kill(worker, signal.SIGKILL)
+    up.read_until("echo-1 was ended by SIGKILL after .* and starts again")
+    assert run_job(up, "after the kill").succeeded
+    assert up.child("echo-1") != worker
+
+    up.send(signal.SIGTERM)
+    assert up.read_to_the_end() == 0
+    assert up.survivors() == []
+    assert paths.read_address(up.data_dir) is None
+
+
+def test_when_up_itself_is_killed_nothing_is_left_and_the_jobs_are_there_at_the_next_start(start_up: StartUp) -> None:
+    first = start_up("--model", "echo")
+    first.read_until("echo is ready")
+    job = run_job(first, "before the kill")
+    first.send(signal.SIGKILL)
+
+    second = start_up("--no-worker")
+    second.read_until("The API is ready")
+    assert first.survivors() == []
+    assert second.client.job(job.id).text == job.text
+
+
+def test_a_model_without_weights_is_explained_while_the_api_accepts_jobs(start_up: StartUp) -> None:
+    up = start_up("--model", "unfinished")
+    assert "nowhere" in up.read_until("unfinished-1 cannot start: .*")
+    up.read_until("The API is ready")
+    body = Generation(chat=False, model="unfinished").body("Is anybody there?")
+    assert not up.client.submit(body, idempotency_key="early").is_final
+
+
+def test_a_taken_port_is_told_in_one_line(start_up: StartUp) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        up = start_up(port=other.getsockname()[1])
+        assert up.read_to_the_end() == 1
+    assert up.output.startswith(f"error: Port {up.port} is taken")
+    assert "--port" in up.output
+    assert up.output.count("\n") == 1
+
+
+def test_a_folder_that_another_system_uses_is_told_in_one_line(start_up: StartUp) -> None:
+    first = start_up("--no-worker")
+    first.read_until("The API is ready")
+    second = start_up("--no-worker")
+    assert second.read_to_the_end() == 1
+    assert second.output.startswith("error: Another `frontier up` (process ")
+    assert second.output.count("\n") == 1
+
+
+def test_a_model_that_is_not_configured_is_refused_with_those_that_are(start_up: StartUp) -> None:
+    up = start_up("--model", "hal")
+    assert up.read_to_the_end() == 1
+    assert up.output == "error: There is no model 'hal' in the configuration; there is echo, unfinished.\n"
