@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import IO, Any, TypeVar
 
 import gevent  # type: ignore[import-untyped]
@@ -22,14 +24,16 @@ class BodyDeadline:
         self._seconds = seconds
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["wsgi.input"] = _TimedInput(environ["wsgi.input"], self._seconds)
+        connection: socket.socket | None = environ.get("gunicorn.socket")
+        environ["wsgi.input"] = _TimedInput(environ["wsgi.input"], self._seconds, connection)
         return self._app(environ, start_response)
 
 
 class _TimedInput:
-    def __init__(self, stream: IO[bytes], seconds: float) -> None:
+    def __init__(self, stream: IO[bytes], seconds: float, connection: socket.socket | None) -> None:
         self._stream = stream
         self._seconds = seconds
+        self._connection = connection
         self._deadline: float | None = None
 
     def read(self, size: int = -1) -> bytes:
@@ -49,4 +53,11 @@ class _TimedInput:
         except gevent.Timeout as expired:
             if expired is not timeout:
                 raise
+            self._stop_listening()
             raise SlowBody.of("body", f"did not arrive within {self._seconds:g} seconds") from None
+
+    def _stop_listening(self) -> None:
+        """The answer can still be written; then the server finds the end of the connection and closes it."""
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RD)

@@ -62,7 +62,7 @@ def child(path: str, key: str | int) -> str:
     """The path of a member or element: `params.stop[0]`."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    return f"{path}.{key}" if path else key
+    return f"{path}.{key}" if path and key else path or key
 
 
 def _malformed(field: str, message: str) -> MalformedBody:

@@ -12,15 +12,14 @@ import marshmallow
 from flask.json.provider import DefaultJSONProvider
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api import problems
-from api.errors import FieldError, InvalidRequest, UnsupportedBody
+from api.errors import FieldError, InvalidRequest, MalformedBody, UnsupportedBody
 from api.json_intake import child, parse_body
 from api.problem_schema import EXAMPLE, ProblemSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-_FORM = {"_schema", "value", "key"}
 
 
 class Json(DefaultJSONProvider):
@@ -41,19 +40,37 @@ class StrictParser(FlaskParser):
             raise UnsupportedBody.of("Content-Type", "must be application/json")
         if req.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnsupportedBody.of("Content-Encoding", "must be absent: bodies are not decompressed")
-        return parse_body(req.get_data(cache=False))
+        return parse_body(_read(req))
 
     def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         del schema
         return _each_once(req.args)
 
     def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
-        found = list(_flatten(error.messages, ""))
+        (messages,) = error.messages_dict.values()  # webargs puts the location around them
+        found = _flatten(messages, "")
         detail = "; ".join(f"{one.field}: {one.message}" for one in found)
         raise InvalidRequest(detail, found) from error
 
 
 StrictParser.DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}
+
+
+def _read(request: flask.Request) -> bytes:
+    """The whole body; raises RequestEntityTooLarge.
+
+    Werkzeug cuts a chunked body off at the limit and says nothing, so such a body is counted here.
+    """
+    limit = request.max_content_length
+    if request.content_length is not None or limit is None or not request.environ.get("wsgi.input_terminated"):
+        return request.get_data(cache=False)
+    try:
+        body: bytes = request.environ["wsgi.input"].read(limit + 1)
+    except (OSError, ValueError) as error:
+        raise MalformedBody.of("body", "is not sent in well-formed chunks") from error
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _each_once(query: MultiDict[str, str]) -> dict[str, str]:
@@ -71,7 +88,7 @@ def _flatten(messages: Any, path: str) -> list[FieldError]:
         return [
             found
             for key, inner in messages.items()
-            for found in _flatten(inner, path if key in _FORM else child(path, key))
+            for found in _flatten(inner, path if key == "_schema" else child(path, key))
         ]
     if isinstance(messages, list):
         return [found for message in messages for found in _flatten(message, path)]

@@ -114,6 +114,17 @@ class MetadataField(fields.Dict):
             **options,
         )
 
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]
+        except ValidationError as error:
+            if not isinstance(error.messages, dict):
+                raise
+            # marshmallow says for each pair whether its key or its value is wrong; the key names both.
+            raise ValidationError(
+                {key: [*found.get("key", ()), *found.get("value", ())] for key, found in error.messages.items()}
+            ) from error
+
 
 class SubmissionSchema(StrictSchema):
     """A job to be done."""

@@ -1,0 +1,128 @@
+"""A real application on a real store; jobs are driven by the store, as a worker drives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+
+from api.app import ApiProcess, create_app
+from jobs.job import JobState, Lease, Outcome, Timing, Usage
+from jobs.store import JobStore
+
+TOKEN = "a-key-for-tests"
+MODELS = """
+models:
+  poet:
+    engine: scripted
+    limits: {max_tokens: 100, max_prompt_chars: 50, max_waiting: 5}
+  clerk:
+    engine: scripted
+aliases:
+  gpt-4o: poet
+"""
+
+
+class Worker:
+    """Runs jobs of `poet` by hand."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store
+
+    def join(self, *, slots: int = 4) -> None:
+        self.store.heartbeat("w1", model="poet", slots=slots, instance="i1")
+
+    def claim(self, job_id: str) -> Lease:
+        self.join()
+        self.store.dispatch("poet")
+        lease = self.store.claim(job_id, model="poet", worker="w1", claim_id=f"c-{job_id}", can_continue=False)
+        assert isinstance(lease, Lease)
+        return lease
+
+    def finish(self, lease: Lease, text: str | None = "Who knocks?", **outcome: Any) -> None:
+        usual: dict[str, Any] = {
+            "state": JobState.SUCCEEDED,
+            "text": text,
+            "finish_reason": "stop",
+            "usage": Usage(prompt_tokens=3, completion_tokens=4, engine_seconds=0.5),
+            "timing": Timing(ttft_seconds=0.1, tpot_seconds=0.02, attempt_seconds=0.6),
+        }
+        assert self.store.finish(lease, Outcome(**usual | outcome)) == "ok"
+
+    def run(self, job_id: str, text: str | None = "Who knocks?", **outcome: Any) -> None:
+        self.finish(self.claim(job_id), text, **outcome)
+
+
+class Api:
+    """The operator's client."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def send(self, method: str, path: str, **options: Any) -> Any:
+        headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}
+        return self.client.open(path, method=method, headers=headers, **options)
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.send("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("POST", path, json=body, headers=named)
+
+    def submit(self, prompt: str = "Hark!", **body: Any) -> str:
+        response = self.post("/v1/jobs", {"input": {"prompt": prompt}, **body})
+        assert response.status_code == 202, response.text
+        return str(response.json["id"])
+
+
+@pytest.fixture(scope="session")
+def catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "models.yaml"
+    path.write_text(MODELS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_process(redis_server: str, catalog_file: Path) -> Iterator[Callable[..., ApiProcess]]:
+    made: list[ApiProcess] = []
+
+    def make(env: Mapping[str, str] | None = None) -> ApiProcess:
+        usual = {"TRUTHGPT_API_TOKEN": TOKEN, "REDIS_URL": redis_server, "TRUTHGPT_CONFIG": str(catalog_file)}
+        made.append(create_app(usual | dict(env or {})))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_process(make_process: Callable[..., ApiProcess]) -> ApiProcess:
+    return make_process()
+
+
+@pytest.fixture
+def process(shared_process: ApiProcess, redis_url: str) -> ApiProcess:
+    """The application over an empty database; made once, since it holds nothing of what it is asked."""
+    del redis_url
+    return shared_process
+
+
+@pytest.fixture
+def api(process: ApiProcess) -> Api:
+    return Api(process.test_client())
+
+
+@pytest.fixture
+def store(redis_client: Redis) -> JobStore:
+    return JobStore(redis_client)
+
+
+@pytest.fixture
+def worker(store: JobStore) -> Worker:
+    return Worker(store)
