@@ -36,7 +36,7 @@ from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from models.catalog import Catalog
 from tasks.app import make_app
-from tasks.dispatch import make_dispatcher
+from tasks.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def create_app(
     settings, store_settings = ApiSettings.from_env(given), StoreSettings.from_env(given)
     catalog = Catalog.load(settings.config)
     store = JobStore(connect(settings.redis_url, max_connections=REDIS_CONNECTIONS), store_settings)
-    dispatcher = make_dispatcher(store, make_app(settings.redis_url))
+    dispatcher = Dispatcher(store, make_app(settings.redis_url))
 
     app = ApiProcess(__name__, static_folder=None)
     app.store = store

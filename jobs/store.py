@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import redis
 
+from jobs.answers import Accepted, Emission, EmitAnswer, FinishAnswer, Signals, Skipped, Swept, Wait
 from jobs.connection import check_server
 from jobs.errors import IdempotencyMismatch, JobNotFinal, JobNotFound, QueueFull
 from jobs.headroom import Headroom
@@ -23,56 +23,6 @@ from jobs.reading import JobReader, Page
 from jobs.scripts import Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A submit that was recorded; `replayed` if its idempotency key had made this job before."""
-
-    job_id: str
-    replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A message that asks for nothing: stale, doubled, or too late."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """The worker is kept for a suspect, or this is one and the worker is not empty yet: claim again shortly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emission:
-    """New tokens of one attempt, the first of them with index `first_index`."""
-
-    lease: Lease
-    first_index: int
-    ids: Sequence[int]
-    pieces: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What clients want of a running job: its end, or its tokens as they come."""
-
-    cancel_requested: bool
-    streamed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What a sweep did; `stranded` are (model, job id) whose message must be published again."""
-
-    looked_at: int
-    stranded: list[tuple[str, str]]
-
-
-EmitAnswer = Literal["ok", "already", "fenced"]
-FinishAnswer = Literal["ok", "already", "fenced"]
 
 
 class JobStore:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from random import Random
 from uuid import uuid4
 
+from jobs.answers import FinishAnswer, Skipped
 from jobs.errors import StoreUnavailable
 from jobs.events import AttemptFinished, AttemptStarted, Listener, notify
 from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
-from jobs.store import FinishAnswer, JobStore, Skipped
+from jobs.store import JobStore
 from models.engine import Completion, Engine, EngineError, GenerationCancelled, OnToken, RequestRefused
 from resilience.backoff import Backoff
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
@@ -91,13 +92,16 @@ class Attempts:
         """The outcome, and whether another attempt may do better; no outcome if it is not ours to record."""
         lease = attempt.lease
         try:
-            completion = self.engine.submit(
+            generated = self.engine.submit(
                 lease.job_id,
                 lease.request,
                 self.receiver(attempt),
                 emitted=lease.emitted_ids,
                 company_expected=lease.company_expected,
-            ).result()
+            )
+            if attempt.stop_reason is not None:  # told to stop before the engine knew the request
+                self.engine.cancel(lease.job_id)
+            completion = generated.result()
         except RequestRefused as refusal:
             error = AttemptError(code=refusal.code, message=str(refusal), field=refusal.field)
             return self._failed(attempt, error), False

@@ -53,7 +53,7 @@ class Control:
 
     def _listen(self) -> None:
         if self._pubsub is None:
-            self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
+            self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
             self._pubsub.subscribe(self._channel)
         while self._pubsub.get_message(timeout=0.0):
             pass

@@ -57,8 +57,3 @@ class Dispatcher:
                     )
         except (KombuError, RedisError, OSError) as error:
             log.warning("publish_postponed", extra={"model": model, "jobs": len(job_ids), "reason": str(error)})
-
-
-def make_dispatcher(store: JobStore, app: Celery) -> Dispatcher:
-    """A dispatcher over one store and one broker."""
-    return Dispatcher(store, app)

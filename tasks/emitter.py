@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jobs.store import Emission, JobStore
+from jobs.answers import Emission
+from jobs.store import JobStore
 from models.engine import Token
 from tasks.rounds import Rounds
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
@@ -45,8 +46,7 @@ class Emitter:
         due = [
             attempt
             for attempt in self._running.all()
-            if len(attempt.ids) > attempt.emitted
-            and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
+            if len(attempt.ids) > attempt.emitted and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
         ]
         emissions = [_emission(attempt) for attempt in due]
         for attempt, emission, answer in zip(due, emissions, self._store.emit(emissions), strict=True):

@@ -53,7 +53,7 @@ class LeaseKeeper:
         namesake = self._beat()
         if namesake and not self._identity.is_known_dead(namesake):
             raise NameTaken(
-                f"a worker named {self._identity.worker} is alive ({namesake}); give this one another FRONTIER_WORKER_NAME"
+                f"a worker named {self._identity.worker} may be alive ({namesake}); set another FRONTIER_WORKER_NAME"
             )
         rescued = self._store.rescue_worker(self._identity.worker)
         self._beat()
@@ -76,6 +76,4 @@ class LeaseKeeper:
 
     def _beat(self) -> str | None:
         identity = self._identity
-        return self._store.heartbeat(
-            identity.worker, model=self._model, slots=self._slots, instance=identity.instance
-        )
+        return self._store.heartbeat(identity.worker, model=self._model, slots=self._slots, instance=identity.instance)

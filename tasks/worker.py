@@ -49,7 +49,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, app: Celery) -> None:
         model = settings.model.name
         identity = Identity.of_this_process(settings.worker)
-        random = Random(identity.instance)
+        random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
         client = connect(settings.redis_url, max_connections=settings.concurrency + 8)
         store = JobStore(client, settings.store)
         _wait_for(store)
@@ -116,6 +116,7 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
 
     @signals.worker_init.connect(weak=False)
     def start(**_: object) -> None:
+        configure_logging(sys.stderr)
         try:
             workers.append(Worker(settings, app))
         except (ModelUnavailable, UnsupportedServer, NameTaken, StoreUnavailable) as error:

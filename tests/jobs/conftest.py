@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -70,7 +70,7 @@ class Bench:
         self.client.zadd("frontier:watch", {f"{lease.tenant}/{lease.job_id}": 1})
 
     def field(self, job_id: str, name: str) -> bytes | None:
-        value: Any = self.client.hget(f"frontier:t:default:job:{job_id}", name)
+        value: bytes | None = cast("Any", self.client).hget(f"frontier:t:default:job:{job_id}", name)
         return value
 
     def keys(self) -> set[str]:

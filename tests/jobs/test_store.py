@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from jobs.answers import Emission, Signals, Skipped, Wait
 from jobs.errors import IdempotencyMismatch, JobNotFinal, JobNotFound, JobRetired, QueueFull, StorageFull
 from jobs.job import AttemptError, JobState, Lease, Outcome, Usage
 from jobs.request import InferenceRequest, Message, RequestType
-from jobs.store import Emission, Signals, Skipped, Wait
 
 MODEL = "m"
 DONE = Outcome(state=JobState.SUCCEEDED, text="upon", finish_reason="stop", usage=Usage(completion_tokens=2))

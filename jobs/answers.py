@@ -1,0 +1,59 @@
+"""What the store answers to a move, where there is more to say than yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jobs.job import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A submit that was recorded; `replayed` if its idempotency key had made this job before."""
+
+    job_id: str
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A message that asks for nothing: stale, doubled, or too late."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The worker is kept for a suspect, or this is one and the worker is not empty yet: claim again shortly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """New tokens of one attempt, the first of them with index `first_index`."""
+
+    lease: Lease
+    first_index: int
+    ids: Sequence[int]
+    pieces: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What clients want of a running job: its end, or its tokens as they come."""
+
+    cancel_requested: bool
+    streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did; `stranded` are (model, job id) whose message must be published again."""
+
+    looked_at: int
+    stranded: list[tuple[str, str]]
+
+
+EmitAnswer = Literal["ok", "already", "fenced"]
+FinishAnswer = Literal["ok", "already", "fenced"]

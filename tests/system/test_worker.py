@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.redis_process import RedisProcess
+from tests.system.worker_process import Client, WorkerProcess, wait_for
+
+ENDLESS = 100_000
+
+
+@pytest.fixture
+def make_worker(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    workers: list[WorkerProcess] = []
+
+    def make(*, tokens_per_second: int = 200, url: str = redis_url, **env: str) -> WorkerProcess:
+        worker = WorkerProcess(url, tmp_path, tokens_per_second=tokens_per_second, env=env)
+        workers.append(worker)
+        worker.start()
+        return worker
+
+    yield make
+    for worker in workers:
+        worker.stop()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Client:
+    return Client(redis_url)
+
+
+def running(client: Client) -> int:
+    return client.store.queue("m", "default").running
+
+
+def test_jobs_survive_the_kill_of_their_worker_and_go_on_where_it_was(
+    make_worker: Callable[..., WorkerProcess], client: Client
+) -> None:
+    worker = make_worker(tokens_per_second=50)
+    ids = client.submit(12, max_tokens=150)
+    wait_for(lambda: any(job.emitted_tokens > 1 for job in client.jobs(ids)))
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    worker.start()
+    jobs = client.wait_until_final(ids)
+    assert {job.state.value for job in jobs} == {"succeeded"}
+    assert {job.usage.completion_tokens for job in jobs} == {150}
+    assert max(job.attempt for job in jobs) == 2
+    assert all(len(client.store.tokens("default", job.id)[0]) == 150 for job in jobs)
+
+
+def test_a_worker_told_to_stop_gives_its_jobs_back_uncounted(
+    make_worker: Callable[..., WorkerProcess], client: Client
+) -> None:
+    worker = make_worker()
+    ids = client.submit(12, max_tokens=ENDLESS)
+    wait_for(lambda: running(client) == 10)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    jobs = client.jobs(ids)
+    assert {job.state.value for job in jobs} == {"queued"}
+    assert {(job.failures, job.lost_leases) for job in jobs} == {(0, 0)}
+    status = client.store.queue("m", "default")
+    assert (status.waiting, status.dispatched, status.workers) == (12, 0, 0)
+
+
+def test_a_running_job_is_cancelled_at_once(make_worker: Callable[..., WorkerProcess], client: Client) -> None:
+    make_worker()
+    ids = client.submit(2, max_tokens=ENDLESS)
+    wait_for(lambda: running(client) == 2)
+    client.store.cancel("default", ids[0])
+    [job] = client.wait_until_final(ids[:1])
+    assert job.state.value == "cancelled"
+    assert client.jobs(ids)[1].state.value == "running"
+    client.store.cancel("default", ids[1])
+    client.wait_until_final(ids)
+
+
+def test_redis_killed_under_load_loses_nothing_and_the_worker_stays(
+    make_worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisProcess(folder)
+    server.start()
+    try:
+        worker = make_worker(url=server.url, tokens_per_second=50)
+        client = Client(server.url)
+        ids = client.submit(16, max_tokens=60)
+        wait_for(lambda: running(client) == 10)
+        server.kill()
+        server.start()
+        jobs = client.wait_until_final(ids)
+        assert {(job.state.value, job.attempt) for job in jobs} == {("succeeded", 1)}
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0
+    finally:
+        server.stop()
+
+
+def test_a_worker_that_slept_past_its_lease_goes_on_or_is_fenced(
+    make_worker: Callable[..., WorkerProcess], client: Client
+) -> None:
+    worker = make_worker()
+    ids = client.submit(1, max_tokens=ENDLESS)
+    wait_for(lambda: running(client) == 1)
+    worker.signal(signal.SIGSTOP)
+    wait_for(lambda: client.store.sweep().looked_at >= 0 and client.jobs(ids)[0].lost_leases == 1)
+    worker.signal(signal.SIGCONT)
+    wait_for(lambda: client.jobs(ids)[0].state.value == "running")
+    assert client.jobs(ids)[0].lost_leases in (0, 1)
+    client.store.cancel("default", ids[0])
+    client.wait_until_final(ids)
+
+
+def test_missing_weights_are_named_with_what_to_do(make_worker: Callable[..., WorkerProcess], tmp_path: Path) -> None:
+    config = tmp_path / "torch.yaml"
+    config.write_text("models: {m: {engine: torch, path: nowhere}}")
+    worker = make_worker(TRUTHGPT_CONFIG=str(config))
+    assert worker.wait() == 78
+    said = worker.log.read_text()
+    assert "nowhere" in said
+    assert "path" in said

@@ -1,0 +1,85 @@
+"""A worker without Celery, for tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import redis
+
+from jobs.events import AttemptStarted, Event
+from jobs.ids import new_id
+from jobs.job import Job, NewJob
+from jobs.request import InferenceRequest, RequestType, SamplingParams
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+from models.scripted import ScriptedEngine
+from tasks.attempt import Attempts
+from tasks.emitter import Emitter
+from tasks.running import RunningAttempt, RunningAttempts
+
+MODEL = "m"
+WORKER = "w1"
+
+
+class Desk:
+    """A worker without Celery: a real store, a scripted engine, and the attempts between them."""
+
+    def __init__(self, client: redis.Redis, script: Any, *, can_continue: bool = True) -> None:
+        self.client = client
+        self.store = JobStore(client, StoreSettings(lease_seconds=30))
+        self.engine = ScriptedEngine(script, slots=4)
+        self.engine.can_continue = can_continue
+        self.running = RunningAttempts(self.engine.cancel)
+        self.emitter = Emitter(self.store, self.running, time.monotonic)
+        self.events: list[Event] = []
+        self.started = threading.Event()
+        self.pauses: list[float] = []
+        self.on_pause: Callable[[], None] = lambda: None
+        self.is_closing = False
+        self.attempts = Attempts(
+            store=self.store,
+            engine=self.engine,
+            running=self.running,
+            receiver=self.emitter.receiver,
+            dispatch=lambda model: len(self.store.dispatch(model)),
+            model=MODEL,
+            worker=WORKER,
+            clock=time.monotonic,
+            pause=self._pause,
+            random=Random(7),
+            is_closing=lambda: self.is_closing,
+            listeners=(self._hear,),
+        )
+        self.store.heartbeat(WORKER, model=MODEL, slots=4, instance="h/1/1")
+
+    def submit(self, prompt: str = "Once", *, max_tokens: int = 4, **changes: Any) -> str:
+        """Accept and dispatch one job."""
+        request = InferenceRequest(
+            model=MODEL, type=RequestType.COMPLETION, prompt=prompt, params=SamplingParams(max_tokens=max_tokens)
+        )
+        job = NewJob(id=new_id("job"), tenant="default", request=request, **changes)
+        self.store.accept(job)
+        assert job.id in self.store.dispatch(MODEL)
+        return job.id
+
+    def find(self, job_id: str) -> Job:
+        return self.store.find("default", job_id)
+
+    def wait_for_attempt(self) -> RunningAttempt:
+        """The one attempt, as soon as it runs."""
+        assert self.started.wait(10)
+        return self.running.all()[0]
+
+    def _hear(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, AttemptStarted):
+            self.started.set()
+            raise RuntimeError("a listener that fails")  # noqa: TRY004 - nothing is wrong with the type
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.on_pause()
