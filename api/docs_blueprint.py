@@ -27,6 +27,11 @@ def add_documentation(app: Flask, spec: APISpec) -> None:
     @cache
     def document() -> str:
         body = spec.to_dict() | {"x-problems": _known_problems()}
+        for item in body["paths"].values():
+            for operation in item.values():
+                if isinstance(operation, dict):
+                    operation["summary"] = operation["summary"].rstrip(".")
+                    operation["responses"] = dict(sorted(operation["responses"].items()))
         return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
     @app.get("/openapi.json")

@@ -40,6 +40,8 @@ class Number(fields.Float):
 
     def __init__(self, low: float, high: float, *, above: bool = False, **options: Any) -> None:
         self._form = f"Must be a number {'above' if above else 'from'} {low:g} {'up to' if above else 'to'} {high:g}."
+        if above:
+            options["metadata"] = options.get("metadata", {}) | {"exclusiveMinimum": low}
         super().__init__(validate=validate.Range(low, high, min_inclusive=not above, error=self._form), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> float:

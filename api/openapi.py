@@ -149,6 +149,9 @@ class ProblemApi(flask_smorest.Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         """None: `api.error_handler` answers for every error."""
 
+    def _register_pagination_header(self) -> None:
+        """None: pages are told in the body and in `Link`."""
+
     def _register_responses(self) -> None:
         for status in HTTPStatus:
             self._register_problem(status.name, status.phrase)

@@ -15,9 +15,9 @@ from typing import Any
 
 from api.errors import InvalidRequest
 from api.model_lookup import find_model
+from jobs.answers import Accepted
 from jobs.job import NewJob
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
-from jobs.answers import Accepted
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
 from tasks.dispatch import Dispatcher

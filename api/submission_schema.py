@@ -108,13 +108,18 @@ class MetadataField(fields.Dict):
         super().__init__(
             keys=Text(1, 64),
             values=Text(0, 512),
-            validate=validate.Length(max=MAX_METADATA, error="Must have at most {max} pairs."),
             error_messages={"invalid": "Must be an object of text."},
-            metadata={"description": "Comes back with the job; `GET /v1/jobs?metadata.order=42` finds it"},
+            metadata={
+                "description": "Comes back with the job; `GET /v1/jobs?metadata.order=42` finds it",
+                "maxProperties": MAX_METADATA,
+                "propertyNames": {"minLength": 1, "maxLength": 64},
+            },
             **options,
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if isinstance(value, dict) and len(value) > MAX_METADATA:
+            raise ValidationError(f"Must have at most {MAX_METADATA} pairs.")
         try:
             return super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]
         except ValidationError as error:
@@ -133,7 +138,7 @@ class SubmissionSchema(StrictSchema):
     type = fields.Enum(
         RequestType,
         by_value=True,
-        metadata={"description": "`chat.completion` for messages and `completion` for a prompt, which is the default"},
+        metadata={"description": "What the input implies: `chat.completion` for messages, `completion` for a prompt"},
     )
     input = nested(InputSchema, required=True)
     params = nested(ParamsSchema)
