@@ -2,6 +2,52 @@
 
 from __future__ import annotations
 
+import os
+from typing import Annotated
 
-def doctor() -> None:
-    """Look for what is wrong on this machine."""
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from scripts.finding import Finding, Level
+from scripts.generation import DataDirOption
+from scripts.paths import data_dir as find_data_dir
+from scripts.screen import stdout
+
+STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
+
+
+def doctor(
+    host: Annotated[str, typer.Option(help="Address that the API is to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the API.", envvar="PORT", min=1, max=65535)] = 8080,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Say what is wrong on this machine and what to do; exits with 1 if something is bad."""
+    from scripts import machine_checks, service_checks
+
+    folder, env = find_data_dir(data_dir), os.environ
+    findings = [
+        machine_checks.check_python(),
+        *machine_checks.check_packages(),
+        machine_checks.check_folder_and_disk(folder),
+        machine_checks.check_token(folder, env),
+        *machine_checks.check_models(env),
+        *service_checks.check_redis(folder, env),
+        *service_checks.check_api(folder, host=host, port=port),
+    ]
+    stdout().print(_table(findings))
+    if any(finding.level is Level.BAD for finding in findings):
+        raise typer.Exit(1)
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        words = Text(finding.words)
+        if finding.advice:
+            words.append(f"\n{finding.advice}", style="italic")
+        table.add_row(Text(finding.level, style=STYLES[finding.level]), Text(finding.subject), words)
+    return table
