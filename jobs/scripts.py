@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from typing import Any
@@ -26,9 +26,12 @@ Argument = str | int | float | bytes
 
 
 class Moves:
-    """The scripts of `jobs/lua/`, one per move, ready to run against one server."""
+    """The scripts of `jobs/lua/`, one per move, ready to run against one server.
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    `extra` adds scripts by name, which see what those in the folder see.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys, *, extra: Mapping[str, str] | None = None) -> None:
         self._client = client
         self._prefix = keys.prefix
         shared = _text("_policy") + _text("_record")
@@ -37,6 +40,8 @@ class Moves:
             for path in resources.files("jobs").joinpath("lua").iterdir()
             if path.name.endswith(".lua") and not path.name.startswith("_")
         }
+        for name, text in (extra or {}).items():
+            self._scripts[name] = client.register_script(_flags(name) + shared + text)
 
     def run(self, move: str, *arguments: Argument) -> Any:
         """One move, at once."""
