@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from models.step_layout import StepLayout
 
-BUCKET_COST_BYTES = {"cpu": 200_000, "cuda": 10_000_000}
+BUCKET_COST_BYTES = {"cpu": 400_000, "cuda": 10_000_000}
 """What one more call of attention costs, in bytes of keys and values that could be read in that time."""
 
 
@@ -45,7 +45,18 @@ class SlotCache:
             self._keys[index] = torch.zeros(*shape, layer.key_dim, dtype=layer.dtype, device=layer.device)
             self._values[index] = torch.zeros(*shape, layer.value_dim, dtype=layer.dtype, device=layer.device)
         first = next(iter(layers.values()))
-        self.bucket_cost_tokens = BUCKET_COST_BYTES.get(first.device.type, 200_000) // first.token_bytes
+        self.bucket_cost_tokens = BUCKET_COST_BYTES.get(first.device.type, 400_000) // first.token_bytes
+
+    def clear(self, slot: int) -> None:
+        """Forget a slot, so that numbers that are not finite cannot reach whoever gets it next."""
+        for tensor in (*self._keys.values(), *self._values.values()):
+            tensor[slot].zero_()
+
+    def release(self) -> None:
+        """Give the memory back; no step can be run after it."""
+        self.layout = None
+        self._keys.clear()
+        self._values.clear()
 
     def attend(  # noqa: PLR0917 - transformers calls it so
         self,

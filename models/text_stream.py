@@ -47,11 +47,12 @@ class TextStream:
 
     def _until_stop(self, fresh: str) -> str:
         buffer = self._held + fresh
-        ends = [end for end in (buffer.find(stop) for stop in self._stop) if end >= 0]
-        if ends:
+        found = [(start + len(stop), start) for stop in self._stop if (start := buffer.find(stop)) >= 0]
+        if found:
             self.is_stopped = True
             self._held = ""
-            return buffer[: min(ends)]
+            _, start = min(found)  # the first to be complete, however the text was cut into tokens
+            return buffer[:start]
         held_chars = max(_overlap(buffer, stop) for stop in self._stop)
         self._held = buffer[len(buffer) - held_chars :]
         return buffer[: len(buffer) - held_chars]

@@ -86,7 +86,7 @@ class TorchEngine:
         """See Engine; gives the memory of the cache back."""
         self._thread.close()
         self._slot_model.detach()
-        del self._cache
+        self._cache.release()
 
     def _limit_threads(self) -> None:
         if self._threads is not None:
@@ -103,6 +103,7 @@ class TorchEngine:
                 try:
                     self._run(alone)
                 except Exception as error:  # noqa: BLE001 - only this one fails; the engine and its neighbours go on
+                    self._cache.clear(sequence.slot)
                     sequence.fail(EngineError(f"the model failed on this request: {error!r}"), cause=error)
 
     def _run(self, step: Step) -> None:
@@ -119,6 +120,7 @@ class TorchEngine:
             chunk.sequence.stored += chunk.count
         for sequence, token_id in zip(layout.sampled, token_ids, strict=True):
             if token_id is None:
+                self._cache.clear(sequence.slot)
                 sequence.fail(EngineError("the model's scores for the next token are not finite numbers"))
             else:
                 sequence.add(token_id)

@@ -54,8 +54,10 @@ def _weights_problem(folder: Path) -> str | None:
     for file in files:
         if not file.exists():
             pickles = sorted(found.name for pattern in _PICKLES for found in folder.glob(pattern))
-            unsafe = f" (there is {pickles[0]}, but only safetensors are loaded: pickles can run code)"
-            return f"{file} is missing{unsafe if pickles else ''}"
+            unsafe = (
+                f" (there is {pickles[0]}, but only safetensors are loaded: pickles can run code)" if pickles else ""
+            )
+            return f"{file} is missing{unsafe}"
         problem = safetensors_problem(file)
         if problem is not None:
             return f"{file} {problem}"
