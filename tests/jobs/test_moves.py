@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -49,10 +50,8 @@ class Walk:
         ]
         if not self.ids or not self.leases:
             moves = moves[:4] if self.ids else moves[:1]
-        try:
+        with suppress(JobError):
             self.random.choice(moves)()
-        except JobError:
-            pass
 
     def accept(self) -> None:
         self.ids.append(self.bench.accept(max_attempts=2))
