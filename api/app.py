@@ -60,6 +60,10 @@ class ApiProcess(Flask):
             log.warning("store_unavailable")
         self.housekeeper.start()
 
+    def drain(self) -> None:
+        """Let the requests that wait answer with what they have."""
+        self.wakeups.drain()
+
     def stop(self) -> None:
         """End what runs beside the application."""
         self.housekeeper.stop()

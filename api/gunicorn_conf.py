@@ -7,6 +7,8 @@ after gevent has patched the sockets, so no connection is ever shared between pr
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import Any
 
 from api.settings import ApiSettings
@@ -41,6 +43,14 @@ accesslog = None
 def post_worker_init(worker: Any) -> None:
     """After the fork, the patch and the making of the application: begin what runs beside it."""
     worker.wsgi.start()
+    threading.Thread(target=_drain_at_the_end, args=(worker,), name="drain", daemon=True).start()
+
+
+def _drain_at_the_end(worker: Any) -> None:
+    """Gunicorn has no hook for the moment when a worker is asked to end."""
+    while worker.alive:
+        time.sleep(0.2)
+    worker.wsgi.drain()
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import jsonify, request
+from flask import request
 
 from api import examples
 from api.auth import TENANT
@@ -14,7 +14,7 @@ from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.infer_document import InferenceSchema, infer_document
 from api.infer_schema import InferSchema
 from api.job_document import job_document
-from api.job_requests import preference, retry_after
+from api.job_requests import preference, retry_after, with_headers
 from api.job_schema import JobSchema
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER
@@ -64,9 +64,7 @@ def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiti
             headers |= REPLAYED
         if not job.is_final:
             place = store.place(job)
-            answer = jsonify(job_document(job, place))
-            answer.headers.extend(headers | retry_after(job, place))
-            return answer, HTTPStatus.ACCEPTED
+            return with_headers(job_document(job, place), HTTPStatus.ACCEPTED, headers | retry_after(job, place))
         if job.state is not JobState.SUCCEEDED:
             raise JobEndedWithoutResult(job)
         return infer_document(job), HTTPStatus.OK, headers

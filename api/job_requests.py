@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
 from api.preferences import Preference, parse_prefer
 from jobs.errors import JobNotFound
@@ -56,3 +57,11 @@ def retry_after(job: Job, place: QueuePlace | None) -> dict[str, str]:
 def not_modified(job: Job, headers: Mapping[str, str]) -> Response:
     """304, with what the client may use of the headers."""
     return Response(status=HTTPStatus.NOT_MODIFIED, headers={**headers, "ETag": entity_tag(job)})
+
+
+def with_headers(body: Mapping[str, Any], status: HTTPStatus, headers: Mapping[str, str]) -> Response:
+    """A JSON answer that is complete as it is."""
+    response = jsonify(body)
+    response.status_code = status
+    response.headers.extend(headers)
+    return response

@@ -11,7 +11,7 @@ from api import examples
 from api.auth import TENANT
 from api.errors import JobEndedWithoutResult
 from api.job_document import job_document, result_document
-from api.job_requests import checked_id, entity_tag, has_current, not_modified, preference, retry_after
+from api.job_requests import checked_id, entity_tag, has_current, not_modified, preference, retry_after, with_headers
 from api.job_schema import FullResultSchema, JobSchema
 from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
@@ -67,7 +67,8 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting) ->
         job = waiting.find(TENANT, checked_id(job_id), seconds=preferred.wait_seconds or 0, is_enough=is_final)
         if not job.is_final:
             body, headers = describe(store, job)
-            return body, HTTPStatus.ACCEPTED, headers | preferred.applied()
+            # A Response: what goes through the schema of the ordinary answer keeps only its members.
+            return with_headers(body, HTTPStatus.ACCEPTED, headers | preferred.applied())
         if job.state is not JobState.SUCCEEDED:
             raise JobEndedWithoutResult(job)
         return result_document(job), HTTPStatus.OK, {"ETag": entity_tag(job)} | preferred.applied()
@@ -75,7 +76,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting) ->
     @blueprint.view("POST", "/<job_id>/cancel", operationId="cancelJob")
     @blueprint.answers(HTTPStatus.OK, JobSchema, description="It is final", example=examples.FINAL_JOB)
     @blueprint.also_answers(HTTPStatus.ACCEPTED, JobSchema, description="It runs and has been asked to stop")
-    @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.GONE)
+    @blueprint.refuses(*examples.JOB_REFUSALS)
     def cancel(job_id: str) -> Answer:
         """Cancel a job.
 

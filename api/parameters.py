@@ -22,7 +22,7 @@ def _header(name: str, description: str, example: str) -> Parameter:
 PREFER = _header(
     "Prefer",
     f"`wait=N` holds the answer for up to N seconds, at most {MAX_WAIT_SECONDS}; `respond-async` asks for none of it",
-    "wait=10",
+    "wait=5",
 )
 IDEMPOTENCY_KEY = _header(
     "Idempotency-Key",

@@ -24,14 +24,15 @@ class Waiting:
         """The job as soon as it *is_enough*, or as it stands after *seconds*.
 
         The watch begins before the first read, so no change falls between the two. A store that goes
-        away during the wait may come back in time; only the first read fails for it.
+        away during the wait may come back in time; only the first read fails for it. A process that is
+        about to end answers early.
         """
         if seconds <= 0:
             return self.store.find(tenant, job_id)
         until = self.clock() + seconds
         with self.wakeups.watch(self.store.keys.tenant(tenant, "wake", job_id)) as watch:
             job = self.store.find(tenant, job_id)
-            while not is_enough(job) and (left := until - self.clock()) > 0:
+            while not is_enough(job) and not self.wakeups.is_draining and (left := until - self.clock()) > 0:
                 watch.wait(min(left, self.reread_seconds))
                 try:
                     job = self.store.find(tenant, job_id)

@@ -60,6 +60,7 @@ class Wakeups:
         self._connection: Connection | None = None
         self._listener: threading.Thread | None = None
         self._closed = threading.Event()
+        self.is_draining = False
 
     @contextmanager
     def watch(self, channel: str) -> Iterator[Watch]:
@@ -82,6 +83,14 @@ class Wakeups:
                 if not watches and self._watches.get(name) is watches:
                     del self._watches[name]
                     self._send(b"UNSUBSCRIBE", name)
+
+    def drain(self) -> None:
+        """Wake every waiter for good: the process is about to end, and each should answer with what it has."""
+        self.is_draining = True
+        with self._lock:
+            watches = [watch for watches in self._watches.values() for watch in watches]
+        for watch in watches:
+            watch.wake()
 
     def close(self) -> None:
         """End the listener; waiters go on by their own clock."""

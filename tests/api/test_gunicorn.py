@@ -160,3 +160,22 @@ def test_jobs_expire_without_any_worker(server: GunicornProcess) -> None:
 
     assert answer.json["status"] == "expired"
     assert server.send("GET", f"/v1/jobs/{job_id}/result").status == 504
+
+
+def test_a_server_that_is_told_to_end_lets_its_waiters_answer_first(
+    redis_url: str, redis_client: Redis, catalog_file: Path, tmp_path: Path
+) -> None:
+    env = {"REDIS_URL": redis_url, "TRUTHGPT_CONFIG": str(catalog_file), "API_GRACEFUL_SECONDS": "600"}
+    server = GunicornProcess(env, tmp_path / "log")
+    with ThreadPoolExecutor() as pool:
+        submit = pool.submit(server.send, "POST", "/v1/jobs", BODY, Prefer="wait=60")
+        until(lambda: watched(redis_client) == 1)
+
+        assert server.stop() == 0
+
+        assert (submit.result().status, submit.result().json["status"]) == (202, "queued")
+
+
+def test_settings_that_are_wrong_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="PORT: Not a valid integer"):
+        GunicornProcess({"PORT": "eighty"}, tmp_path / "log")

@@ -142,6 +142,7 @@ def test_the_result_is_202_until_there_is_one(api: Api, worker: Worker) -> None:
     late = api.get(f"/v1/jobs/{job_id}/result")
 
     assert early.status_code == 202
+    assert (early.json["id"], early.json["status"]) == (job_id, "queued")
     assert "Retry-After" in early.headers
     assert late.status_code == 200
     assert late.json["text"] == "Who knocks?"

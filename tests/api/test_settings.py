@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.settings import ApiSettings, SettingError
+
+KEY = {"TRUTHGPT_API_TOKEN": "a-key"}
+
+
+def test_only_the_key_must_be_given() -> None:
+    settings = ApiSettings.from_env(KEY)
+
+    assert settings.redis_url == "redis://localhost:6379/0"
+    assert settings.config == Path("configs/llm_default.yaml")
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+
+
+def test_what_is_set_counts() -> None:
+    settings = ApiSettings.from_env(
+        KEY | {"PORT": "9000", "HOST": "::", "REDIS_URL": "rediss://h:1/2", "API_WORKERS": "4"}
+    )
+
+    assert (settings.host, settings.port, settings.workers) == ("::", 9000, 4)
+    assert settings.redis_url == "rediss://h:1/2"
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
+    assert ApiSettings.from_env(KEY | {"PORT": "", "REDIS_URL": ""}).port == 8080
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TRUTHGPT_API_TOKEN", ""),
+        ("TRUTHGPT_API_TOKEN", "two words"),
+        ("TRUTHGPT_API_TOKEN", "clé"),
+        ("PORT", "eighty"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("HOST", "a b"),
+        ("REDIS_URL", "localhost:6379"),
+        ("API_WORKERS", "0"),
+        ("API_MAX_BODY_BYTES", "-1"),
+        ("API_BODY_SECONDS", "soon"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"^{variable}: "):
+        ApiSettings.from_env(KEY | {variable: value})
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(SettingError, match=r"(?s)TRUTHGPT_API_TOKEN: .*PORT: "):
+        ApiSettings.from_env({"PORT": "eighty"})
+
+
+def test_the_key_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SettingError) as refused:
+        ApiSettings.from_env({"TRUTHGPT_API_TOKEN": "my secret"})
+
+    assert "secret" not in str(refused.value) + capsys.readouterr().out
