@@ -15,7 +15,7 @@ from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 
 _ACCEPTED_AT = 1_795_384_800.0
 
-_QUEUED = Job(
+QUEUED = Job(
     id="job_4fZ8kQm2xLw9RtYb7NcVd1",
     tenant="default",
     request=InferenceRequest(
@@ -35,8 +35,8 @@ _QUEUED = Job(
     metadata={"order": "42"},
 )
 
-_SUCCEEDED = replace(
-    _QUEUED,
+SUCCEEDED = replace(
+    QUEUED,
     state=JobState.SUCCEEDED,
     version=4,
     started_at=_ACCEPTED_AT + 0.812,
@@ -49,13 +49,13 @@ _SUCCEEDED = replace(
     timing=Timing(ttft_seconds=0.061, tpot_seconds=0.065, attempt_seconds=1.143),
 )
 
-QUEUED_JOB = job_document(_QUEUED, QueuePlace(position=3, tokens_ahead=912, eta_seconds=4.2))
-FINAL_JOB = job_document(_SUCCEEDED)
-RESULT = result_document(_SUCCEEDED)
-INFERENCE = infer_document(_SUCCEEDED)
+QUEUED_JOB = job_document(QUEUED, QueuePlace(position=3, tokens_ahead=912, eta_seconds=4.2))
+FINAL_JOB = job_document(SUCCEEDED)
+RESULT = result_document(SUCCEEDED)
+INFERENCE = infer_document(SUCCEEDED)
 JOB_PAGE: dict[str, Any] = {
     "object": "list",
-    "data": [job_document(_SUCCEEDED, with_result=False)],
+    "data": [job_document(SUCCEEDED, with_result=False)],
     "has_more": True,
     "next_cursor": cursor_of(42),
 }

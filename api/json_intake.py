@@ -11,6 +11,8 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 from api.errors import FieldError, MalformedBody
@@ -25,7 +27,8 @@ _STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _TOKENS = re.compile(_STRING + rb"|[\[\]{},:]", re.DOTALL)
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
-_PARTNER = {b"]": b"[", b"}": b"{"}
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_SEARCHED = 65_536
 _BAD_TEXT = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
 
@@ -76,45 +79,32 @@ def _printable(name: str) -> str:
 
 def _check_depth(body: bytes) -> None:
     """Refuse nesting that would exhaust the parser's stack, before it is parsed."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
     brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKET)
-    for _ in range(MAX_DEPTH):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    opened: list[bytes] = []
-    for token in _TOKENS.finditer(body):
-        sign = token.group()
-        if sign in b"[{":
-            opened.append(sign)
-            if len(opened) > MAX_DEPTH:
-                raise _malformed(_place(body[: token.start()]), f"is nested deeper than {MAX_DEPTH} levels")
-        elif sign in _PARTNER and (not opened or opened.pop() != _PARTNER[sign]):
-            return  # the parser will say what is wrong here, before it gets any deeper
+    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
+        raise _malformed(_deep_place(body[:_SEARCHED]), f"is nested deeper than {MAX_DEPTH} levels")
 
 
-def _place(beginning: bytes) -> str:
-    """The path of the value that comes after *beginning*, the start of a JSON text."""
+def _deep_place(beginning: bytes) -> str:
+    """The path of the first value that is too deep, if it is near the beginning."""
     path: list[str | int] = []
-    is_object: list[bool] = []
     last_string = ""
     for token in _TOKENS.finditer(beginning):
         sign = token.group()
         if sign in b"[{":
-            is_object.append(sign == b"{")
+            if len(path) == MAX_DEPTH:
+                return reduce(child, path, "")
             path.append("" if sign == b"{" else 0)
-        elif sign in b"]}" and path:
-            path.pop()
-            is_object.pop()
-        elif sign == b":" and path and is_object[-1]:
-            path[-1] = last_string
-        elif sign == b"," and path and not is_object[-1]:
-            path[-1] = int(path[-1]) + 1
+        elif sign in b"]}":
+            path = path[:-1]
+        elif sign == b",":
+            path = [*path[:-1], path[-1] + 1] if path and isinstance(path[-1], int) else path
+        elif sign == b":":
+            path = [*path[:-1], last_string]
         else:
             last_string = sign[1:-1].decode("utf-8", "replace")
-    place = ""
-    for key in path:
-        place = child(place, key)
-    return place
+    return ""
 
 
 def _faults(value: Any, path: str) -> Iterator[FieldError]:
