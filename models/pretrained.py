@@ -31,6 +31,8 @@ SMALL_MODEL_PARAMETERS = 50_000_000
 def load_engine(config: ModelConfig, *, slots: int, flush_timeout_seconds: float) -> Engine:
     """Load the weights of *config*, whose folder has been checked. Raises ModelUnavailable."""
     model, tokenizer = _load(config)
+    if (threads := _threads(config, model)) is not None:
+        torch.set_num_threads(threads)
     intake = Intake(
         tokenizer=Tokenizer(tokenizer),
         eos_ids=_eos_ids(model, tokenizer),
@@ -44,7 +46,7 @@ def engine_for(
     model: PreTrainedModel, intake: Intake, *, config: ModelConfig, slots: int, flush_timeout_seconds: float
 ) -> Engine:
     """A TorchEngine where the model's attention works on slots, else a GenerateEngine, and a line in the log."""
-    threads = config.threads or (1 if model.num_parameters() < SMALL_MODEL_PARAMETERS else None)
+    threads = _threads(config, model)
     try:
         with torch.inference_mode():
             slot_model, layers = probe(model, context_tokens=intake.context_tokens)
@@ -93,6 +95,11 @@ def _load(config: ModelConfig) -> tuple[PreTrainedModel, Any]:
             f"calls for, such as {missing[0]}. Save the model again, or correct `models.{config.name}` in {config.file}"
         )
     return model.eval(), tokenizer
+
+
+def _threads(config: ModelConfig, model: PreTrainedModel) -> int | None:
+    """How many CPU threads one operation uses; None leaves that to torch."""
+    return config.threads or (1 if model.num_parameters() < SMALL_MODEL_PARAMETERS else None)
 
 
 def _eos_ids(model: PreTrainedModel, tokenizer: Any) -> frozenset[int]:
