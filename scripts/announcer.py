@@ -24,20 +24,18 @@ class Announcer:
     """Watches from a thread of its own, which ends with the process."""
 
     def __init__(self, deployment: Deployment, *, hello: str | None, say: Callable[[str], None]) -> None:
-        self._client = FrontierClient(deployment.url, deployment.token, patience=FOR_EVER)
-        self._awaited = list(deployment.models)
+        self._deployment = deployment
         self._hello = hello
         self._say = say
         self._began = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        threading.Thread(target=self._run, name="announcer", daemon=True).start()
 
     def _run(self) -> None:
         self._wait_for(None)
         self._say(f"The API is ready after {self._elapsed()}.")
-        for model in self._awaited:
+        for model in self._deployment.models:
             self._wait_for(model)
             self._say(f"{model} is ready after {self._elapsed()}.")
         if self._hello is not None:
@@ -49,9 +47,13 @@ class Announcer:
             time.sleep(LOOK_SECONDS)
 
     def _live_models(self) -> Collection[str] | None:
-        """The models that have a worker; None while the API is not ready."""
+        """The models that have a worker; None while the API is not ready.
+
+        Each look has a connection of its own: the API would wait at its end for one that is kept.
+        """
         try:
-            ready, body = self._client.health()
+            with self._client() as client:
+                ready, body = client.health()
         except (ApiProblem, ApiUnreachable):
             return None
         models = body.get("models") or {}
@@ -59,12 +61,13 @@ class Announcer:
 
     def _run_job(self, prompt: str) -> None:
         self._say(f"One job, for the prompt {prompt!r}:")
-        body = Generation(chat=False, max_tokens=HELLO_TOKENS).body(prompt)
+        body = Generation(chat=False, max_tokens=HELLO_TOKENS, model=self._deployment.models[0]).body(prompt)
         try:
-            job = self._client.submit(body, idempotency_key=uuid.uuid4().hex)
-            while not job.is_final:
-                job = self._client.wait(job.id, seconds=30.0)
-            job = self._client.with_text(job)
+            with self._client() as client:
+                job = client.submit(body, idempotency_key=uuid.uuid4().hex)
+                while not job.is_final:
+                    job = client.wait(job.id, seconds=30.0)
+                job = client.with_text(job)
         except ApiProblem as problem:
             self._say(f"It was refused: {problem}")
             return
@@ -72,6 +75,9 @@ class Announcer:
         self._say(drawable(f"{prompt}{job.text}" if job.succeeded else f"It {job.state}: {job.error}"))
         self._say("")
         self._say(timing_line(job))
+
+    def _client(self) -> FrontierClient:
+        return FrontierClient(self._deployment.url, self._deployment.token, patience=FOR_EVER)
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._began:.1f} s"
