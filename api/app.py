@@ -18,7 +18,6 @@ from api.body_deadline import BodyDeadline
 from api.docs_blueprint import add_documentation
 from api.error_handler import add_error_handler
 from api.health_blueprint import health_blueprint
-from api.housekeeping import Housekeeper
 from api.infer_blueprint import infer_blueprint
 from api.jobs_blueprint import jobs_blueprint
 from api.models_blueprint import models_blueprint
@@ -36,7 +35,7 @@ from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from models.catalog import Catalog
 from tasks.app import make_app
-from tasks.dispatch import Dispatcher
+from tasks.dispatch import Dispatcher, Rounds
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class ApiProcess(Flask):
     json_provider_class = Json
     store: JobStore
     wakeups: Wakeups
-    housekeeper: Housekeeper
+    sweeps: Rounds
 
     def start(self) -> None:
         """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
@@ -58,7 +57,7 @@ class ApiProcess(Flask):
             self.store.check_server()
         except StoreUnavailable:
             log.warning("store_unavailable")
-        self.housekeeper.start()
+        self.sweeps.start()
 
     def drain(self) -> None:
         """Let the requests that wait answer with what they have."""
@@ -66,7 +65,7 @@ class ApiProcess(Flask):
 
     def stop(self) -> None:
         """End what runs beside the application."""
-        self.housekeeper.stop()
+        self.sweeps.stop()
         self.wakeups.close()
 
 
@@ -85,9 +84,8 @@ def create_app(
     app = ApiProcess(__name__, static_folder=None)
     app.store = store
     app.wakeups = Wakeups(subscriber_pool(settings.redis_url))
-    app.housekeeper = Housekeeper(
-        dispatcher,
-        interval=lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2),  # noqa: S311 - no secret
+    app.sweeps = dispatcher.sweep_rounds(
+        lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if monkey.is_module_patched("socket"):

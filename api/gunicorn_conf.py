@@ -7,6 +7,7 @@ after gevent has patched the sockets, so no connection is ever shared between pr
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 from api.settings import ApiSettings
 from jobs.settings import StoreSettings
 from models.catalog import Catalog
+from observability.logs import configure_logging
 
 # All of it is read here too, so that a wrong value stops the start before anything is forked.
 _settings = ApiSettings.from_env(os.environ)
 StoreSettings.from_env(os.environ)
 Catalog.load(_settings.config)
+configure_logging(sys.stderr)
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers

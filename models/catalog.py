@@ -13,6 +13,9 @@ from marshmallow import ValidationError
 
 from models.catalog_schema import CatalogSchema
 
+CONFIG_VARIABLE = "TRUTHGPT_CONFIG"
+SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "llm_default.yaml"
+
 EngineKind = Literal["torch", "scripted"]
 
 
@@ -88,6 +91,11 @@ class Catalog:
     def resolve(self, name: str) -> ModelConfig | None:
         """The model called *name*, directly or by an alias."""
         return self.models.get(self.aliases.get(name, name))
+
+
+def config_file(env: Mapping[str, str]) -> Path:
+    """The configuration that TRUTHGPT_CONFIG names, else the one that comes with the checkout."""
+    return Path(env.get(CONFIG_VARIABLE) or SHIPPED_CONFIG).expanduser().absolute()
 
 
 def _model(name: str, file: Path, entry: dict[str, Any]) -> ModelConfig:

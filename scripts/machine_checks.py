@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from models.catalog import Catalog, CatalogError
+from models.catalog import Catalog, CatalogError, config_file
 from models.weights import ModelUnavailable, check_folder
 from scripts.address import TOKEN_VARIABLE
 from scripts.finding import Finding, Level
-from scripts.paths import config_file, read_token, token_file
+from scripts.paths import read_token, token_file
 
 OLDEST_PYTHON = (3, 11)
 TIGHT_BYTES = 2**30

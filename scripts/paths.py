@@ -15,7 +15,6 @@ from scripts.processes import is_running
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATA_DIR_VARIABLE = "FRONTIER_DATA_DIR"
-CONFIG_VARIABLE = "TRUTHGPT_CONFIG"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +31,6 @@ def data_dir(override: Path | None) -> Path:
     """The folder given, else FRONTIER_DATA_DIR, else the user's own data folder; it may not exist yet."""
     chosen = override or os.environ.get(DATA_DIR_VARIABLE) or platformdirs.user_data_path("frontier")
     return Path(chosen).expanduser().absolute()
-
-
-def config_file(env: Mapping[str, str]) -> Path:
-    """The model configuration that TRUTHGPT_CONFIG names, else the one that comes with the checkout."""
-    return Path(env.get(CONFIG_VARIABLE) or CHECKOUT / "configs" / "llm_default.yaml").expanduser().absolute()
 
 
 def token_file(data_dir: Path) -> Path:

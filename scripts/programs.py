@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.settings import positive_seconds
+from jobs.environment import Environment
 from scripts import redis_server
 from scripts.log_file import LogFile
 from scripts.supervisor import Program, Stage
@@ -94,4 +94,7 @@ def log_file(data_dir: Path, name: str) -> LogFile:
 
 def grace_seconds(env: Mapping[str, str]) -> float:
     """SHUTDOWN_GRACE_S, as the workers read it. Raises SettingError."""
-    return positive_seconds(env, "SHUTDOWN_GRACE_S", 10.0)
+    reader = Environment(env)
+    seconds = reader.seconds("SHUTDOWN_GRACE_S", 10.0)
+    reader.check()
+    return seconds

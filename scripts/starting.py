@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
-from jobs.settings import SettingError
-from models.catalog import Catalog, CatalogError
+from models.catalog import Catalog, CatalogError, config_file
 from scripts import paths, ports, programs, redis_server
 from scripts.address import TOKEN_VARIABLE
 from scripts.address_table import address_table
@@ -45,7 +45,7 @@ def start(
     *, host: str, port: int, folder: Path, models: Sequence[str] | None, hello: str | None, env: Mapping[str, str]
 ) -> None:
     """Run until a signal asks to stop. *models* None is every one that is configured. Raises one of EXPECTED."""
-    config = paths.config_file(env)
+    config = config_file(env)
     chosen = _choose(Catalog.load(config), models)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(FolderLock(folder)) as lock:

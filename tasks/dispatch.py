@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -12,6 +12,9 @@ from redis import RedisError
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from tasks.app import ATTEMPT, queue_name
+from tasks.rounds import Rounds
+
+__all__ = ["Dispatcher", "Rounds"]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,10 @@ class Dispatcher:
             self._publish(model, [job_id])
         for model in self._store.models():
             self.dispatch(model)
+
+    def sweep_rounds(self, next_pause_seconds: Callable[[], float]) -> Rounds:
+        """A thread, or greenlet, that sweeps again and again; not started yet."""
+        return Rounds("sweep", self.sweep, next_pause_seconds)
 
     def _publish(self, model: str, job_ids: Sequence[str]) -> None:
         if not job_ids:

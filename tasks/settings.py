@@ -5,14 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
-from jobs.settings import SettingError, StoreSettings, positive_integer, positive_seconds
-from models.catalog import Catalog, ModelConfig
+from jobs.environment import Environment, SettingError, between
+from jobs.settings import StoreSettings
+from models.catalog import Catalog, ModelConfig, config_file
 
 MARGIN_SHARE = 8
-DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "llm_default.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,7 @@ class WorkerSettings:
     worker: str
     slots: int
     redis_url: str = "redis://localhost:6379/0"
-    flush_timeout_seconds: float = 0.02
+    flush_timeout_ms: float = 20.0
     shutdown_grace_seconds: float = 10.0
     watchdog_seconds: float = 120.0
     events: bool = False
@@ -32,22 +31,25 @@ class WorkerSettings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """See docs/operations.md for the variables. Raises SettingError or the catalog's error."""
-        catalog = Catalog.load(Path(env.get("TRUTHGPT_CONFIG") or DEFAULT_CONFIG))
-        name = env.get("FRONTIER_MODEL", catalog.default.name)
+        catalog = Catalog.load(config_file(env))
+        reader = Environment(env)
+        name = reader.str("FRONTIER_MODEL", catalog.default.name)
         model = catalog.resolve(name)
         if model is None:
-            raise SettingError("FRONTIER_MODEL", name, "one of " + ", ".join(catalog.models))
-        return cls(
+            raise SettingError(f"FRONTIER_MODEL: {name!r} is not one of {', '.join(catalog.models)}.")
+        settings = cls(
             model=model,
-            worker=env.get("FRONTIER_WORKER_NAME", f"{model.name}@{socket.gethostname()}"),
-            slots=model.slots or positive_integer(env, "BATCH_MAX_SIZE", 32),
-            redis_url=env.get("REDIS_URL", cls.redis_url),
-            flush_timeout_seconds=positive_seconds(env, "BATCH_FLUSH_TIMEOUT_MS", 20) / 1000,
-            shutdown_grace_seconds=positive_seconds(env, "SHUTDOWN_GRACE_S", cls.shutdown_grace_seconds),
-            watchdog_seconds=positive_seconds(env, "FRONTIER_WATCHDOG_S", cls.watchdog_seconds),
-            events=env.get("CELERY_EVENTS", "").lower() in ("1", "true", "yes"),
+            worker=reader.str("FRONTIER_WORKER_NAME", f"{model.name}@{socket.gethostname()}"),
+            slots=model.slots or reader.int("BATCH_MAX_SIZE", 32, validate=between(1, 4096)),
+            redis_url=reader.str("REDIS_URL", cls.redis_url),
+            flush_timeout_ms=reader.float("BATCH_FLUSH_TIMEOUT_MS", cls.flush_timeout_ms, validate=between(0, 10_000)),
+            shutdown_grace_seconds=reader.seconds("SHUTDOWN_GRACE_S", cls.shutdown_grace_seconds),
+            watchdog_seconds=reader.seconds("FRONTIER_WATCHDOG_S", cls.watchdog_seconds),
+            events=reader.bool("CELERY_EVENTS", default=False),
             store=StoreSettings.from_env(env),
         )
+        reader.check()
+        return settings
 
     @property
     def concurrency(self) -> int:

@@ -15,8 +15,8 @@ from random import Random
 from celery import Celery, signals
 
 from jobs.connection import check_server, connect
+from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
-from jobs.settings import SettingError
 from jobs.store import JobStore
 from models.catalog import CatalogError
 from models.loader import ModelUnavailable, build_engine
@@ -29,7 +29,6 @@ from tasks.dispatch import Dispatcher
 from tasks.emitter import Emitter
 from tasks.identity import Identity
 from tasks.leases import LeaseKeeper, NameTaken
-from tasks.rounds import Rounds
 from tasks.running import RunningAttempts
 from tasks.settings import WorkerSettings
 from tasks.shutdown import Shutdown
@@ -55,7 +54,7 @@ class Worker:
         _wait_for(store)
         check_server(client)
         self.engine = build_engine(
-            settings.model, slots=settings.slots, flush_timeout_seconds=settings.flush_timeout_seconds
+            settings.model, slots=settings.slots, flush_timeout_seconds=settings.flush_timeout_ms / 1000
         )
         dispatcher = Dispatcher(store, app)
         running = RunningAttempts(self.engine.cancel)
@@ -86,7 +85,7 @@ class Worker:
             emitter,
             keeper,
             Control(store, client, running, worker=settings.worker, clock=time.monotonic),
-            Rounds("sweep", dispatcher.sweep, lambda: random.uniform(0.75, 1.25) * sweep_seconds),
+            dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * sweep_seconds),
             Watchdog(self.engine, limit_seconds=settings.watchdog_seconds, end_process=os._exit),
         )
         for thread in self._threads:

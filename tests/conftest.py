@@ -8,10 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from hypothesis import settings
 from redis import Redis, RedisError
 
 from scripts.redis_server import ServerMissing, find_binary
 from tests.redis_process import RedisProcess
+
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 DATABASE = 15
 """The database of a server named by REDIS_URL that the tests may empty."""

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from models.catalog import CONFIG_VARIABLE, config_file
 from scripts import paths
 from scripts.address import TOKEN_VARIABLE
 from scripts.generation import DataDirOption
@@ -22,7 +23,7 @@ def serve(
     from scripts.programs import GUNICORN
 
     env = dict(os.environ)
-    env[paths.CONFIG_VARIABLE] = str(paths.config_file(env))
+    env[CONFIG_VARIABLE] = str(config_file(env))
     if host is not None:
         env["HOST"] = host
     if port is not None:

@@ -143,14 +143,14 @@ def test_an_outage_of_redis_is_told_and_survived(
     assert server.send("GET", "/health/ready").status == 503
     assert server.send("GET", "/health").json["redis"] == "unavailable"
     assert server.send("GET", "/health/live").status == 200
-    until(lambda: "store_unavailable" in log.read_text())
+    until(lambda: "redis_is_away" in log.read_text())
 
     redis_process.start()
     assert server.send("POST", "/v1/jobs", BODY).status == 202
     assert server.send("GET", f"/v1/jobs/{job_id}").json["status"] == "queued"
     assert server.send("GET", "/health/ready").status == 200
     assert server.stop() == 0
-    assert log.read_text().count("store_unavailable") == 1
+    assert log.read_text().count("redis_is_away") == 1
 
 
 def test_jobs_expire_without_any_worker(server: GunicornProcess) -> None:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from api.settings import ApiSettings, SettingError
+from api.settings import ApiSettings
+from jobs.environment import SettingError
+from models.catalog import SHIPPED_CONFIG
 
 KEY = {"TRUTHGPT_API_TOKEN": "a-key"}
 
@@ -13,7 +13,7 @@ def test_only_the_key_must_be_given() -> None:
     settings = ApiSettings.from_env(KEY)
 
     assert settings.redis_url == "redis://localhost:6379/0"
-    assert settings.config == Path("configs/llm_default.yaml")
+    assert settings.config == SHIPPED_CONFIG
     assert (settings.host, settings.port) == ("127.0.0.1", 8080)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Catalog, CatalogError
+from models.catalog import Catalog, CatalogError, config_file
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "llm_default.yaml"
 
@@ -98,3 +98,8 @@ def test_every_error_of_a_file_is_named_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"nowhere\.yaml: cannot be read"):
         Catalog.load(tmp_path / "nowhere.yaml")
+
+
+def test_the_configuration_that_ships_is_read_unless_another_is_named() -> None:
+    assert config_file({}) == SHIPPED == config_file({"TRUTHGPT_CONFIG": ""})
+    assert config_file({"TRUTHGPT_CONFIG": "/etc/models.yaml"}) == Path("/etc/models.yaml")

@@ -66,8 +66,3 @@ def test_what_a_killed_system_left_behind_is_not_an_address(tmp_path: Path) -> N
 def test_a_damaged_file_is_not_an_address(tmp_path: Path, content: str) -> None:
     paths.running_file(tmp_path).write_text(content)
     assert paths.read_address(tmp_path) is None
-
-
-def test_the_configuration_is_the_one_that_comes_with_the_checkout_unless_another_is_named() -> None:
-    assert paths.config_file({}) == paths.CHECKOUT / "configs" / "llm_default.yaml"
-    assert paths.config_file({"TRUTHGPT_CONFIG": "/etc/models.yaml"}) == Path("/etc/models.yaml")

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from jobs.environment import SettingError
+from jobs.settings import StoreSettings
+
+
+def test_nothing_need_be_set() -> None:
+    assert StoreSettings.from_env({}) == StoreSettings()
+    assert StoreSettings.from_env({"FRONTIER_LEASE_S": ""}) == StoreSettings()
+
+
+def test_what_is_set_counts() -> None:
+    settings = StoreSettings.from_env({"FRONTIER_LEASE_S": "2.5", "FRONTIER_DURABILITY": "strict"})
+    assert (settings.lease_seconds, settings.durability) == (2.5, "strict")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "nan", "inf"])
+def test_a_duration_that_is_none_is_refused_by_name(value: str) -> None:
+    with pytest.raises(SettingError, match=r"^FRONTIER_LEASE_S: "):
+        StoreSettings.from_env({"FRONTIER_LEASE_S": value})
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    with pytest.raises(SettingError, match=r"(?s)FRONTIER_SWEEP_S: .*FRONTIER_DURABILITY: "):
+        StoreSettings.from_env({"FRONTIER_SWEEP_S": "x", "FRONTIER_DURABILITY": "maybe"})
