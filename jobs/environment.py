@@ -25,7 +25,7 @@ class Environment(Env):
 
     def seconds(self, variable: str, default: float) -> float:
         """A positive duration."""
-        return cast("float", self.float(variable, default, validate=_is_duration))
+        return self.float(variable, default, validate=_is_duration)
 
     def check(self) -> None:
         """Raise one SettingError for all that is wrong."""

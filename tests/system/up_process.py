@@ -40,13 +40,14 @@ class UpProcess:
             bufsize=0,
         )
 
-    def read_until(self, pattern: str) -> str:
-        """The first output since the last match that matches."""
+    def read_until(self, *patterns: str) -> list[str]:
+        """What matches each pattern, in whichever order, in the output since the last call."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (match := re.search(pattern, self.output)):
-            assert self._read(deadline), f"there was no {pattern!r}:\n{self.output}"
-        self.output = self.output[match.end() :]
-        return match[0]
+        while not all(matches := [re.search(pattern, self.output) for pattern in patterns]):
+            assert self._read(deadline), f"there was not {patterns}:\n{self.output}"
+        found = [match for match in matches if match]
+        self.output = self.output[max(match.end() for match in found) :]
+        return [match[0] for match in found]
 
     def read_to_the_end(self) -> int:
         """The exit code; the rest of what was printed is in `output`."""
