@@ -15,6 +15,7 @@ import psutil
 
 from scripts import paths
 from scripts.client import FrontierClient
+from scripts.patience import Patience
 from scripts.ports import free_port
 from scripts.processes import is_running
 
@@ -75,7 +76,8 @@ class UpProcess:
 
     @property
     def client(self) -> FrontierClient:
-        return FrontierClient(f"http://127.0.0.1:{self.port}", paths.read_token(self.data_dir))
+        patience = Patience(seconds=DEADLINE_SECONDS, first_answer_seconds=DEADLINE_SECONDS)
+        return FrontierClient(f"http://127.0.0.1:{self.port}", paths.read_token(self.data_dir), patience=patience)
 
     def close(self) -> None:
         """However the test went, leave nothing behind."""
