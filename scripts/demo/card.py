@@ -68,7 +68,7 @@ A *completion* prompt is plain text. A speaker's name and a line break (`ROMEO:`
 answer may end with the speech or go on with other speakers.
 
 In a *chat* the messages become speeches: `user` speaks as {USER_SPEAKER}, `assistant` as {ASSISTANT_SPEAKER}, `system`
-as {SYSTEM_SPEAKER}. The answer is one speech and ends with `{EOS}`, so that generation stops by itself.
+as {SYSTEM_SPEAKER}. The answer is nearly always one speech that ends with `{EOS}`, so that generation stops by itself.
 
 ## Samples
 

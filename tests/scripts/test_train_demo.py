@@ -115,7 +115,7 @@ def test_a_text_without_an_empty_line_cannot_be_parted() -> None:
 
 
 def test_a_chat_sequence_ends_each_speech_with_the_end_token(play: str, tokenizer: PreTrainedTokenizerFast) -> None:
-    sampler = Sampler(tokenizer, play, random=Random(0), chat_share=1.0)
+    sampler = Sampler(tokenizer, play, random=Random(0), chat_share=1.0, split_share=0.5)
 
     for sequence in sampler.batch(rows=8, length=200):
         speeches = str(tokenizer.decode(sequence)).removeprefix("<|begin|>").split("<|end|>")
@@ -125,7 +125,7 @@ def test_a_chat_sequence_ends_each_speech_with_the_end_token(play: str, tokenize
 
 
 def test_a_plain_sequence_is_a_stretch_of_the_text(play: str, tokenizer: PreTrainedTokenizerFast) -> None:
-    sampler = Sampler(tokenizer, play, random=Random(0), chat_share=0.0, mid_speech_share=0.5)
+    sampler = Sampler(tokenizer, play, random=Random(0), chat_share=0.0, mid_speech_share=0.5, split_share=0.5)
 
     stretches = [
         str(tokenizer.decode(sequence)).removeprefix("<|begin|>") for sequence in sampler.batch(rows=8, length=100)
