@@ -70,7 +70,9 @@ UV_ENVIRONMENT = \
 # TORCH=cuda needs no flag: the build in the package index for Linux is the one for CUDA.
 TORCH_FLAG = \
 	torch="$(TORCH)"; flag=; \
-	if [ -z "$$torch" ] && ls $$links/torch-*.whl >/dev/null 2>&1; then torch=local; fi; \
+	for folder in $$links; do \
+		if [ -z "$$torch" ] && ls "$$folder"/torch-*.whl >/dev/null 2>&1; then torch=local; fi; \
+	done; \
 	if [ -z "$$torch" ] && [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then torch=cpu; fi; \
 	case "$${torch:-auto}" in local|cuda) ;; *) flag="--torch-backend=$${torch:-auto}" ;; esac;
 

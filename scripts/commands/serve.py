@@ -12,6 +12,7 @@ from models.catalog import CONFIG_VARIABLE, config_file
 from scripts import paths
 from scripts.address import TOKEN_VARIABLE
 from scripts.generation import DataDirOption
+from scripts.screen import fail
 
 
 def serve(
@@ -28,7 +29,13 @@ def serve(
         env["HOST"] = host
     if port is not None:
         env["PORT"] = str(port)
-    if not env.get(TOKEN_VARIABLE) and (token := paths.read_token(paths.data_dir(data_dir))):
+    if not env.get(TOKEN_VARIABLE):
+        folder = paths.data_dir(data_dir)
+        token = paths.read_token(folder)
+        if token is None:
+            raise fail(
+                f"there is no token: set {TOKEN_VARIABLE}, or run `frontier up` once, which makes one in {folder}"
+            )
         env[TOKEN_VARIABLE] = token
     os.chdir(paths.CHECKOUT)
     os.execve(sys.executable, [sys.executable, *GUNICORN], env)  # noqa: S606 - gunicorn takes our place

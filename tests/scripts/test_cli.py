@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from typer.testing import CliRunner
 
@@ -34,3 +35,9 @@ def test_workers_and_models_are_not_asked_for_where_none_shall_run() -> None:
     result = CliRunner().invoke(app, ["up", "--no-worker", "--hello", "Is anybody there?"])
     assert result.exit_code == 2
     assert "need a worker" in result.output
+
+
+def test_an_api_without_a_token_is_refused_with_the_ways_to_get_one(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["serve", "--data-dir", str(tmp_path)], env={"TRUTHGPT_API_TOKEN": None})
+    assert result.exit_code == 1
+    assert "set TRUTHGPT_API_TOKEN, or run `frontier up` once" in result.output
