@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from jobs.job import JobState, Lease
+from tasks.control import Control
+from tasks.running import RunningAttempt, RunningAttempts, StopReason
+from tests.tasks.desk import WORKER, Desk
+
+
+class Bench:
+    """The control thread of a worker with one running attempt, and a clock of the test's own."""
+
+    def __init__(self, desk: Desk, client: redis.Redis, **changes: Any) -> None:
+        self.desk = desk
+        self.now = 0.0
+        self.stopped = threading.Event()
+        self.running = RunningAttempts(lambda _: self.stopped.set())
+        job_id = desk.submit(**changes)
+        lease = desk.store.claim(job_id, model="m", worker=WORKER, claim_id="c", can_continue=True)
+        assert isinstance(lease, Lease)
+        self.attempt = RunningAttempt(lease, claimed_at=0.0, clock=lambda: self.now)
+        self.running.add(self.attempt)
+        self.control = Control(desk.store, client, self.running, worker=WORKER, clock=lambda: self.now)
+
+
+@pytest.fixture
+def bench(make_desk: Any, redis_client: redis.Redis) -> Iterator[Bench]:
+    bench = Bench(make_desk(), redis_client)
+    yield bench
+    bench.control.stop()
+
+
+def test_a_cancel_reaches_a_running_attempt(bench: Bench) -> None:
+    bench.control.start()
+    bench.desk.store.cancel("default", bench.attempt.lease.job_id)
+    assert bench.stopped.wait(10)
+    assert bench.attempt.stop_reason is StopReason.CANCELLED
+
+
+def test_a_reader_of_tokens_is_noticed(bench: Bench) -> None:
+    bench.desk.store.stream("default", bench.attempt.lease.job_id)
+    bench.control.look()
+    assert bench.attempt.is_streamed
+
+
+def test_an_attempt_is_stopped_at_its_run_limit_and_not_before(bench: Bench) -> None:
+    bench.now = bench.attempt.lease.run_seconds - 1
+    bench.control.look()
+    assert bench.attempt.stop_reason is None
+    bench.now = bench.attempt.lease.run_seconds
+    bench.control.look()
+    assert bench.attempt.stop_reason is StopReason.OUT_OF_TIME
+    assert bench.attempt.ends_as is JobState.FAILED
+
+
+def test_time_limits_hold_while_redis_is_away(make_desk: Any, redis_client: redis.Redis) -> None:
+    away = redis.Redis(host="127.0.0.1", port=1)
+    bench = Bench(make_desk(), redis_client)
+    control = Control(bench.desk.store, away, bench.running, worker=WORKER, clock=lambda: 1e9)
+    with pytest.raises(Exception, match="refused"):
+        control.look()
+    assert bench.attempt.stop_reason is StopReason.OUT_OF_TIME
