@@ -52,7 +52,7 @@ def test_a_reader_of_tokens_is_noticed(bench: Bench) -> None:
 def test_an_attempt_is_stopped_at_its_run_limit_and_not_before(bench: Bench) -> None:
     bench.now = bench.attempt.lease.run_seconds - 1
     bench.control.look()
-    assert bench.attempt.stop_reason is None
+    assert not bench.stopped.is_set()
     bench.now = bench.attempt.lease.run_seconds
     bench.control.look()
     assert bench.attempt.stop_reason is StopReason.OUT_OF_TIME

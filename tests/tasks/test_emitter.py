@@ -83,7 +83,7 @@ def test_an_answer_that_was_lost_on_the_way_doubles_no_token(bench: Bench) -> No
 
 
 def test_the_thread_records_a_first_token_without_being_asked(bench: Bench, redis_client: redis.Redis) -> None:
-    reader = redis_client.pubsub(ignore_subscribe_messages=True)
+    reader = redis_client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     reader.subscribe(bench.desk.store.keys.tenant("default", "wake", bench.attempt.lease.job_id))
     reader.get_message(timeout=5)
     bench.desk.store.stream("default", bench.attempt.lease.job_id)
