@@ -33,6 +33,7 @@ class JobReader:
     """Finds and lists the jobs of a tenant."""
 
     _SCAN_PAGE = 200
+    _SCAN_PAGES = 25
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
@@ -65,10 +66,13 @@ class JobReader:
         before: int | None = None,
         limit: int = 20,
     ) -> Page:
-        """Jobs in descending accept order that match every filter given."""
+        """Jobs in descending accept order that match every filter given.
+
+        A call looks at no more than 5,000 jobs, so a page may be short, even empty, and not the last one.
+        """
         wanted = metadata or {}
         matches: list[Job] = []
-        while True:
+        for _ in range(self._SCAN_PAGES):
             newest = self._newest(tenant, state, before)
             for job in self._read(tenant, newest):
                 before = job.sequence
@@ -78,6 +82,7 @@ class JobReader:
                     matches.append(job)
             if len(newest) < self._SCAN_PAGE:
                 return Page(matches, None)
+        return Page(matches, before)
 
     def _newest(self, tenant: str, state: JobState | None, before: int | None) -> list[str]:
         """Ids of the next jobs below a sequence number, merged over the states' indexes."""

@@ -116,7 +116,7 @@ class FrontierClient:
             jobs = [JobView(body) for body in page.get("data", [])]
             yield from jobs[:limit]
             limit -= len(jobs)
-            if not jobs or not page.get("has_more"):
+            if not page.get("has_more"):
                 return
             query["cursor"] = str(page["next_cursor"])
 
