@@ -40,6 +40,17 @@ class Emission:
 
 
 @dataclass(frozen=True, slots=True)
+class Emitted:
+    """What the store made of an emission; `stored` is how many tokens of the job it has now.
+
+    `already` is for tokens that were stored before their answer got lost: emit again from `stored` on.
+    """
+
+    verdict: Literal["ok", "already", "fenced"]
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
     """What clients want of a running job: its end, or its tokens as they come."""
 
@@ -55,5 +66,4 @@ class Swept:
     stranded: list[tuple[str, str]]
 
 
-EmitAnswer = Literal["ok", "already", "fenced"]
 FinishAnswer = Literal["ok", "already", "fenced"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from jobs.answers import Accepted, Emission, EmitAnswer, FinishAnswer, Signals, Skipped, Swept, Wait
+from jobs.answers import Accepted, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
 from jobs.connection import check_server
 from jobs.errors import IdempotencyMismatch, JobNotFinal, JobNotFound, QueueFull
 from jobs.headroom import Headroom
@@ -112,7 +112,7 @@ class JobStore:
         pairs = [part for lease in leases for part in (_ref(lease), lease.token)]
         return [kept == 1 for kept in self._moves.run("renew", self._lease_ms, *pairs)]
 
-    def emit(self, emissions: Sequence[Emission]) -> list[EmitAnswer]:
+    def emit(self, emissions: Sequence[Emission]) -> list[Emitted]:
         """Record new tokens of many attempts in one round trip."""
         calls = [
             (
@@ -125,7 +125,8 @@ class JobStore:
             )
             for one in emissions
         ]
-        return [answer[0].decode() for answer in self._moves.run_many("emit", calls)] if calls else []
+        answers = self._moves.run_many("emit", calls) if calls else []
+        return [Emitted(verdict.decode(), stored) for verdict, stored in answers]
 
     def finish(
         self,

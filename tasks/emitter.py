@@ -48,12 +48,12 @@ class Emitter:
             for attempt in self._running.all()
             if len(attempt.ids) > attempt.emitted and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
         ]
-        emissions = [_emission(attempt) for attempt in due]
-        for attempt, emission, answer in zip(due, emissions, self._store.emit(emissions), strict=True):
-            if answer == "fenced":
+        answers = self._store.emit([_emission(attempt) for attempt in due])
+        for attempt, answer in zip(due, answers, strict=True):
+            if answer.verdict == "fenced":
                 self._running.stop(attempt, StopReason.LEASE_LOST)
             else:
-                attempt.emitted = emission.first_index + len(emission.ids)
+                attempt.emitted = answer.stored
         if is_checkpoint:
             self._checkpoint_at = self._clock() + CHECKPOINT_SECONDS
 

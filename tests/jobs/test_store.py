@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs.answers import Emission, Signals, Skipped, Wait
+from jobs.answers import Emission, Emitted, Signals, Skipped, Wait
 from jobs.errors import IdempotencyMismatch, JobNotFinal, JobNotFound, JobRetired, QueueFull, StorageFull
 from jobs.job import AttemptError, JobState, Lease, Outcome, Usage
 from jobs.request import InferenceRequest, Message, RequestType
@@ -122,7 +122,7 @@ def test_a_final_job_never_moves(bench: Any) -> None:
     bench.store.cancel("default", lease.job_id)
     assert bench.store.renew([lease]) == [False]
     assert bench.store.release(lease) is False
-    assert bench.store.emit([Emission(lease, 0, [1], ["x"])]) == ["fenced"]
+    assert bench.store.emit([Emission(lease, 0, [1], ["x"])]) == [Emitted("fenced", 0)]
     bench.store.sweep()
     assert bench.store.find("default", lease.job_id) == before
 
@@ -130,12 +130,21 @@ def test_a_final_job_never_moves(bench: Any) -> None:
 def test_tokens_are_stored_once_and_in_order(bench: Any) -> None:
     lease = bench.running()
     emit = bench.store.emit
-    assert emit([Emission(lease, 0, [1, 2], ["a", "b"])]) == ["ok"]
-    assert emit([Emission(lease, 0, [1, 2], ["a", "b"])]) == ["already"]
-    assert emit([Emission(lease, 3, [4], ["d"])]) == ["fenced"]
-    assert emit([Emission(lease, 2, [3], ["c"])]) == ["ok"]
+    assert emit([Emission(lease, 0, [1, 2], ["a", "b"])]) == [Emitted("ok", 2)]
+    assert emit([Emission(lease, 0, [1, 2], ["a", "b"])]) == [Emitted("already", 2)]
+    assert emit([Emission(lease, 3, [4], ["d"])]) == [Emitted("fenced", 2)]
+    assert emit([Emission(lease, 2, [3], ["c"])]) == [Emitted("ok", 3)]
     assert bench.store.tokens("default", lease.job_id) == ((1, 2, 3), ("a", "b", "c"))
     assert bench.store.find("default", lease.job_id).emitted_tokens == 3
+
+
+def test_a_writer_whose_answer_was_lost_goes_on_from_what_is_stored(bench: Any) -> None:
+    lease = bench.running()
+    bench.store.emit([Emission(lease, 0, [1, 2], ["a", "b"])])
+    [answer] = bench.store.emit([Emission(lease, 0, [1, 2, 3], ["a", "b", "c"])])
+    assert answer == Emitted("already", 2)
+    assert bench.store.emit([Emission(lease, answer.stored, [3], ["c"])]) == [Emitted("ok", 3)]
+    assert bench.store.tokens("default", lease.job_id) == ((1, 2, 3), ("a", "b", "c"))
 
 
 def test_a_lost_worker_s_job_goes_back_to_its_old_place_with_its_tokens(bench: Any) -> None:
@@ -159,7 +168,7 @@ def test_an_engine_that_cannot_continue_starts_over_and_the_waste_is_counted(ben
     bench.store.dispatch(MODEL)
     second = bench.claim(lease.job_id, can_continue=False)
     assert (second.emitted_ids, second.wasted_tokens) == ((), 2)
-    assert bench.store.emit([Emission(second, 0, [9], ["z"])]) == ["ok"]
+    assert bench.store.emit([Emission(second, 0, [9], ["z"])]) == [Emitted("ok", 1)]
 
 
 def test_a_zombie_is_fenced_once_another_has_claimed(bench: Any) -> None:
@@ -170,7 +179,7 @@ def test_a_zombie_is_fenced_once_another_has_claimed(bench: Any) -> None:
     bench.store.dispatch(MODEL)
     heir = bench.claim(zombie.job_id, "w2")
     assert bench.store.renew([zombie, heir]) == [False, True]
-    assert bench.store.emit([Emission(zombie, 0, [1], ["a"])]) == ["fenced"]
+    assert bench.store.emit([Emission(zombie, 0, [1], ["a"])]) == [Emitted("fenced", 0)]
     assert bench.store.finish(zombie, DONE) == "fenced"
     assert bench.store.finish(heir, DONE) == "ok"
 
@@ -471,3 +480,13 @@ def test_a_reader_of_tokens_is_signalled_to_the_worker_until_the_end(bench: Any)
     assert bench.store.signals([lease]) == [Signals(cancel_requested=False, streamed=True)]
     bench.store.finish(lease, DONE)
     assert bench.store.stream("default", lease.job_id) is False
+
+
+def test_a_filter_that_matches_little_is_answered_in_bounded_steps(bench: Any) -> None:
+    rare = bench.accept(metadata={"kind": "rare"})
+    for _ in range(5100):
+        bench.accept()
+    first = bench.store.list("default", metadata={"kind": "rare"})
+    assert (first.jobs, first.next_before is None) == ([], False)
+    second = bench.store.list("default", metadata={"kind": "rare"}, before=first.next_before)
+    assert ([job.id for job in second.jobs], second.next_before) == ([rare], None)
