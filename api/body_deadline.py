@@ -1,4 +1,4 @@
-"""Ends requests whose body does not arrive: a limit on the whole body, not on each read of it."""
+"""Ends requests whose body does not arrive, in time or in one piece: the limit is on the whole, not on each read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import IO, Any, TypeVar
 
 import gevent  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
-from api.errors import SlowBody
+from api.errors import MalformedBody, SlowBody
 
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -55,6 +56,9 @@ class _TimedInput:
                 raise
             self._stop_listening()
             raise SlowBody.of("body", f"did not arrive within {self._seconds:g} seconds") from None
+        except ParseException as error:
+            self._stop_listening()
+            raise MalformedBody.of("body", "is not sent in well-formed chunks") from error
 
     def _stop_listening(self) -> None:
         """The answer can still be written; then the server finds the end of the connection and closes it."""

@@ -43,6 +43,12 @@ forwarded_allow_ips = "127.0.0.1"
 accesslog = None
 
 
+def on_starting(server: Any) -> None:
+    """Gunicorn's own words go where all others go, as JSON: some quote what strangers send."""
+    server.log.error_log.handlers.clear()
+    server.log.error_log.propagate = True
+
+
 def post_worker_init(worker: Any) -> None:
     """After the fork, the patch and the making of the application: begin what runs beside it."""
     worker.wsgi.start()

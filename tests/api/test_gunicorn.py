@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -179,3 +180,24 @@ def test_a_server_that_is_told_to_end_lets_its_waiters_answer_first(
 def test_settings_that_are_wrong_stop_the_start(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="PORT: Not a valid integer"):
         GunicornProcess({"PORT": "eighty"}, tmp_path / "log")
+
+
+def test_chunks_that_are_not_well_formed_are_told_so(server: GunicornProcess, redis_client: Redis) -> None:
+    with server.begin("POST /v1/jobs HTTP/1.1\nContent-Type: application/json\nTransfer-Encoding: chunked") as client:
+        client.sendall(b"zz\r\n{}\r\n0\r\n\r\n")
+        answer = client.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"body: is not sent in well-formed chunks" in answer
+    assert redis_client.keys("*job*") == []
+
+
+def test_what_strangers_send_stands_in_the_log_as_json_only(redis_url: str, catalog_file: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    server = GunicornProcess({"REDIS_URL": redis_url, "TRUTHGPT_CONFIG": str(catalog_file)}, log)
+    with server.begin("A\x1b[31mB /\x07 HTTP/1.1") as client:
+        assert client.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
+    assert server.stop() == 0
+
+    (complaint,) = [line for line in log.read_text().splitlines() if "Invalid request" in line]
+    assert json.loads(complaint)["level"] == "WARNING"
