@@ -11,8 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from api.settings import ApiSettings
 from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
+from jobs.settings import StoreSettings
 from models.catalog import Catalog, CatalogError, config_file
 from scripts import paths, ports, programs, redis_server
 from scripts.address import TOKEN_VARIABLE
@@ -20,6 +22,7 @@ from scripts.address_table import address_table
 from scripts.announcer import Announcer
 from scripts.folder_lock import FolderLock, FolderTaken
 from scripts.system import System
+from tasks.settings import WorkerSettings
 
 PIPE_WIDTH = 200
 
@@ -47,7 +50,11 @@ def start(
     """Run until a signal asks to stop. *models* None is every one that is configured. Raises one of EXPECTED."""
     config = config_file(env)
     chosen = _choose(Catalog.load(config), models)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"The data folder {folder} cannot be made: {error.strerror}"
+        raise Refused(f"{reason}; choose another with --data-dir.") from error
     with closing(FolderLock(folder)) as lock:
         if complaint := ports.complaint(host, port):
             raise Refused(complaint)
@@ -65,6 +72,7 @@ def start(
             grace_seconds=programs.grace_seconds(env),
             environment=env,
         )
+        _check_settings(deployment)
         server = None if given_redis else programs.server(port=redis_port, data_dir=folder, environment=env)
         _run(System(deployment, server, lock, say=_say_with_time), hello)
 
@@ -77,6 +85,14 @@ def _choose(catalog: Catalog, wanted: Sequence[str] | None) -> Sequence[str]:
             raise Refused(f"There is no model {name!r} in the configuration; there is {', '.join(catalog.models)}.")
         chosen[config.name] = None
     return tuple(chosen)
+
+
+def _check_settings(deployment: programs.Deployment) -> None:
+    """A program that is told something wrong would only die again and again. Raises SettingError."""
+    ApiSettings.from_env(deployment.api().environment)
+    StoreSettings.from_env(deployment.environment)
+    for worker in deployment.workers():
+        WorkerSettings.from_env(worker.environment)
 
 
 def _run(system: System, hello: str | None) -> None:

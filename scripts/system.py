@@ -12,6 +12,7 @@ from jobs.connection import check_server, connect
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from scripts import paths, redis_server
+from scripts.address_table import without_password
 from scripts.folder_lock import FolderLock
 from scripts.guardian import Guardian
 from scripts.programs import Deployment, log_file
@@ -31,7 +32,7 @@ class System:
     def run(self, *, on_start: Callable[[], None]) -> None:
         """Start everything and keep it running until a signal asks to stop; `on_start` is called in between.
 
-        Raises ServerFailed, StoreUnavailable or UnsupportedServer.
+        Raises ServerFailed or UnsupportedServer.
         """
         folder = self.deployment.data_dir
         guardian = Guardian(
@@ -60,7 +61,11 @@ class System:
                 self.deployment.redis_url, is_alive=lambda: supervisor.is_alive(name) and not signals.asked
             )
         with closing(connect(self.deployment.redis_url, max_connections=1)) as client:
-            check_server(client)
+            try:
+                check_server(client)
+            except StoreUnavailable as error:
+                shown = without_password(self.deployment.redis_url)
+                raise redis_server.ServerFailed(f"The Redis server at {shown} does not answer: {error}") from error
         for program in (self.deployment.api(), *self.deployment.workers()):
             supervisor.start(program)
 

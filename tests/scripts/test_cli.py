@@ -7,9 +7,11 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
+from scripts.ports import free_port
 
 
 def test_help_lists_every_command() -> None:
@@ -41,3 +43,32 @@ def test_an_api_without_a_token_is_refused_with_the_ways_to_get_one(tmp_path: Pa
     result = CliRunner().invoke(app, ["serve", "--data-dir", str(tmp_path)], env={"TRUTHGPT_API_TOKEN": None})
     assert result.exit_code == 1
     assert "set TRUTHGPT_API_TOKEN, or run `frontier up` once" in result.output
+
+
+def refusal_of_up(folder: Path, **env: str) -> str:
+    """What `up` says when it ends before anything has started."""
+    settings = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0", "TRUTHGPT_API_TOKEN": "a-key", **env}
+    result = CliRunner().invoke(app, ["up", "--data-dir", str(folder), "--port", str(free_port())], env=settings)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("REDIS_URL", "http://here"), ("TRUTHGPT_API_TOKEN", "two words"), ("BATCH_MAX_SIZE", "many")],
+)
+def test_a_setting_that_is_wrong_stops_up_before_anything_is_started(tmp_path: Path, variable: str, value: str) -> None:
+    assert refusal_of_up(tmp_path, **{variable: value}).startswith(f"error: {variable}: ")
+    assert not (tmp_path / "up.json").exists()
+
+
+def test_a_redis_server_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    said = refusal_of_up(tmp_path, REDIS_URL=f"redis://:secret@127.0.0.1:{free_port()}/0")
+    assert said.startswith("error: The Redis server at redis://:***@127.0.0.1:")
+    assert "secret" not in said
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = refusal_of_up(tmp_path / "file" / "folder")
+    assert "cannot be made: Not a directory; choose another with --data-dir." in said
