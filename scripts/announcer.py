@@ -16,6 +16,7 @@ from scripts.screen import drawable
 from scripts.timings import timing_line
 
 LOOK_SECONDS = 0.1
+LONGEST_LOOK_SECONDS = 2.0
 HELLO_TOKENS = 64
 FOR_EVER = Patience(seconds=float("inf"), first_answer_seconds=float("inf"))
 
@@ -43,8 +44,10 @@ class Announcer:
 
     def _wait_for(self, model: str | None) -> None:
         """Return when the API is ready and, if one is named, the model has a worker."""
+        pause = LOOK_SECONDS
         while (live := self._live_models()) is None or (model is not None and model not in live):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(pause)
+            pause = min(LONGEST_LOOK_SECONDS, pause * 1.1)
 
     def _live_models(self) -> Collection[str] | None:
         """The models that have a worker; None while the API is not ready.

@@ -5,10 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
-UrlOption = Annotated[str | None, typer.Option("--url", envvar="FRONTIER_URL", help="Address of the API.")]
+
+def _checked_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise typer.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8080")
+    return url
+
+
+UrlOption = Annotated[
+    str | None, typer.Option("--url", envvar="FRONTIER_URL", help="Address of the API.", callback=_checked_url)
+]
 DataDirOption = Annotated[
     Path | None, typer.Option("--data-dir", help="Data folder of `frontier up`, where address and token are kept.")
 ]
@@ -76,7 +93,10 @@ def metadata_pairs(pairs: list[str] | None) -> dict[str, str]:
 
 def read_prompt(argument: str) -> str:
     """The prompt itself, or for `-` what stands on stdin, less the newline that ends it."""
-    prompt = typer.get_text_stream("stdin").read().removesuffix("\n") if argument == "-" else argument
+    try:
+        prompt = typer.get_text_stream("stdin").read().removesuffix("\n") if argument == "-" else argument
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter("what stands on stdin is not UTF-8", param_hint="PROMPT") from error
     if not prompt:
         raise typer.BadParameter("the prompt is empty", param_hint="PROMPT")
     return prompt

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
+from scripts.cli import app
 from scripts.screen import drawable
 from scripts.timings import seconds_text
 from tests.scripts.client_app import Aside, run_frontier
@@ -229,3 +230,18 @@ def test_a_model_cannot_steer_the_terminal() -> None:
 )
 def test_durations_read_as_a_person_would_say_them(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
+
+
+@pytest.mark.parametrize("url", ["http://[half", "ftp://here", "http://here:port", "http://"])
+def test_a_url_that_is_none_is_a_usage_error(frontier: Frontier, url: str) -> None:
+    outcome = frontier("jobs", "list", "--url", url)
+
+    assert outcome.exit_code == 2
+    assert "is no address such as" in " ".join(outcome.output.split())
+
+
+def test_a_prompt_that_is_not_utf8_is_a_usage_error() -> None:
+    outcome = CliRunner().invoke(app, ["infer", "-"], input=b"\xff\xfe")
+
+    assert outcome.exit_code == 2
+    assert "is not UTF-8" in outcome.output
