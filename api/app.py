@@ -109,7 +109,7 @@ def create_app(
         infer_blueprint(submissions=submissions, store=store, waiting=waiting),
         jobs_blueprint(submissions=submissions, store=store, waiting=waiting, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog),
-        models_blueprint(catalog=catalog, created=int(clock())),
+        models_blueprint(catalog=catalog, created=int(settings.config.stat().st_mtime)),
         health_blueprint(store=store, catalog=catalog),
     ):
         api.register_blueprint(blueprint)

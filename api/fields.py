@@ -39,7 +39,9 @@ class Number(fields.Float):
     """A number in *low* to *high*; with `above` the lower end itself does not count."""
 
     def __init__(self, low: float, high: float, *, above: bool = False, **options: Any) -> None:
-        self._form = f"Must be a number {'above' if above else 'from'} {low:g} {'up to' if above else 'to'} {high:g}."
+        self._form = (
+            f"Must be a number {'above' if above else 'from'} {low:.16g} {'up to' if above else 'to'} {high:.16g}."
+        )
         if above:
             options["metadata"] = options.get("metadata", {}) | {"exclusiveMinimum": low}
         super().__init__(validate=validate.Range(low, high, min_inclusive=not above, error=self._form), **options)
@@ -95,10 +97,4 @@ def iso(instant: float) -> str:
 
 
 def _in_range(low: float, high: float, what: str) -> validate.Range:
-    return validate.Range(
-        low,
-        high,
-        error=f"Must be {what} from {low:g} to {high:g}."
-        if high < 10**6
-        else f"Must be {what} from {low:.0f} to {high:.0f}.",
-    )
+    return validate.Range(low, high, error=f"Must be {what} from {low:.16g} to {high:.16g}.")

@@ -83,8 +83,13 @@ def usage_document(job: Job) -> dict[str, Any]:
     }
 
 
+def rounded(seconds: float | None) -> float | None:
+    """To the millisecond: what is measured or estimated is no more exact."""
+    return None if seconds is None else round(seconds, 3)
+
+
 def _queue(place: QueuePlace) -> dict[str, Any]:
-    return {"position": place.position, "tokens_ahead": place.tokens_ahead, "eta_s": place.eta_seconds}
+    return {"position": place.position, "tokens_ahead": place.tokens_ahead, "eta_s": rounded(place.eta_seconds)}
 
 
 def _iso(instant: float | None) -> str | None:

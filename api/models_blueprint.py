@@ -19,7 +19,7 @@ class ModelSchema(Schema):
 
     id = fields.String(required=True)
     object = fields.Constant("model", required=True)
-    created = fields.Integer(required=True, metadata={"description": "When this server began to offer it"})
+    created = fields.Integer(required=True, metadata={"description": "When the configuration was written"})
     owned_by = fields.String(required=True)
     alias_of = fields.String(metadata={"description": "The model behind an alias"})
     max_tokens = fields.Integer(required=True, metadata={"description": "The most new tokens of one job"})

@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, fields
 from api import examples
 from api.auth import TENANT
 from api.fields import Text
+from api.job_document import rounded
 from api.model_lookup import find_model
 from api.openapi import Blueprint
 from jobs.queues import QueueStatus
@@ -84,9 +85,9 @@ def _document(model: str, queue: QueueStatus) -> dict[str, Any]:
         "running": queue.running,
         "workers": queue.workers,
         "slots": queue.slots,
-        "oldest_age_s": queue.oldest_age_seconds,
+        "oldest_age_s": rounded(queue.oldest_age_seconds),
         "tokens_ahead": queue.tokens_ahead,
-        "eta_s": queue.eta_seconds,
+        "eta_s": rounded(queue.eta_seconds),
         "share": {
             "waiting": queue.tenant_waiting,
             "ratio": round(queue.tenant_waiting / queue.waiting, 3) if queue.waiting else 0.0,

@@ -235,3 +235,9 @@ def test_a_query_that_cannot_be_answered_is_422(api: Api, path: str, field: str)
 
     assert response.status_code == 422
     assert response.json["errors"][0]["field"] == field
+
+
+def test_limits_are_told_in_plain_digits(api: Api) -> None:
+    for field, limit in {"retention_s": "from 1 to 2592000.", "timeout_s": "above 0 up to 86400."}.items():
+        message = api.post("/v1/jobs", {"input": {"prompt": "Hark!"}, field: -1}).json["errors"][0]["message"]
+        assert message == f"Must be a number {limit}"

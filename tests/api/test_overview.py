@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
+from api.app import ApiProcess
 from jobs.keys import ref
 from tests.api.conftest import Api, Worker
 
@@ -79,3 +82,22 @@ def test_a_job_erased_by_retention_is_410(api: Api, worker: Worker, redis_client
     for tail in ("", "/result"):
         response = api.get(f"/v1/jobs/{job_id}{tail}")
         assert (response.status_code, response.json["type"]) == (410, "/problems/result-expired")
+
+
+def test_every_process_dates_a_model_alike(make_process: Callable[..., ApiProcess], catalog_file: Path) -> None:
+    written = int(catalog_file.stat().st_mtime)
+
+    for process in (make_process(), make_process()):
+        assert {model["created"] for model in Api(process.test_client()).get("/v1/models").json["data"]} == {written}
+
+
+def test_times_are_told_to_the_millisecond(api: Api, worker: Worker) -> None:
+    worker.join(slots=1)
+    worker.run(api.submit())
+    worker.join(slots=1)
+    jobs = [api.submit() for _ in range(5)]
+
+    told = [api.get("/v1/queue").json["data"][0][name] for name in ("oldest_age_s", "eta_s")]
+    told += [api.get(f"/v1/jobs/{job_id}").json["queue"]["eta_s"] for job_id in jobs[-3:]]
+
+    assert told == [round(seconds, 3) for seconds in told]
