@@ -22,7 +22,8 @@ def kind_of_end(job: Job) -> ProblemType:
 def problem_of_job(job: Job) -> dict[str, Any]:
     """The problem document of a job that has ended without a result."""
     kind = kind_of_end(job)
+    instance = {"instance": f"/v1/jobs/{job.id}"}
     if job.error is None:
-        return problems.document(kind, kind.title)
+        return problems.document(kind, kind.title) | instance
     blamed = [FieldError(job.error.field, job.error.message)] if job.error.field else []
-    return problems.document(kind, job.error.message, blamed, code=job.error.code)
+    return problems.document(kind, job.error.message, blamed, code=job.error.code) | instance

@@ -26,9 +26,8 @@ def add_error_handler(app: Flask) -> None:
         if isinstance(error, HTTPException):
             return _of_http_exception(error)
         if isinstance(error, JobEndedWithoutResult):
-            return _respond(
-                problem_of_job(error.job), problems.headers(kind_of_end(error.job)) | {"x-should-retry": "false"}
-            )
+            headers = problems.headers(kind_of_end(error.job)) | {"x-should-retry": "false"}
+            return _respond(problem_of_job(error.job), headers)
         kind = problems.find_problem_type(error)
         if kind is problems.INTERNAL_ERROR:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.

@@ -13,9 +13,9 @@ from api.errors import JobEndedWithoutResult
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.infer_document import InferenceSchema, infer_document
 from api.infer_schema import InferSchema
-from api.job_document import job_document
-from api.job_requests import preference, retry_after, with_headers
+from api.job_requests import preference, with_headers
 from api.job_schema import JobSchema
+from api.job_views import describe
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER
 from api.preferences import MAX_WAIT_SECONDS
@@ -54,17 +54,17 @@ def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiti
         """
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
-        accepted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
+        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
         seconds = preferred.wait_seconds
         if seconds is None:
             seconds = 0 if preferred.is_async else MAX_WAIT_SECONDS
-        job = waiting.find(TENANT, accepted.job_id, seconds=seconds, is_enough=lambda job: job.is_final)
+        job = waiting.follow(submitted, tenant=TENANT, seconds=seconds)
         headers = {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
-        if accepted.replayed:
+        if submitted.replayed:
             headers |= REPLAYED
         if not job.is_final:
-            place = store.place(job)
-            return with_headers(job_document(job, place), HTTPStatus.ACCEPTED, headers | retry_after(job, place))
+            body, polling = describe(store, job)
+            return with_headers(body, HTTPStatus.ACCEPTED, headers | polling)
         if job.state is not JobState.SUCCEEDED:
             raise JobEndedWithoutResult(job)
         return infer_document(job), HTTPStatus.OK, headers

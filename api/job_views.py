@@ -15,7 +15,8 @@ from api.job_requests import checked_id, entity_tag, has_current, not_modified, 
 from api.job_schema import FullResultSchema, JobSchema
 from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
-from api.waiting import Waiting
+from api.waiting import Waiting, is_final
+from jobs.errors import StoreUnavailable
 from jobs.job import Job, JobState
 from jobs.store import JobStore
 
@@ -100,13 +101,11 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting) ->
 
 def describe(store: JobStore, job: Job) -> tuple[dict[str, Any], dict[str, str]]:
     """The job object with its place in the queue, and the headers that tell its version and when to ask again."""
-    place = store.place(job)
+    try:
+        place = store.place(job)
+    except StoreUnavailable:
+        place = None  # An estimate is missing, which is no reason to withhold the rest.
     return job_document(job, place), {"ETag": entity_tag(job)} | retry_after(job, place)
-
-
-def is_final(job: Job) -> bool:
-    """Enough for whoever waits for a result."""
-    return job.is_final
 
 
 def _differs(job: Job) -> bool:

@@ -14,7 +14,7 @@ from api.job_document import job_document
 from api.job_list import ListQuery, ListQuerySchema, cursor_of
 from api.job_requests import preference
 from api.job_schema import JobPageSchema, JobSchema
-from api.job_views import add_job_views, describe, is_final
+from api.job_views import add_job_views, describe
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER
 from api.submission import Submission, Submissions
@@ -43,11 +43,11 @@ def jobs_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waitin
         """
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
-        accepted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
-        job = waiting.find(TENANT, accepted.job_id, seconds=preferred.wait_seconds or 0, is_enough=is_final)
+        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
+        job = waiting.follow(submitted, tenant=TENANT, seconds=preferred.wait_seconds or 0)
         body, headers = describe(store, job)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
-        if accepted.replayed:
+        if submitted.replayed:
             headers |= REPLAYED
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 

@@ -40,5 +40,6 @@ class ProblemSchema(Schema):
     retryable = fields.Boolean(
         required=True, metadata={"description": "Whether the same request may succeed later, as it is"}
     )
+    instance = fields.String(metadata={"description": "The job, where it is one that has ended without a result"})
     errors = fields.List(fields.Nested(FieldErrorSchema))
     error = fields.Nested(OpenAIErrorSchema, required=True)

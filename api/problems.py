@@ -38,7 +38,7 @@ INVALID_REQUEST = ProblemType(
 WORKER_LOST = ProblemType(
     slug="worker-lost",
     status=HTTPStatus.INTERNAL_SERVER_ERROR,
-    title="The job's worker died twice; the job has been set aside.",
+    title="The job was lost with its worker too often; it has been set aside.",
 )
 INTERNAL_ERROR = ProblemType(
     slug="internal-error", status=HTTPStatus.INTERNAL_SERVER_ERROR, title="The server met an error of its own."

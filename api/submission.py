@@ -15,8 +15,7 @@ from typing import Any
 
 from api.errors import InvalidRequest
 from api.model_lookup import find_model
-from jobs.answers import Accepted
-from jobs.job import NewJob
+from jobs.job import Job, JobState, NewJob
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
@@ -51,6 +50,18 @@ class Submission:
     params_prefix: str = "params."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """A job that is safe; `new` is how it was recorded, None if its idempotency key had made it before."""
+
+    job_id: str
+    new: Job | None
+
+    @property
+    def replayed(self) -> bool:
+        return self.new is None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submissions:
     """Takes submissions in; `draw_seed` gives a number below 2^53, `clock` Unix seconds."""
@@ -62,7 +73,7 @@ class Submissions:
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
 
-    def submit(self, submission: Submission, *, tenant: str, idempotency_key: str | None = None) -> Accepted:
+    def submit(self, submission: Submission, *, tenant: str, idempotency_key: str | None = None) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
 
         Raises UnknownModel, InvalidRequest, IdempotencyMismatch, QueueFull, StorageFull or StoreUnavailable.
@@ -84,7 +95,25 @@ class Submissions:
         if not accepted.replayed:
             self.dispatcher.dispatch(model.name)
         log.info("job_accepted", extra={"job_id": accepted.job_id, "model": model.name, "replayed": accepted.replayed})
-        return accepted
+        return Submitted(job_id=accepted.job_id, new=None if accepted.replayed else self._recorded(job))
+
+    def _recorded(self, job: NewJob) -> Job:
+        """What the record says of a job that was accepted just now, but for the server's own clock and count."""
+        now = self.clock()
+        return Job(
+            id=job.id,
+            tenant=job.tenant,
+            request=job.request,
+            state=JobState.QUEUED,
+            version=1,
+            sequence=0,
+            created_at=now,
+            deadline_at=job.deadline_at or now + self.store.settings.deadline_seconds,
+            timeout_seconds=job.timeout_seconds,
+            retention_seconds=job.retention_seconds,
+            max_attempts=job.max_attempts,
+            metadata=job.metadata,
+        )
 
     def _model(self, submission: Submission) -> ModelConfig:
         if submission.model is None:

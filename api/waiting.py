@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from api.submission import Submitted
 from api.wakeups import Wakeups
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
@@ -39,3 +40,20 @@ class Waiting:
                 except StoreUnavailable:
                     continue
             return job
+
+    def follow(self, submitted: Submitted, *, tenant: str, seconds: float) -> Job:
+        """A job that was just submitted, as soon as it is final, or as it stands after *seconds*.
+
+        What was recorded is not refused because it cannot be read back: then it is told as it was recorded.
+        """
+        try:
+            return self.find(tenant, submitted.job_id, seconds=seconds, is_enough=is_final)
+        except StoreUnavailable:
+            if submitted.new is None:
+                raise
+            return submitted.new
+
+
+def is_final(job: Job) -> bool:
+    """Enough for whoever waits for a result."""
+    return job.is_final

@@ -58,6 +58,8 @@ def test_a_failure_is_a_problem(api: Api, worker: Worker) -> None:
 
     assert (response.status_code, response.headers["x-should-retry"]) == (500, "false")
     assert response.json["error"]["code"] == "engine_error"
+    job_id = response.json["instance"].removeprefix("/v1/jobs/")
+    assert worker.store.find("default", job_id).state is JobState.FAILED
 
 
 def test_params_may_stand_beside_the_prompt_or_together(api: Api, worker: Worker) -> None:

@@ -1,0 +1,78 @@
+"""What was accepted is not refused because the store goes away before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.app import ApiProcess
+from api.error_handler import add_error_handler
+from api.infer_blueprint import infer_blueprint
+from api.jobs_blueprint import jobs_blueprint
+from api.openapi import ProblemApi, spec_options
+from api.submission import Submissions
+from api.waiting import Waiting
+from api.wakeups import Wakeups, subscriber_pool
+from jobs.connection import connect
+from jobs.ids import new_id
+from jobs.job import JobState
+from jobs.store import JobStore
+from models.catalog import Catalog
+from scripts.ports import free_port
+from tasks.app import make_app
+from tasks.dispatch import Dispatcher
+
+BODY = {"input": {"prompt": "Hark!"}, "metadata": {"order": "42"}}
+
+
+@pytest.fixture
+def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[FlaskClient]:
+    """An API that accepts into one server, and finds nobody at home when it reads back."""
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    gone = JobStore(connect(away))
+    wakeups = Wakeups(subscriber_pool(away))
+    catalog = Catalog.load(catalog_file)
+    submissions = Submissions(
+        store=store,
+        dispatcher=Dispatcher(store, make_app(redis_url)),
+        catalog=catalog,
+        new_id=lambda: new_id("job"),
+        draw_seed=lambda: 7,
+        clock=lambda: 1_795_384_800.0,
+    )
+    waiting = Waiting(store=gone, wakeups=wakeups, clock=lambda: 0.0)
+    app = ApiProcess(__name__, static_folder=None)
+    add_error_handler(app)
+    api = ProblemApi(app, spec_kwargs=spec_options())
+    api.register_blueprint(jobs_blueprint(submissions=submissions, store=gone, waiting=waiting, catalog=catalog))
+    api.register_blueprint(infer_blueprint(submissions=submissions, store=gone, waiting=waiting))
+    yield app.test_client()
+    wakeups.close()
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=60"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/infer"])
+def test_a_recorded_job_is_answered_202_though_it_cannot_be_read_back(
+    client: FlaskClient, store: JobStore, path: str, prefer: str
+) -> None:
+    body = BODY if path == "/v1/jobs" else {"prompt": "Hark!"}
+
+    response = client.post(path, json=body, headers={"Prefer": prefer})
+
+    assert response.status_code == 202
+    assert response.json is not None
+    assert response.json["status"] == "queued"
+    assert store.find("default", response.json["id"]).state is JobState.QUEUED
+    assert response.headers["Location"] == f"/v1/jobs/{response.json['id']}"
+    assert response.headers["ETag"] == 'W/"1"'
+    assert int(response.headers["Retry-After"]) >= 1
+
+
+def test_of_a_repeated_submit_nothing_is_told_that_is_not_known(client: FlaskClient) -> None:
+    first, again = (client.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "k"}) for _ in range(2))
+
+    assert first.status_code == 202
+    assert (again.status_code, again.headers["Retry-After"]) == (503, "5")
