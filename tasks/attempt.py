@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from uuid import uuid4
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 RETRY_BACKOFF = Backoff(base_seconds=1.0, cap_seconds=60.0)
 STORE_BACKOFF = Backoff(base_seconds=0.1, cap_seconds=2.0)
 SUSPECT_POLL_SECONDS = 0.25
+CLOSING_PATIENCE_SECONDS = 5.0
+"""How long a worker that is told to stop waits for a store that is away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,8 @@ class Attempts:
             return "skipped"
         attempt = RunningAttempt(lease, claimed_at=self.clock(), clock=self.clock)
         self.running.add(attempt)
+        if self.is_closing():  # the shutdown may have looked before there was anything to see
+            self.running.stop(attempt, StopReason.SHUTDOWN)
         notify(self.listeners, AttemptStarted(lease, self.model))
         try:
             outcome, is_transient = self._generate(attempt)
@@ -85,7 +90,8 @@ class Attempts:
                 log.info("message_skipped", extra={"job_id": job_id, "reason": answer.why})
                 return None
             self.pause(SUSPECT_POLL_SECONDS)
-        self.store.put_back(job_id, model=self.model)
+        with suppress(StoreUnavailable):  # then its message counts as lost, and a sweep publishes it again
+            self.store.put_back(job_id, model=self.model)
         return None
 
     def _generate(self, attempt: RunningAttempt) -> tuple[Outcome | None, bool]:
@@ -93,14 +99,14 @@ class Attempts:
         lease = attempt.lease
         try:
             generated = self.engine.submit(
-                lease.job_id,
+                attempt.request_id,
                 lease.request,
                 self.receiver(attempt),
                 emitted=lease.emitted_ids,
                 company_expected=lease.company_expected,
             )
             if attempt.stop_reason is not None:  # told to stop before the engine knew the request
-                self.engine.cancel(lease.job_id)
+                self.engine.cancel(attempt.request_id)
             completion = generated.result()
         except RequestRefused as refusal:
             error = AttemptError(code=refusal.code, message=str(refusal), field=refusal.field)
@@ -130,7 +136,7 @@ class Attempts:
                 return None, False
 
     def _record(self, attempt: RunningAttempt, outcome: Outcome, *, is_transient: bool) -> FinishAnswer | str:
-        """Tell the store until it answers. While Redis is away the token protects the record."""
+        """Tell the store how it ended."""
         delay = RETRY_BACKOFF.delay(attempt.lease.attempt, self.random) if is_transient else None
         tokens = (attempt.ids, attempt.pieces)
         return self._insist(
@@ -143,13 +149,20 @@ class Attempts:
         return self._insist(attempt, lambda: "released" if self.store.release(attempt.lease) else "fenced")
 
     def _insist(self, attempt: RunningAttempt, move: Callable[[], str]) -> str:
+        """Try until the store answers, or a shutdown cannot wait any longer.
+
+        While Redis is away there is nothing else to do, and the token protects the record.
+        """
         failures = 0
+        give_up_at: float | None = None
         while True:
             try:
                 return move()
             except StoreUnavailable as error:
                 failures += 1
-                if self.clock() > attempt.run_until:
+                if give_up_at is None and self.is_closing():
+                    give_up_at = self.clock() + CLOSING_PATIENCE_SECONDS
+                if give_up_at is not None and self.clock() >= give_up_at:
                     log.error("outcome_not_recorded", extra={"job_id": attempt.lease.job_id, "reason": str(error)})  # noqa: TRY400 - no trace helps here
                     return "not recorded"
                 self.pause(STORE_BACKOFF.delay(failures, self.random))

@@ -48,6 +48,11 @@ class RunningAttempt:
             self.first_token_at = self.last_token_at
 
     @property
+    def request_id(self) -> str:
+        """The attempt's name in the engine; a superseded attempt of the same job may still be ending there."""
+        return f"{self.lease.job_id}/{self.lease.token}"
+
+    @property
     def new_tokens(self) -> int:
         """How many tokens this attempt has made itself."""
         return len(self.ids) - len(self.lease.emitted_ids)
@@ -59,7 +64,10 @@ class RunningAttempt:
 
 
 class RunningAttempts:
-    """A worker's attempts by job id, shared by its threads."""
+    """A worker's attempts, shared by its threads.
+
+    Two may be of one job: a worker that was cut off can claim its own rescued job while it still runs it.
+    """
 
     def __init__(self, cancel_in_engine: Callable[[str], None]) -> None:
         self._attempts: dict[str, RunningAttempt] = {}
@@ -69,12 +77,12 @@ class RunningAttempts:
     def add(self, attempt: RunningAttempt) -> None:
         """Start looking after an attempt."""
         with self._changed:
-            self._attempts[attempt.lease.job_id] = attempt
+            self._attempts[attempt.request_id] = attempt
 
     def remove(self, attempt: RunningAttempt) -> None:
         """The attempt is over."""
         with self._changed:
-            self._attempts.pop(attempt.lease.job_id, None)
+            self._attempts.pop(attempt.request_id, None)
             self._changed.notify_all()
 
     def all(self) -> list[RunningAttempt]:
@@ -86,7 +94,7 @@ class RunningAttempts:
         """End an attempt within one decode step; the first reason given is the one that counts."""
         if attempt.stop_reason is None:
             attempt.stop_reason = reason
-        self._cancel_in_engine(attempt.lease.job_id)
+        self._cancel_in_engine(attempt.request_id)
 
     def wait_until_none(self, timeout_seconds: float) -> bool:
         """Whether all attempts ended within the time."""

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,6 +20,7 @@ from tests.redis_process import RedisProcess
 from tests.tasks.desk import Desk
 
 Desks = Callable[..., Any]
+Outages = Callable[..., Any]
 
 
 def test_a_message_becomes_a_recorded_result(make_desk: Desks) -> None:
@@ -115,27 +117,117 @@ def test_a_stopped_attempt_ends_by_its_reason(make_desk: Desks, reason: StopReas
     assert desk.find(job_id).state == state
 
 
-def test_the_outcome_is_recorded_once_redis_is_back(tmp_path: Path) -> None:
-    server = RedisProcess(tmp_path)
-    server.start()
-    release = Event()
-    client = connect(server.url)
-    desk = Desk(client, lambda _: Reply("said at last", released=release))
-    try:
-        job_id = desk.submit()
-        desk.on_pause = lambda: server.start() if not server.is_running else None
+class Outage:
+    """A desk whose server goes away as soon as its one job runs; a pause lasts `pause_seconds` on its clock."""
+
+    def __init__(self, folder: Path, *, pause_seconds: float = 1.0) -> None:
+        self.server = RedisProcess(folder)
+        self.server.start()
+        self.client = connect(self.server.url)
+        self._ends = Event()
+        self._now = 0.0
+        self._pause_seconds = pause_seconds
+        self.desk = Desk(self.client, lambda _: Reply("said at last", released=self._ends))
+        self.desk.on_pause = self.pause
+        self.attempts = replace(self.desk.attempts, clock=lambda: self._now, dispatch=lambda _: 0)
+
+    def run(self) -> tuple[str, str]:
+        """The job's id and what became of the attempt."""
+        job_id = self.desk.submit()
         with ThreadPoolExecutor(1) as thread:
-            attempt = thread.submit(desk.attempts.run, job_id)
-            desk.wait_for_attempt()
-            server.kill()
-            release.set()
-            assert attempt.result(timeout=30) == "ok: succeeded"
-        assert desk.pauses
-        assert desk.find(job_id).text == "said at last"
-    finally:
-        desk.engine.close()
-        client.close()
-        server.stop()
+            attempt = thread.submit(self.attempts.run, job_id)
+            self.desk.wait_for_attempt()
+            self.server.stop()  # a kill could take back the claim just made
+            self._ends.set()
+            return job_id, attempt.result(timeout=30)
+
+    def pause(self) -> None:
+        self._now += self._pause_seconds
+
+    def end(self) -> None:
+        self.desk.engine.close()
+        self.client.connection_pool.disconnect()
+        self.server.stop()
+
+
+@pytest.fixture
+def make_outage(tmp_path: Path) -> Iterator[Callable[..., Outage]]:
+    outages: list[Outage] = []
+
+    def make(**options: float) -> Outage:
+        outages.append(Outage(tmp_path, **options))
+        return outages[-1]
+
+    yield make
+    for outage in outages:
+        outage.end()
+
+
+def test_the_outcome_is_recorded_once_redis_is_back_however_long_that_takes(make_outage: Outages) -> None:
+    outage = make_outage(pause_seconds=10_000)
+
+    def come_back() -> None:
+        outage.pause()
+        if not outage.server.is_running:
+            outage.server.start()
+
+    outage.desk.on_pause = come_back
+    job_id, answer = outage.run()
+    assert answer == "ok: succeeded"
+    assert outage.desk.pauses
+    assert outage.desk.find(job_id).text == "said at last"
+
+
+def test_a_closing_worker_does_not_wait_for_ever_for_redis(make_outage: Outages) -> None:
+    outage = make_outage()
+
+    def close() -> None:
+        outage.pause()
+        outage.desk.is_closing = True
+
+    outage.desk.on_pause = close
+    _, answer = outage.run()
+    assert answer == "not recorded: succeeded"
+    assert len(outage.desk.pauses) < 10
+
+
+def test_a_closing_worker_skips_messages_while_redis_is_away(make_outage: Outages) -> None:
+    outage = make_outage()
+    outage.server.stop()
+    outage.desk.is_closing = True
+    assert outage.attempts.run("job_any") == "skipped"
+
+
+def test_a_job_claimed_while_the_worker_begins_to_close_is_released(make_desk: Desks) -> None:
+    desk = make_desk(lambda _: Reply("never said", released=Event()))
+    job_id = desk.submit()
+    closing = iter([False, True])
+    attempts = replace(desk.attempts, is_closing=lambda: next(closing))
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(attempts.run, job_id).result(timeout=10) == "released"
+    assert (desk.find(job_id).lost_leases, desk.find(job_id).failures) == (0, 0)
+
+
+def test_a_worker_may_claim_its_own_rescued_job_while_it_still_runs_it(make_desk: Desks) -> None:
+    ends = Event()
+    desk = make_desk(lambda _: Reply("four words are said", released=ends))
+    job_id = desk.submit()
+    with ThreadPoolExecutor(2) as threads:
+        superseded = threads.submit(desk.attempts.run, job_id)
+        first = desk.wait_for_attempt()
+        desk.started.clear()
+        desk.store.rescue_worker("w1")
+        desk.store.heartbeat("w1", model="m", slots=4, instance="h/1/1")
+        desk.store.dispatch("m")
+        heir = threads.submit(desk.attempts.run, job_id)
+        assert desk.started.wait(10)
+        assert len(desk.running.all()) == 2
+        desk.running.stop(first, StopReason.LEASE_LOST)
+        assert superseded.result(timeout=10) == "lease lost"
+        assert [attempt.lease.attempt for attempt in desk.running.all()] == [2]
+        ends.set()
+        assert heir.result(timeout=10) == "ok: succeeded"
+    assert (desk.find(job_id).failures, desk.find(job_id).attempt) == (0, 2)
 
 
 def test_a_closing_worker_puts_messages_back(make_desk: Desks) -> None:
