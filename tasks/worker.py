@@ -36,6 +36,7 @@ from tasks.watchdog import Watchdog
 
 log = logging.getLogger("frontier.worker")
 
+EXIT_FAILURE = 1
 EXIT_CONFIGURATION = 78
 """Exit code of a worker that cannot start until somebody changes something (EX_CONFIG of sysexits)."""
 
@@ -121,6 +122,9 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
         except (ModelUnavailable, UnsupportedServer, NameTaken, StoreUnavailable) as error:
             log.critical("worker_cannot_start", extra={"reason": str(error)})
             raise SystemExit(EXIT_CONFIGURATION) from error
+        except Exception as error:  # Celery would go on without an engine, and swallow messages
+            log.critical("worker_cannot_start", exc_info=True, extra={"reason": repr(error)})
+            raise SystemExit(EXIT_FAILURE) from error
 
     @signals.worker_shutting_down.connect(weak=False)
     def wind_down(**_: object) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.redis_process import RedisProcess
 from tests.system.worker_process import Client, WorkerProcess, wait_for
@@ -108,12 +109,22 @@ def test_a_worker_that_slept_past_its_lease_goes_on_or_is_fenced(
     ids = client.submit(1, max_tokens=ENDLESS)
     wait_for(lambda: running(client) == 1)
     worker.signal(signal.SIGSTOP)
-    wait_for(lambda: client.store.sweep().looked_at >= 0 and client.jobs(ids)[0].lost_leases == 1)
+    wait_for(lambda: client.store.sweep().stranded == [] and client.jobs(ids)[0].lost_leases == 1)
     worker.signal(signal.SIGCONT)
     wait_for(lambda: client.jobs(ids)[0].state.value == "running")
     assert client.jobs(ids)[0].lost_leases in (0, 1)
     client.store.cancel("default", ids[0])
     client.wait_until_final(ids)
+
+
+def test_a_worker_that_fails_at_start_ends_instead_of_taking_messages(
+    make_worker: Callable[..., WorkerProcess], redis_process: RedisProcess
+) -> None:
+    with Redis.from_url(redis_process.url) as redis:
+        redis.execute_command("ACL", "SETUSER", "someone", "on", ">secret", "~*", "&*", "+@all", "-info")
+    worker = make_worker(url=redis_process.url.replace("redis://", "redis://someone:secret@"))
+    assert worker.wait() == 1
+    assert "worker_cannot_start" in worker.log.read_text()
 
 
 def test_missing_weights_are_named_with_what_to_do(make_worker: Callable[..., WorkerProcess], tmp_path: Path) -> None:
