@@ -60,9 +60,9 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did; `stranded` are (model, job id) whose message must be published again."""
+    """What a sweep left to do; `stranded` are (model, job id) whose message must be published again."""
 
-    looked_at: int
+    has_more: bool
     stranded: list[tuple[str, str]]
 
 

@@ -3,8 +3,8 @@
 Under a tenant (what a client could ask for):
   t:{tenant}:job:{id}      hash     short fields of the record, written by the moves alone
   t:{tenant}:spec:{id}     string   the packed request and metadata
-  t:{tenant}:tokens:{id}   list     packed pieces of the token log while the job is not final
-  t:{tenant}:log:{id}      string   the packed token log of a final job
+  t:{tenant}:tokens:{id}   list     packed pieces of the token log, until a worker finishes the job
+  t:{tenant}:log:{id}      string   the packed token log of a job that a worker finished
   t:{tenant}:out:{id}      string   the packed outcome: text, usage, timing, error
   t:{tenant}:idem:{hash}   string   fingerprint and job id of an idempotency key
   t:{tenant}:state:{state} zset     job ids by accept order

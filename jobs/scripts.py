@@ -20,6 +20,7 @@ SCHEMA = 1
 
 _MOVES = json.dumps({state: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}, separators=(",", ":"))
 _DISK_WAIT_MS = 2000
+_STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
 _GROWS_THE_STORE = frozenset({"accept"})
 
 Argument = str | int | float | bytes
@@ -49,11 +50,15 @@ class Moves:
             return self._scripts[move](keys=[self._prefix], args=self._with_table(arguments))
 
     def run_durably(self, move: str, *arguments: Argument) -> Any:
-        """One move, and the proof that it is on the primary's disk, or StoreUnavailable."""
+        """One move, and the proof that it is on the primary's disk, or StoreUnavailable.
+
+        A repeat, which finds the move done, proves it as well.
+        """
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)
+            pipeline.incrby(f"{self._prefix}seq", 0)  # WAITAOF waits for this connection's own writes alone
             pipeline.waitaof(1, 0, _DISK_WAIT_MS)
-            answer, (on_disk, _replicas) = pipeline.execute()
+            answer, _, (on_disk, _replicas) = pipeline.execute()
         if not on_disk:
             raise StoreUnavailable(f"Redis did not confirm within {_DISK_WAIT_MS} ms that the move is on disk")
         return answer
@@ -75,14 +80,14 @@ def unavailable_as_our_error() -> Iterator[None]:
     """Translate the errors of redis-py."""
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
+    except (redis.ConnectionError, redis.TimeoutError, *_STANDBY) as error:
         raise StoreUnavailable(str(error) or type(error).__name__) from error
     except redis.exceptions.OutOfMemoryError as error:
         raise StorageFull("Redis has no memory left") from error
     except redis.ResponseError as error:
         if str(error).startswith(("OOM", "-OOM")) or "OOM command not allowed" in str(error):
             raise StorageFull("Redis has no memory left") from error
-        if str(error).startswith(("LOADING", "MASTERDOWN", "MISCONF", "BUSY")):
+        if str(error).startswith(("LOADING", "MISCONF", "BUSY")):
             raise StoreUnavailable(str(error)) from error
         raise
 

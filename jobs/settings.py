@@ -31,6 +31,11 @@ class StoreSettings:
     memory_ceiling: float = 0.8
     durability: Durability = "everysec"
 
+    @property
+    def outage_seconds(self) -> float:
+        """A pause between sweeps that is longer than sweeping itself makes: Redis, or everything, was away."""
+        return max(self.lease_seconds / 2, self.sweep_seconds * 4)
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """FRONTIER_LEASE_S, FRONTIER_DISPATCH_GRACE_S, FRONTIER_SWEEP_S, FRONTIER_DURABILITY. Raises SettingError."""

@@ -182,16 +182,17 @@ class JobStore:
             raise JobNotFinal(job_id)
 
     def sweep(self) -> Swept:
-        """One round of looking at every job whose time has come."""
-        looked_at, *stranded = self._moves.run(
+        """Look at jobs whose time has come, those that have waited longest first."""
+        has_more, *stranded = self._moves.run(
             "sweep",
             self._lease_ms,
             _ms(self.settings.dispatch_grace_seconds),
             _ms(self.settings.longest_grace_seconds),
             self.settings.sweep_limit,
+            _ms(self.settings.outage_seconds),
         )
         pairs = zip(stranded[0::2], stranded[1::2], strict=True)
-        return Swept(looked_at, [(model.decode(), job_id.decode()) for model, job_id in pairs])
+        return Swept(has_more == 1, [(model.decode(), job_id.decode()) for model, job_id in pairs])
 
     def heartbeat(self, worker: str, *, model: str, slots: int, instance: str) -> str | None:
         """Announce a worker; the live namesake's instance if that is another one, and then nothing is changed."""

@@ -18,6 +18,9 @@ __all__ = ["Dispatcher", "Rounds"]
 
 log = logging.getLogger(__name__)
 
+SWEEPS_PER_ROUND = 20
+"""So that a backlog, of jobs that expire together for example, does not keep lost workers' jobs waiting."""
+
 
 class Dispatcher:
     """Publishes what the store moves into the window. Safe to share between threads and greenlets."""
@@ -42,10 +45,13 @@ class Dispatcher:
 
     def sweep(self) -> None:
         """One round of housekeeping, then dispatch for every model. Raises StoreUnavailable."""
-        stranded = self._store.sweep().stranded
-        for model, job_id in stranded:
-            log.info("message_published_again", extra={"model": model, "job_id": job_id})
-            self._publish(model, [job_id])
+        for _ in range(SWEEPS_PER_ROUND):
+            swept = self._store.sweep()
+            for model, job_id in swept.stranded:
+                log.info("message_published_again", extra={"model": model, "job_id": job_id})
+                self._publish(model, [job_id])
+            if not swept.has_more:
+                break
         for model in self._store.models():
             self.dispatch(model)
 

@@ -14,7 +14,7 @@ local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local WATCH = PREFIX .. 'watch'
 local RETIRE = PREFIX .. 'retire'
 local GONE = PREFIX .. 'gone'
-local FOREVER_GONE_MS = 86400000
+local FORGOTTEN_AFTER_MS = 86400000
 local SUSPECT_AFTER = 2
 
 local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
@@ -79,6 +79,15 @@ local function move(job, to)
   wake(job)
 end
 
+-- How many sequences the live workers of a model run at the same time.
+local function live_slots(model)
+  local slots = 0
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'), NOW, '+inf')) do
+    slots = slots + tonumber(redis.call('HGET', model_key(model, 'slots'), worker) or 0)
+  end
+  return slots
+end
+
 -- When a queued job expires: its deadline, or the time by which it had to start.
 local function expires_at(job)
   if job.start_by and not job.started then return math.min(job.deadline, job.start_by) end
@@ -141,7 +150,6 @@ local function finalise(job, to, code)
   if code then put(job, 'code', code) end
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
-  redis.call('DEL', tenant_key(job.ref, 'tokens'))
   move(job, to)
 end
 

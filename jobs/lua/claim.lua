@@ -15,6 +15,12 @@
 
 local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
+-- Whoever waits asks again and again, so the message is not lost and need not be published again.
+local function wait(job)
+  look_at(job, math.min(NOW + lease_ms, expires_at(job)))
+  return {'wait'}
+end
+
 local function answer(job)
   local tenant = split(job.ref)
   local run_ms, ends_as = job.run_until - NOW, 'failed'
@@ -47,15 +53,16 @@ end
 
 local who = worker_key(worker)
 local reserved = redis.call('HGET', who, 'reserved')
-if reserved and reserved ~= job.ref and tonumber(redis.call('HGET', who, 'reserved_until')) > NOW then return {'wait'} end
+if reserved and reserved ~= job.ref and tonumber(redis.call('HGET', who, 'reserved_until')) > NOW then return wait(job) end
 if (job.lost or 0) >= SUSPECT_AFTER then
   local busy = redis.call('SCARD', worker_jobs_key(worker)) > 0
   redis.call('HSET', who, 'reserved', job.ref, 'reserved_until', busy and NOW + 5000 or job.deadline)
-  if busy then return {'wait'} end
+  if busy then return wait(job) end
 end
 
+-- The clock is part of the token: a server that has lost its last writes must not give the same one again.
 start_running(job, worker, lease_ms)
-put(job, 'fence', (job.fence or 0) + 1, 'attempt', (job.failures or 0) + (job.lost or 0) + 1,
+put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'attempt', (job.failures or 0) + (job.lost or 0) + 1,
   'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
 drop(job, 'rescued', 'not_before', 'dispatches')
 if not job.started then put(job, 'started', NOW) end

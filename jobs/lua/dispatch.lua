@@ -7,10 +7,7 @@
 -- Returns the ids to publish.
 
 local model, grace = ARGV[3], tonumber(ARGV[4])
-local slots = 0
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'), NOW, '+inf')) do
-  slots = slots + tonumber(redis.call('HGET', model_key(model, 'slots'), worker) or 0)
-end
+local slots = live_slots(model)
 local published = {}
 if slots == 0 then return published end
 

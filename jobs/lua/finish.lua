@@ -1,6 +1,6 @@
 -- finish: record how an attempt ended, if its token still holds.
 --
--- ARGV[3]  ref                      ARGV[7]   packed token log of a success, or ''
+-- ARGV[3]  ref                      ARGV[7]   packed token log, or ''
 -- ARGV[4]  token of the lease       ARGV[8]   completion tokens
 -- ARGV[5]  state                    ARGV[9]   delay before another attempt, ms; '' when none may follow
 -- ARGV[6]  packed outcome           ARGV[10]  lease, ms
@@ -29,7 +29,10 @@ if state == 'failed' then
   end
 end
 
-if ARGV[7] ~= '' then redis.call('SET', tenant_key(job.ref, 'log'), ARGV[7]) end
+if ARGV[7] ~= '' then
+  redis.call('SET', tenant_key(job.ref, 'log'), ARGV[7])
+  redis.call('DEL', tenant_key(job.ref, 'tokens'))
+end
 put(job, 'emitted', ARGV[8])
 if state == 'succeeded' then
   local pace = model_key(job.model, 'pace')

@@ -3,13 +3,20 @@
 -- ARGV[3]  worker    ARGV[5]  slots             ARGV[7]  how long this holds, ms
 -- ARGV[4]  model     ARGV[6]  instance: host, process id and start, so that a namesake is noticed
 --
+-- Workers of the model that have fallen silent are taken off its lists, so that names that never return leave nothing.
+--
 -- Returns the instance that the name belonged to, or '' if its heartbeat had run out.
 
 local worker, model = ARGV[3], ARGV[4]
 local until_ms = tonumber(redis.call('ZSCORE', model_key(model, 'workers'), worker) or 0)
 local before = until_ms > NOW and redis.call('HGET', worker_key(worker), 'instance') or ''
 if before ~= '' and before ~= ARGV[6] then return before end
+for _, silent in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'), '-inf', NOW)) do
+  redis.call('ZREM', model_key(model, 'workers'), silent)
+  redis.call('HDEL', model_key(model, 'slots'), silent)
+end
 redis.call('HSET', worker_key(worker), 'model', model, 'slots', ARGV[5], 'instance', ARGV[6])
+redis.call('PEXPIRE', worker_key(worker), FORGOTTEN_AFTER_MS)
 redis.call('ZADD', model_key(model, 'workers'), NOW + tonumber(ARGV[7]), worker)
 redis.call('HSET', model_key(model, 'slots'), worker, ARGV[5])
 redis.call('SADD', PREFIX .. 'models', model)

@@ -4,17 +4,18 @@
 -- ARGV[4]  first republish grace, ms
 -- ARGV[5]  longest republish grace, ms
 -- ARGV[6]  most jobs per call
+-- ARGV[7]  a pause between sweeps longer than this was an outage, ms
 --
--- Rescues jobs of lost workers, expires what is past its deadline, stages retries, finds stranded messages and
--- erases retired jobs. After a gap in sweeping (Redis or everything was away) leases are only extended, once:
--- their holders had no chance to renew.
+-- Rescues jobs of lost workers, expires what is past its deadline, stages retries, finds stranded messages
+-- (without a worker to read them, their jobs go back to the queue) and erases retired jobs. After a gap in sweeping
+-- (Redis or everything was away) leases are only extended, once: their holders had no chance to renew.
 --
--- Returns {number of jobs looked at, model, id, model, id …}: the messages to publish again.
+-- Returns {1 if more are due than one call may look at, else 0, model, id, model, id …}: the messages to publish again.
 
 local lease_ms, most = tonumber(ARGV[3]), tonumber(ARGV[6])
 local last = tonumber(redis.call('GET', PREFIX .. 'tick') or NOW)
 redis.call('SET', PREFIX .. 'tick', NOW)
-if NOW - last > lease_ms / 2 then
+if NOW - last > tonumber(ARGV[7]) then
   for _, ref in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', NOW + lease_ms)) do
     local job = read_job(ref)
     if job and not job.newer and job.state == 'running' then
@@ -25,7 +26,7 @@ if NOW - last > lease_ms / 2 then
 end
 
 local due = redis.call('ZRANGEBYSCORE', WATCH, '-inf', NOW, 'LIMIT', 0, most)
-local stranded = {#due}
+local stranded = {0}
 for _, ref in ipairs(due) do
   local job = read_job(ref)
   if job == nil then
@@ -42,6 +43,9 @@ for _, ref in ipairs(due) do
     leave_place(job)
     drop(job, 'not_before')
     enter_queue(job)
+  elseif job.place == 'window' and live_slots(job.model) == 0 then
+    leave_place(job)
+    enter_queue(job)
   elseif job.place == 'window' then
     local grace = math.min(tonumber(ARGV[4]) * 2 ^ job.dispatches, tonumber(ARGV[5]))
     put(job, 'dispatches', job.dispatches + 1)
@@ -54,14 +58,16 @@ for _, ref in ipairs(due) do
   end
 end
 
-for _, ref in ipairs(redis.call('ZRANGEBYSCORE', RETIRE, '-inf', NOW, 'LIMIT', 0, most)) do
+local retiring = redis.call('ZRANGEBYSCORE', RETIRE, '-inf', NOW, 'LIMIT', 0, most)
+for _, ref in ipairs(retiring) do
   local job = read_job(ref)
   if job == nil then
     redis.call('ZREM', RETIRE, ref)
   elseif not job.newer then
     erase(job)
-    redis.call('ZADD', GONE, NOW + FOREVER_GONE_MS, ref)
+    redis.call('ZADD', GONE, NOW + FORGOTTEN_AFTER_MS, ref)
   end
 end
 redis.call('ZREMRANGEBYSCORE', GONE, '-inf', NOW)
+if #due == most or #retiring == most then stranded[1] = 1 end
 return stranded

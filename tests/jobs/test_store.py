@@ -8,11 +8,23 @@ from random import Random
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from jobs.answers import Emission, Emitted, Signals, Skipped, Wait
-from jobs.errors import IdempotencyMismatch, JobNotFinal, JobNotFound, JobRetired, QueueFull, StorageFull
+from jobs.errors import (
+    IdempotencyMismatch,
+    JobNotFinal,
+    JobNotFound,
+    JobRetired,
+    QueueFull,
+    StorageFull,
+    StoreUnavailable,
+)
 from jobs.job import AttemptError, JobState, Lease, Outcome, Usage
 from jobs.request import InferenceRequest, Message, RequestType
+from jobs.settings import StoreSettings
+from tests.jobs.conftest import Bench
+from tests.redis_process import RedisProcess
 
 MODEL = "m"
 DONE = Outcome(state=JobState.SUCCEEDED, text="upon", finish_reason="stop", usage=Usage(completion_tokens=2))
@@ -184,6 +196,20 @@ def test_a_zombie_is_fenced_once_another_has_claimed(bench: Any) -> None:
     assert bench.store.finish(heir, DONE) == "ok"
 
 
+def test_a_server_that_lost_its_last_writes_never_gives_a_token_twice(bench: Any) -> None:
+    job_id = bench.accept()
+    bench.join()
+    bench.store.dispatch(MODEL)
+    names = bench.client.keys("frontier:*")
+    kept = {name: bench.client.dump(name) for name in names}
+    forgotten = bench.claim(job_id)
+    bench.client.flushdb()
+    for name, content in kept.items():
+        bench.client.restore(name, 0, content)
+    heir = bench.claim(job_id)
+    assert bench.store.renew([forgotten, heir]) == [False, True]
+
+
 def test_a_sleeper_takes_its_job_back_while_nobody_else_has_claimed(bench: Any) -> None:
     lease = bench.running()
     bench.let_lease_lapse(lease)
@@ -322,6 +348,16 @@ def test_jobs_expire_by_deadline_and_by_time_to_start(bench: Any) -> None:
     assert bench.watched() == set()
 
 
+def test_the_tokens_of_a_job_that_no_worker_ended_stay_readable(bench: Any) -> None:
+    lease = bench.running()
+    bench.store.emit([Emission(lease, 0, [1, 2], ["a", "b"])])
+    bench.client.hset(f"frontier:t:default:job:{lease.job_id}", "deadline", 1)
+    bench.let_lease_lapse(lease)
+    bench.store.sweep()
+    assert bench.state(lease.job_id) == "expired"
+    assert bench.store.tokens("default", lease.job_id) == ((1, 2), ("a", "b"))
+
+
 def test_time_to_start_does_not_end_a_job_that_has_started(bench: Any) -> None:
     lease = bench.running(start_within_seconds=3600)
     bench.client.hset(f"frontier:t:default:job:{lease.job_id}", "start_by", 1)
@@ -355,6 +391,31 @@ def test_an_unclaimed_message_is_published_again_with_growing_patience(bench: An
     assert scores[0] < scores[1] < scores[2]
 
 
+def test_without_a_worker_a_dispatched_job_goes_back_to_its_place_unpublished(bench: Any) -> None:
+    job_id = bench.accept()
+    bench.join()
+    bench.store.dispatch(MODEL)
+    bench.store.leave("w1", model=MODEL)
+    bench.client.zadd("frontier:watch", {f"default/{job_id}": 1})
+    assert bench.store.sweep().stranded == []
+    status = bench.store.queue(MODEL, "default")
+    assert (status.waiting, status.dispatched) == (1, 0)
+    bench.join()
+    assert bench.store.dispatch(MODEL) == [job_id]
+
+
+def test_the_message_of_a_job_that_waits_inside_a_worker_is_not_published_again(bench: Any) -> None:
+    suspect, job_id = bench.running(), bench.accept()
+    bench.client.hset(f"frontier:t:default:job:{suspect.job_id}", "lost", 1)
+    bench.store.rescue_worker("w1")
+    bench.join()
+    bench.store.dispatch(MODEL)
+    bench.claim(suspect.job_id)
+    bench.client.zadd("frontier:watch", {f"default/{job_id}": 1})
+    assert isinstance(bench.try_claim(job_id), Wait)
+    assert bench.store.sweep().stranded == []
+
+
 def test_after_an_outage_leases_are_extended_once_instead_of_lost(bench: Any) -> None:
     lease = bench.running()
     bench.store.sweep()
@@ -365,6 +426,25 @@ def test_after_an_outage_leases_are_extended_once_instead_of_lost(bench: Any) ->
     bench.let_lease_lapse(lease)
     bench.store.sweep()
     assert bench.state(lease.job_id) == "queued"
+
+
+def test_sweeping_slower_than_half_a_lease_is_not_taken_for_an_outage(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(lease_seconds=1.5, sweep_seconds=1.0)
+    lease = bench.running()
+    bench.store.sweep()
+    bench.let_lease_lapse(lease)
+    bench.client.set("frontier:tick", int(time.time() * 1000) - 1250)
+    bench.store.sweep()
+    assert bench.state(lease.job_id) == "queued"
+
+
+def test_a_sweep_says_when_more_jobs_are_due(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(sweep_limit=2)
+    ids = [bench.accept(deadline_at=1.0, retention_seconds=0) for _ in range(3)]
+    assert [bench.store.sweep().has_more for _ in range(2)] == [True, False]
+    for job_id in ids:
+        with pytest.raises(JobRetired):
+            bench.store.find("default", job_id)
 
 
 def test_a_retired_job_leaves_nothing_but_the_knowledge_that_it_was(bench: Any) -> None:
@@ -405,6 +485,15 @@ def test_a_namesake_that_is_alive_is_noticed(bench: Any) -> None:
     assert bench.store.heartbeat("w1", model=MODEL, slots=4, instance="b") == "a"
     bench.store.leave("w1", model=MODEL)
     assert bench.store.heartbeat("w1", model=MODEL, slots=4, instance="b") is None
+
+
+def test_workers_that_never_return_leave_nothing_for_ever(bench: Any) -> None:
+    bench.join("gone")
+    bench.client.zadd("frontier:m:m:workers", {"gone": 1})
+    bench.join("w1")
+    assert bench.client.zrange("frontier:m:m:workers", 0, -1) == [b"w1"]
+    assert bench.client.hkeys("frontier:m:m:slots") == [b"w1"]
+    assert bench.client.pttl("frontier:w:gone") > 0
 
 
 def test_pages_go_back_through_all_jobs_and_filters_hold(bench: Any) -> None:
@@ -449,6 +538,19 @@ def test_a_nearly_full_store_takes_no_jobs_but_lets_running_ones_end(make_bench:
 def test_strict_durability_waits_for_the_disk(make_bench: Callable[..., Any]) -> None:
     bench = make_bench(durability="strict")
     assert bench.state(bench.accept()) == "queued"
+
+
+def test_strict_durability_holds_for_a_repeat_over_another_connection(redis_process: RedisProcess) -> None:
+    strict = StoreSettings(durability="strict")
+    with Redis.from_url(redis_process.url) as one, Redis.from_url(redis_process.url) as other:
+        first, again = Bench(one, strict), Bench(other, strict)
+        one.config_set("appendfsync", "no")
+        new = first.new(idempotency_key="k", fingerprint="f")
+        for bench in (first, again):
+            with pytest.raises(StoreUnavailable):
+                bench.store.accept(new)
+        one.config_set("appendfsync", "always")
+        assert again.store.accept(replace(new, id="job_other")).job_id == new.id
 
 
 def test_a_waiting_job_with_a_300_character_prompt_takes_at_most_1500_bytes(bench: Any) -> None:
