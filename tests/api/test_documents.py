@@ -157,3 +157,15 @@ def test_the_api_never_loads_torch() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_the_written_reference_names_every_call_and_every_problem(openapi: Any) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = [
+        f"| `{problem['slug']}` | {problem['status']} | {'yes' if problem['retryable'] else 'no'} |"
+        for problem in openapi["x-problems"]
+    ]
+    calls = [f"{method.upper()} {path.replace('{job_id}', '{id}')}" for path, method, _ in operations(openapi)]
+
+    assert [missing for missing in rows + calls if missing not in text] == []
+    assert text.count("| no |") + text.count("| yes |") == len(rows)
