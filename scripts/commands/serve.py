@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.environment import SettingError
 from models.catalog import CONFIG_VARIABLE, config_file
 from scripts import paths
 from scripts.address import TOKEN_VARIABLE
@@ -21,6 +22,8 @@ def serve(
     data_dir: DataDirOption = None,
 ) -> None:
     """Serve the API over the Redis at REDIS_URL; workers are started elsewhere."""
+    from api.settings import ApiSettings
+    from scripts import ports
     from scripts.programs import GUNICORN
 
     env = dict(os.environ)
@@ -37,5 +40,11 @@ def serve(
                 f"there is no token: set {TOKEN_VARIABLE}, or run `frontier up` once, which makes one in {folder}"
             )
         env[TOKEN_VARIABLE] = token
+    try:
+        settings = ApiSettings.from_env(env)
+    except SettingError as error:
+        raise fail(str(error)) from None
+    if complaint := ports.complaint(settings.host, settings.port):
+        raise fail(complaint)
     os.chdir(paths.CHECKOUT)
     os.execve(sys.executable, [sys.executable, *GUNICORN], env)  # noqa: S606 - gunicorn takes our place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -72,3 +73,15 @@ def test_a_data_folder_that_cannot_be_made_is_told_with_the_way_out(tmp_path: Pa
     (tmp_path / "file").touch()
     said = refusal_of_up(tmp_path / "file" / "folder")
     assert "cannot be made: Not a directory; choose another with --data-dir." in said
+
+
+def test_an_api_whose_port_is_taken_or_whose_settings_are_wrong_is_refused_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        words = ["serve", "--data-dir", str(tmp_path), "--port", str(other.getsockname()[1])]
+        taken = CliRunner().invoke(app, words, env={"TRUTHGPT_API_TOKEN": "a-key"})
+        wrong = CliRunner().invoke(app, words, env={"TRUTHGPT_API_TOKEN": "a-key", "HOST": "no host"})
+    assert "is taken" in taken.output
+    assert wrong.output.startswith("error: HOST: ")
+    assert [(result.exit_code, result.output.count("\n")) for result in (taken, wrong)] == [(1, 1), (1, 1)]
