@@ -10,6 +10,7 @@ from redis.retry import Retry
 
 from jobs.errors import UnsupportedServer
 from jobs.scripts import unavailable_as_our_error
+from jobs.settings import Durability
 
 _OLDEST_SERVER = (7, 0)
 
@@ -33,7 +34,7 @@ def connect(url: str, *, max_connections: int = 64, socket_timeout_seconds: floa
     return redis.Redis(connection_pool=pool)
 
 
-def check_server(client: redis.Redis) -> None:
+def check_server(client: redis.Redis, *, durability: Durability) -> None:
     """Raise UnsupportedServer for a server on which jobs could be lost, StoreUnavailable if none answers."""
     with unavailable_as_our_error():
         info: Any = client.info()
@@ -45,3 +46,14 @@ def check_server(client: redis.Redis) -> None:
     policy = info.get("maxmemory_policy", "noeviction")
     if info.get("maxmemory") and policy != "noeviction":
         raise UnsupportedServer(f"maxmemory-policy is {policy}: Redis would evict jobs; set it to noeviction")
+    if durability == "strict":
+        _check_strict(client, info)
+
+
+def _check_strict(client: redis.Redis, info: dict[str, Any]) -> None:
+    if not info.get("aof_enabled"):
+        raise UnsupportedServer("FRONTIER_DURABILITY=strict needs a server with appendonly yes")
+    with unavailable_as_our_error():
+        [known] = client.execute_command("COMMAND INFO", "WAITAOF")  # type: ignore[no-untyped-call]
+    if known is None:
+        raise UnsupportedServer("FRONTIER_DURABILITY=strict needs the command WAITAOF: Redis 7.2, or Valkey")

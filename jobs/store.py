@@ -256,7 +256,7 @@ class JobStore:
 
     def check_server(self) -> None:
         """Raise UnsupportedServer for a server that could lose jobs."""
-        check_server(self._client)
+        check_server(self._client, durability=self.settings.durability)
 
     @property
     def _lease_ms(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.environment import Environment
+from jobs.settings import StoreSettings
 from scripts import redis_server
 from scripts.log_file import LogFile
 from scripts.supervisor import Program, Stage
@@ -79,7 +80,12 @@ def server(*, port: int, data_dir: Path, environment: Mapping[str, str]) -> Prog
     return Program(
         name="redis",
         stage=Stage.SERVER,
-        command=redis_server.command(redis_server.find_binary(), port=port, data_dir=folder),
+        command=redis_server.command(
+            redis_server.find_binary(),
+            port=port,
+            data_dir=folder,
+            durability=StoreSettings.from_env(environment).durability,
+        ),
         environment=environment,
         log=log_file(data_dir, "redis"),
         grace_seconds=SERVER_GRACE_SECONDS,

@@ -13,6 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from jobs.settings import Durability
 from scripts.ports import free_port, is_free
 
 NAMES = ("valkey-server", "redis-server")
@@ -69,11 +70,11 @@ def embedded_binary() -> Path | None:
         return None
 
 
-def command(binary: Path, *, port: int, data_dir: Path) -> list[str]:
-    """The command line of a durable server that only this machine can reach.
+def command(binary: Path, *, port: int, data_dir: Path, durability: Durability = "everysec") -> list[str]:
+    """The command line of a server that only this machine can reach and that never evicts.
 
-    The append-only file is written out once per second: `kill -9` of the server loses nothing, loss
-    of power up to one second. Nothing is ever evicted.
+    With everysec the append-only file is synced once a second: loss of power costs up to that, and `kill -9`
+    what was answered while a slow sync went on. With strict every answer is on disk.
     """
     options = {
         "port": str(port),
@@ -81,7 +82,7 @@ def command(binary: Path, *, port: int, data_dir: Path) -> list[str]:
         "protected-mode": "yes",
         "dir": str(data_dir),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": "always" if durability == "strict" else "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
         "daemonize": "no",

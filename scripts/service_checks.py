@@ -42,7 +42,7 @@ def _server_at(address: str) -> Finding:
     shown = without_password(address)
     try:
         with closing(connect(address, max_connections=1)) as client:
-            check_server(client)
+            check_server(client, durability="everysec")
             info = client.info()
     except (StoreUnavailable, redis.RedisError) as error:
         return Finding("redis", Level.BAD, f"{shown} does not answer: {error}", "Start it, or correct REDIS_URL.")

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from jobs.connection import check_server, connect
 from jobs.errors import StoreUnavailable
+from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from scripts import paths, redis_server
 from scripts.address_table import without_password
@@ -62,7 +63,7 @@ class System:
             )
         with closing(connect(self.deployment.redis_url, max_connections=1)) as client:
             try:
-                check_server(client)
+                check_server(client, durability=StoreSettings.from_env(self.deployment.environment).durability)
             except StoreUnavailable as error:
                 shown = without_password(self.deployment.redis_url)
                 raise redis_server.ServerFailed(f"The Redis server at {shown} does not answer: {error}") from error

@@ -14,7 +14,7 @@ from random import Random
 
 from celery import Celery, signals
 
-from jobs.connection import check_server, connect
+from jobs.connection import connect
 from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
 from jobs.store import JobStore
@@ -53,7 +53,7 @@ class Worker:
         client = connect(settings.redis_url, max_connections=settings.concurrency + 8)
         store = JobStore(client, settings.store)
         _wait_for(store)
-        check_server(client)
+        store.check_server()
         self.engine = build_engine(
             settings.model, slots=settings.slots, flush_timeout_seconds=settings.flush_timeout_ms / 1000
         )

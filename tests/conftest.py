@@ -50,7 +50,8 @@ def redis_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             _missing(f"no Redis at REDIS_URL: {error}")
         yield url
         return
-    server = RedisProcess(tmp_path_factory.mktemp("redis"), request.getfixturevalue("server_binary"))
+    binary = request.getfixturevalue("server_binary")
+    server = RedisProcess(tmp_path_factory.mktemp("redis"), binary, durability="everysec")
     server.start()
     yield server.url
     server.stop()

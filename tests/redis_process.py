@@ -5,17 +5,20 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from jobs.settings import Durability
 from scripts import redis_server
 from scripts.ports import free_port
 
 
 class RedisProcess:
-    """One real server on a port of its own; its data outlive `kill` and the next `start`."""
+    """One real server on a port of its own; its data outlive `kill` and, where each write is synced, lack nothing."""
 
-    def __init__(self, data_dir: Path, binary: Path | None = None) -> None:
+    def __init__(self, data_dir: Path, binary: Path | None = None, *, durability: Durability = "strict") -> None:
         self.port = free_port()
         self.url = redis_server.url(self.port)
-        self._command = redis_server.command(binary or redis_server.find_binary(), port=self.port, data_dir=data_dir)
+        self._command = redis_server.command(
+            binary or redis_server.find_binary(), port=self.port, data_dir=data_dir, durability=durability
+        )
         self._log = data_dir / "redis.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from jobs.settings import Durability
 from scripts import redis_server
 from scripts.ports import free_port
 from tests.redis_process import RedisProcess
@@ -47,10 +48,16 @@ def test_the_version_of_the_embedded_server_is_understood() -> None:
         assert (redis_server.version(binary) or (0, 0)) >= redis_server.OLDEST
 
 
+@pytest.mark.parametrize(("durability", "sync"), [("everysec", "everysec"), ("strict", "always")])
+def test_a_durability_is_how_often_the_log_is_synced(durability: Durability, sync: str, tmp_path: Path) -> None:
+    words = redis_server.command(Path("server"), port=1, data_dir=tmp_path, durability=durability)
+    assert words[words.index("--appendfsync") + 1] == sync
+
+
 def test_the_server_is_durable_and_evicts_nothing(redis_process: RedisProcess) -> None:
     with Redis.from_url(redis_process.url, decode_responses=True) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
-        assert client.config_get("appendfsync") == {"appendfsync": "everysec"}
+        assert client.config_get("appendfsync") == {"appendfsync": "always"}
         assert client.config_get("save") == {"save": ""}
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert client.config_get("bind") == {"bind": "127.0.0.1"}
