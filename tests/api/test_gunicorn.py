@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from jobs.store import JobStore
 from tests.api.conftest import Worker
 from tests.api.gunicorn_process import GunicornProcess
 from tests.redis_process import RedisProcess
+
+StartServer = Callable[[Mapping[str, str], Path], GunicornProcess]
 
 BODY = {"input": {"prompt": "Hark!"}}
 
@@ -34,6 +37,19 @@ def shared_server(
 def server(shared_server: GunicornProcess, redis_url: str) -> GunicornProcess:
     del redis_url
     return shared_server
+
+
+@pytest.fixture
+def start_server() -> Iterator[StartServer]:
+    """For a server of the test's own, which ends with the test."""
+    with ExitStack() as cleanup:
+
+        def start(env: Mapping[str, str], log: Path) -> GunicornProcess:
+            server = GunicornProcess(env, log)
+            cleanup.callback(server.close)
+            return server
+
+        yield start
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -130,10 +146,10 @@ def test_a_request_head_without_measure_is_refused(server: GunicornProcess, head
 
 
 def test_an_outage_of_redis_is_told_and_survived(
-    redis_process: RedisProcess, catalog_file: Path, tmp_path: Path
+    start_server: StartServer, redis_process: RedisProcess, catalog_file: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    server = GunicornProcess({"REDIS_URL": redis_process.url, "TRUTHGPT_CONFIG": str(catalog_file)}, log)
+    server = start_server({"REDIS_URL": redis_process.url, "TRUTHGPT_CONFIG": str(catalog_file)}, log)
     job_id = server.send("POST", "/v1/jobs", BODY).json["id"]
 
     redis_process.kill()
@@ -164,10 +180,10 @@ def test_jobs_expire_without_any_worker(server: GunicornProcess) -> None:
 
 
 def test_a_server_that_is_told_to_end_lets_its_waiters_answer_first(
-    redis_url: str, redis_client: Redis, catalog_file: Path, tmp_path: Path
+    start_server: StartServer, redis_url: str, redis_client: Redis, catalog_file: Path, tmp_path: Path
 ) -> None:
     env = {"REDIS_URL": redis_url, "TRUTHGPT_CONFIG": str(catalog_file), "API_GRACEFUL_SECONDS": "600"}
-    server = GunicornProcess(env, tmp_path / "log")
+    server = start_server(env, tmp_path / "log")
     with ThreadPoolExecutor() as pool:
         submit = pool.submit(server.send, "POST", "/v1/jobs", BODY, Prefer="wait=60")
         until(lambda: watched(redis_client) == 1)
@@ -192,9 +208,11 @@ def test_chunks_that_are_not_well_formed_are_told_so(server: GunicornProcess, re
     assert redis_client.keys("*job*") == []
 
 
-def test_what_strangers_send_stands_in_the_log_as_json_only(redis_url: str, catalog_file: Path, tmp_path: Path) -> None:
+def test_what_strangers_send_stands_in_the_log_as_json_only(
+    start_server: StartServer, redis_url: str, catalog_file: Path, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
-    server = GunicornProcess({"REDIS_URL": redis_url, "TRUTHGPT_CONFIG": str(catalog_file)}, log)
+    server = start_server({"REDIS_URL": redis_url, "TRUTHGPT_CONFIG": str(catalog_file)}, log)
     with server.begin("A\x1b[31mB /\x07 HTTP/1.1") as client:
         assert client.makefile("rb").readline().startswith(b"HTTP/1.1 400 ")
     assert server.stop() == 0
