@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from jobs.environment import Environment
 from jobs.settings import StoreSettings
 from scripts import redis_server
@@ -15,6 +17,8 @@ from scripts.supervisor import Program, Stage
 
 MARGIN_SECONDS = 10.0
 SERVER_GRACE_SECONDS = 30.0
+MEMORY_SHARE = 4
+"""Our own server may use a quarter of the machine's memory; a client that runs away is refused before the rest goes."""
 GUNICORN = ("-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
 CELERY = ("-m", "celery", "-A", "tasks.worker", "worker", "--loglevel", "WARNING")
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask, not where to listen
@@ -85,6 +89,7 @@ def server(*, port: int, data_dir: Path, environment: Mapping[str, str]) -> Prog
             port=port,
             data_dir=folder,
             durability=StoreSettings.from_env(environment).durability,
+            memory_bytes=psutil.virtual_memory().total // MEMORY_SHARE,
         ),
         environment=environment,
         log=log_file(data_dir, "redis"),

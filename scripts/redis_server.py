@@ -70,8 +70,12 @@ def embedded_binary() -> Path | None:
         return None
 
 
-def command(binary: Path, *, port: int, data_dir: Path, durability: Durability = "everysec") -> list[str]:
+def command(
+    binary: Path, *, port: int, data_dir: Path, durability: Durability = "everysec", memory_bytes: int = 0
+) -> list[str]:
     """The command line of a server that only this machine can reach and that never evicts.
+
+    Near `memory_bytes` no new jobs are accepted; 0 is no limit.
 
     With everysec the append-only file is synced once a second: loss of power costs up to that, and `kill -9`
     what was answered while a slow sync went on. With strict every answer is on disk.
@@ -84,6 +88,7 @@ def command(binary: Path, *, port: int, data_dir: Path, durability: Durability =
         "appendonly": "yes",
         "appendfsync": "always" if durability == "strict" else "everysec",
         "save": "",
+        "maxmemory": str(memory_bytes),
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }

@@ -54,6 +54,11 @@ def test_a_durability_is_how_often_the_log_is_synced(durability: Durability, syn
     assert words[words.index("--appendfsync") + 1] == sync
 
 
+def test_a_server_with_a_memory_limit_is_told_so(tmp_path: Path) -> None:
+    words = redis_server.command(Path("server"), port=1, data_dir=tmp_path, memory_bytes=5_000_000)
+    assert words[words.index("--maxmemory") + 1] == "5000000"
+
+
 def test_the_server_is_durable_and_evicts_nothing(redis_process: RedisProcess) -> None:
     with Redis.from_url(redis_process.url, decode_responses=True) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
