@@ -35,6 +35,10 @@ run: $(READY)  ## Start everything on this machine, run one job, stay up
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest
 
+.PHONY: performance
+performance: $(READY)  ## Measure how fast it is on this machine, for docs/performance.md
+	@$(BIN)/python -m scripts.benchmark --write
+
 .PHONY: check
 check: $(READY)  ## Lint, check formatting, types and the rules for imports
 	$(BIN)/ruff check

@@ -1,0 +1,13 @@
+"""Every section, in the order of the page."""
+
+from __future__ import annotations
+
+from scripts.benchmark.section import Section
+from scripts.benchmark.sections import memory
+
+SECTIONS: tuple[Section, ...] = (memory.SECTION,)
+
+
+def section(name: str) -> Section:
+    """The section called *name*. Raises KeyError."""
+    return {one.name: one for one in SECTIONS}[name]

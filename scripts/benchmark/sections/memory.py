@@ -1,0 +1,79 @@
+"""What a waiting job takes in Redis."""
+
+from __future__ import annotations
+
+from random import Random
+
+from redis import Redis
+
+from jobs.connection import connect
+from jobs.ids import new_id
+from jobs.job import NewJob
+from jobs.request import InferenceRequest, RequestType, SamplingParams
+from jobs.store import JobStore
+from scripts.benchmark.estimate import estimate
+from scripts.benchmark.figures import estimates
+from scripts.benchmark.prompts import prompt_of_chars
+from scripts.benchmark.section import Goal, Report, Section
+from scripts.benchmark.servers import redis
+from scripts.benchmark.settings import Settings
+
+PROMPT_CHARS = 300
+JOBS = 10_000
+MOST_BYTES = 1_536
+
+
+def run(settings: Settings) -> Report:
+    """Accept jobs into an empty server, and divide what its memory has grown by."""
+    random = Random(settings.seed)  # noqa: S311 - prompts, no secrets
+    rounds = settings.pick(quick=1, full=3)
+    values = []
+    for number in range(rounds):
+        with redis(settings.folder / f"redis-{number}") as url, connect(url) as client:
+            values.append(bytes_per_job(client, jobs=JOBS, random=random))
+    figure = estimate(values)
+    return Report(
+        tables=[estimates("prompt", {f"{PROMPT_CHARS} characters": figure}, title="Bytes per waiting job")],
+        figures={"bytes_per_job": figure},
+        raw={"bytes_per_job": values, "jobs": JOBS},
+    )
+
+
+def bytes_per_job(client: Redis, *, jobs: int, random: Random) -> float:
+    """By how much `used_memory` grows with each accepted job; each has a prompt and an idempotency key of its own."""
+    store = JobStore(client)
+    store.accept(_job("0", random))  # whatever is made once, scripts above all, is there now
+    before = _used_bytes(client)
+    for number in range(1, jobs + 1):
+        store.accept(_job(str(number), random))
+    return (_used_bytes(client) - before) / jobs
+
+
+def _used_bytes(client: Redis) -> int:
+    memory: dict[str, int] = client.info("memory")
+    return memory["used_memory"]
+
+
+def _job(key: str, random: Random) -> NewJob:
+    request = InferenceRequest(
+        model="shakespeare",
+        type=RequestType.COMPLETION,
+        prompt=prompt_of_chars(PROMPT_CHARS, random),
+        params=SamplingParams(seed=random.getrandbits(53)),
+    )
+    return NewJob(
+        id=new_id("job"), tenant="default", request=request, idempotency_key=f"key-{key}", fingerprint="0" * 32
+    )
+
+
+SECTION = Section(
+    name="memory",
+    title="Memory of a waiting job",
+    method=(
+        f"{JOBS:,} jobs with a prompt of {PROMPT_CHARS} characters, each with an idempotency key, are accepted by "
+        "`JobStore.accept` into an empty Redis; the growth of `used_memory` is divided by their number. It holds all "
+        "that a job brings along: record, request, indexes and idempotency key."
+    ),
+    run=run,
+    goals=[Goal(figure="bytes_per_job", text="bytes per waiting job, 300-character prompt", at_most=MOST_BYTES)],
+)
