@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 from jobs.store import JobStore
@@ -41,6 +42,7 @@ class LeaseKeeper:
         self._model = model
         self._slots = slots
         self._has_left = False
+        self._presence = threading.Lock()
         self._rounds = Rounds("leases", self.renew, lambda: store.settings.lease_seconds / RENEWALS_PER_LEASE)
         self.start = self._rounds.start
         self.stop = self._rounds.stop
@@ -61,12 +63,13 @@ class LeaseKeeper:
 
     def leave(self) -> None:
         """Take no more jobs; leases of running ones are still renewed."""
-        self._has_left = True
-        self._store.leave(self._identity.worker, model=self._model)
+        with self._presence:  # a heartbeat under way is over by now, so that it cannot undo this
+            self._has_left = True
+            self._store.leave(self._identity.worker, model=self._model)
 
     def renew(self) -> None:
         """One round. Raises StoreUnavailable."""
-        if not self._has_left and (namesake := self._beat()):
+        if namesake := self._beat():
             log.error("worker_name_taken", extra={"worker": self._identity.worker, "by": namesake})
         attempts = self._running.all()
         for attempt, kept in zip(attempts, self._store.renew([one.lease for one in attempts]), strict=True):
@@ -75,5 +78,9 @@ class LeaseKeeper:
                 self._running.stop(attempt, StopReason.OUT_OF_TIME if is_over else StopReason.LEASE_LOST)
 
     def _beat(self) -> str | None:
-        identity = self._identity
-        return self._store.heartbeat(identity.worker, model=self._model, slots=self._slots, instance=identity.instance)
+        """The other worker that has this one's name, if there is one; nothing once this one has left."""
+        who = self._identity
+        with self._presence:
+            if self._has_left:
+                return None
+            return self._store.heartbeat(who.worker, model=self._model, slots=self._slots, instance=who.instance)

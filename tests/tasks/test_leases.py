@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from jobs.job import Lease
+from jobs.store import JobStore
 from tasks.identity import Identity
 from tasks.leases import LeaseKeeper, NameTaken
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
@@ -72,3 +74,32 @@ def test_a_worker_that_has_left_does_not_come_back_by_its_heartbeat(make_desk: A
     leaving.leave()
     leaving.renew()
     assert desk.store.queue(MODEL, "default").workers == before - 1
+
+
+class SlowStore(JobStore):
+    """A store whose heartbeats take as long as the test likes."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.has_begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def heartbeat(self, *arguments: Any, **options: Any) -> str | None:
+        self.has_begun.set()
+        self.may_go_on.wait()
+        return super().heartbeat(*arguments, **options)
+
+
+def test_a_heartbeat_that_is_under_way_when_a_worker_leaves_does_not_bring_it_back(make_desk: Any) -> None:
+    desk = make_desk()
+    before = desk.store.queue(MODEL, "default").workers
+    slow = SlowStore(desk.client)
+    leaving = LeaseKeeper(slow, RunningAttempts(lambda _: None), identity=ME, model=MODEL, slots=4, clock=lambda: 0.0)
+    beating, going = threading.Thread(target=leaving.renew), threading.Thread(target=leaving.leave)
+    beating.start()
+    slow.has_begun.wait()
+    going.start()
+    going.join(timeout=0.5)  # it would be over by then, did it not wait for the heartbeat
+    slow.may_go_on.set()
+    beating.join()
+    going.join()
+    assert desk.store.queue(MODEL, "default").workers == before
