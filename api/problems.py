@@ -76,7 +76,19 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     job_errors.JobNotFinal: ProblemType(
         slug="job-not-final",
         status=HTTPStatus.CONFLICT,
-        title="Only a final job can be erased; cancel it first.",
+        title="The job is not final; cancel it first.",
+    ),
+    job_errors.JobSucceeded: ProblemType(
+        slug="job-succeeded",
+        status=HTTPStatus.CONFLICT,
+        title="The job has its result; only jobs without one are requeued.",
+    ),
+    job_errors.NewerRecord: ProblemType(
+        slug="newer-record",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="A newer release of the server keeps this job.",
+        retryable=True,
+        retry_after_seconds=5,
     ),
     job_errors.IdempotencyMismatch: ProblemType(
         slug="idempotency-mismatch",
@@ -89,6 +101,13 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         title="The model's queue is full.",
         retryable=True,
         retry_after_seconds=10,
+    ),
+    job_errors.ModelDraining: ProblemType(
+        slug="model-draining",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The model is being drained and takes no new jobs.",
+        retryable=True,
+        retry_after_seconds=60,
     ),
     job_errors.StorageFull: ProblemType(
         slug="storage-full",
@@ -193,6 +212,8 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
             return f"Idempotency-Key: {message}", [FieldError("Idempotency-Key", message)]
         case job_errors.QueueFull():
             return f"{error.limit} jobs wait for {error.model}; no more are accepted until some have started.", ()
+        case job_errors.ModelDraining():
+            return f"{error.model} is being drained and takes no new jobs.", ()
     return kind.title, ()
 
 

@@ -11,7 +11,7 @@ from jobs.job import Lease
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A submit that was recorded; `replayed` if its idempotency key had made this job before."""
+    """A job on record; `replayed` if its idempotency key, or an earlier requeue, had made it before."""
 
     job_id: str
     replayed: bool
@@ -64,6 +64,15 @@ class Swept:
 
     has_more: bool
     stranded: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """Jobs that were ended, and running ones that were asked to end; go on from `next_before`, None at the end."""
+
+    cancelled: list[str]
+    requested: list[str]
+    next_before: int | None
 
 
 FinishAnswer = Literal["ok", "already", "fenced"]

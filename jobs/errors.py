@@ -19,6 +19,14 @@ class JobNotFinal(JobError):
     """Raised when a job must be final for what is asked."""
 
 
+class JobSucceeded(JobError):
+    """Raised when a job has its result and what is asked is for those without one."""
+
+
+class NewerRecord(JobError):
+    """Raised when a newer release wrote the record: this one leaves it alone, a process of that one can act."""
+
+
 class IdempotencyMismatch(JobError):
     """Raised when an idempotency key comes back with another request; `job_id` is the job it made."""
 
@@ -34,6 +42,14 @@ class QueueFull(JobError):
         super().__init__(f"{limit} jobs wait for {model} already")
         self.model = model
         self.limit = limit
+
+
+class ModelDraining(JobError):
+    """Raised when a model takes no new jobs because it is being drained."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} is being drained")
+        self.model = model
 
 
 class StorageFull(JobError):

@@ -2,7 +2,7 @@
 
     queued ──claim──▶ running ──finish──▶ succeeded | failed
       ▲                  │
-      └─release, rescue, retry
+      └─release, postpone, rescue, retry
     queued and running also end as cancelled, expired or failed.
 
 A job that is not final has an entry in the store's `watch`, which says when someone must look at it next.
@@ -109,7 +109,10 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the store knows it; instants are Unix seconds of the Redis server's clock."""
+    """A job as the store knows it; instants are Unix seconds of the Redis server's clock.
+
+    `requeued_from` is the id of the job that this one tries again, `requeued_as` of the one that does so for it.
+    """
 
     id: str
     tenant: str
@@ -135,6 +138,8 @@ class Job:
     lost_leases: int = 0
     emitted_tokens: int = 0
     worker: str | None = None
+    requeued_from: str | None = None
+    requeued_as: str | None = None
     text: str | None = None
     finish_reason: str | None = None
     error: AttemptError | None = None

@@ -8,7 +8,7 @@ Under a tenant (what a client could ask for):
   t:{tenant}:out:{id}      string   the packed outcome: text, usage, timing, error
   t:{tenant}:idem:{hash}   string   fingerprint and job id of an idempotency key
   t:{tenant}:state:{state} zset     job ids by accept order
-  t:{tenant}:dead          zset     ids of jobs that gave up, by the time they did
+  t:{tenant}:dead          zset     ids of jobs that gave up and were not requeued, by the time they gave up, ms
 
 Global (members are refs, `tenant/id`; no client names them):
   watch                    zset     every job that is not final, by when someone must look at it next
@@ -22,6 +22,7 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:window         hash     job id to tenant of the jobs that are in the broker
   m:{model}:running        set      running jobs
   m:{model}:pace           hash     moving average of a job's time on a slot, ms
+  m:{model}:mode           hash     mode (paused or draining) and since when, ms; absent while the model runs
   m:{model}:workers        zset     workers by when their heartbeat runs out
   m:{model}:slots          hash     worker to its slots
   w:{worker}               hash     who the worker is
@@ -48,8 +49,12 @@ class Keys:
         """A key that belongs to a tenant: `kind` is one of job, spec, tokens, log, out, state, wake, idem."""
         return f"{self.prefix}t:{tenant}:{kind}:{name}"
 
+    def owned(self, tenant: str, kind: str) -> str:
+        """A key of which a tenant has one: `kind` is dead."""
+        return f"{self.prefix}t:{tenant}:{kind}"
+
     def model(self, model: str, kind: str) -> str:
-        """A key of one model: `kind` is one of queue, waiting, window, running, pace, workers, slots."""
+        """A key of one model: `kind` is one of queue, waiting, window, running, pace, mode, workers, slots."""
         return f"{self.prefix}m:{model}:{kind}"
 
     def worker(self, worker: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import redis
 
@@ -14,9 +15,16 @@ _USUAL_TOKENS = 200
 """Assumed cost of a job that is in the broker already, for estimates."""
 
 
+ModelMode = Literal["running", "paused", "draining"]
+"""Of a paused model no job starts; one that is draining takes no new jobs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """One model's queue as a tenant sees it; the estimate is for a job submitted now."""
+    """One model's queue as a tenant sees it; the estimate is for a job submitted now.
+
+    `mode_since` is in Unix seconds, None while the model runs as usual.
+    """
 
     waiting: int
     dispatched: int
@@ -27,6 +35,8 @@ class QueueStatus:
     tokens_ahead: int
     eta_seconds: float | None
     tenant_waiting: int
+    mode: ModelMode = "running"
+    mode_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +69,9 @@ class QueueReader:
                 pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}")
                 pipeline.hget(self._keys.model(model, "pace"), "job_ms")
                 pipeline.zrange(self._keys.model(model, "queue"), 0, 0)
-                waiting, dispatched, running, workers, slots_of, counts, pace, oldest = pipeline.execute()
+                pipeline.hmget(self._keys.model(model, "mode"), "mode", "since")
+                waiting, dispatched, running, workers, slots_of, counts, pace, oldest, kept = pipeline.execute()
+            mode = cast("ModelMode", kept[0].decode() if kept[0] else "running")
             slots = sum(int(slots_of.get(worker, 0)) for worker in workers)
             return QueueStatus(
                 waiting=waiting,
@@ -69,8 +81,10 @@ class QueueReader:
                 slots=slots,
                 oldest_age_seconds=self._age(oldest[0].decode(), now) if oldest else None,
                 tokens_ahead=max(0, int(counts[0] or 0)),
-                eta_seconds=_eta(waiting + dispatched + running, slots, pace),
+                eta_seconds=None if mode == "paused" else _eta(waiting + dispatched + running, slots, pace),
                 tenant_waiting=int(counts[1] or 0),
+                mode=mode,
+                mode_since=float(kept[1]) / 1000 if kept[1] else None,
             )
 
     def place(self, job: Job) -> QueuePlace | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis
@@ -41,12 +41,16 @@ class JobReader:
 
     def find(self, tenant: str, job_id: str) -> Job:
         """The job, or JobRetired if its retention has ended, or JobNotFound."""
-        found = self._read(tenant, [job_id])
+        found = self.read(tenant, [job_id])
         if found:
             return found[0]
+        raise self.missing(tenant, job_id)
+
+    def missing(self, tenant: str, job_id: str) -> JobRetired | JobNotFound:
+        """Why there is no such job (any more)."""
         with unavailable_as_our_error():
             retired = self._client.zscore(self._keys.name("gone"), ref(tenant, job_id)) is not None
-        raise JobRetired(job_id) if retired else JobNotFound(job_id)
+        return JobRetired(job_id) if retired else JobNotFound(job_id)
 
     def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Ids and text pieces of all tokens recorded so far, also of a final job."""
@@ -60,7 +64,7 @@ class JobReader:
         self,
         tenant: str,
         *,
-        state: JobState | None = None,
+        states: Collection[JobState] = tuple(JobState),
         model: str | None = None,
         metadata: Mapping[str, str] | None = None,
         before: int | None = None,
@@ -73,8 +77,8 @@ class JobReader:
         wanted = metadata or {}
         matches: list[Job] = []
         for _ in range(self._SCAN_PAGES):
-            newest = self._newest(tenant, state, before)
-            for job in self._read(tenant, newest):
+            newest = self._newest(tenant, states, before)
+            for job in self.read(tenant, newest):
                 before = job.sequence
                 if (model is None or job.request.model == model) and wanted.items() <= job.metadata.items():
                     if len(matches) == limit:
@@ -84,18 +88,22 @@ class JobReader:
                 return Page(matches, None)
         return Page(matches, before)
 
-    def _newest(self, tenant: str, state: JobState | None, before: int | None) -> list[str]:
-        """Ids of the next jobs below a sequence number, merged over the states' indexes."""
+    def _newest(self, tenant: str, states: Collection[JobState], before: int | None) -> list[str]:
+        """Ids of the next jobs below a sequence number, merged over the states' indexes.
+
+        The indexes are read as one, so that no job slips from one to another in between.
+        """
         upper = "+inf" if before is None else f"({before}"
-        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            for one in [state] if state else list(JobState):
-                index = self._keys.tenant(tenant, "state", one.value)
+        with unavailable_as_our_error(), self._client.pipeline(transaction=True) as pipeline:
+            for state in states:
+                index = self._keys.tenant(tenant, "state", state.value)
                 pipeline.zrevrangebyscore(index, upper, "-inf", start=0, num=self._SCAN_PAGE, withscores=True)
             rows = [row for rows in pipeline.execute() for row in rows]
         rows.sort(key=lambda row: row[1], reverse=True)
         return [member.decode() for member, _ in rows[: self._SCAN_PAGE]]
 
-    def _read(self, tenant: str, job_ids: Sequence[str]) -> list[Job]:
+    def read(self, tenant: str, job_ids: Sequence[str]) -> list[Job]:
+        """Those of the jobs that there are, in the order asked for."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hgetall(self._keys.tenant(tenant, "job", job_id))
@@ -143,6 +151,8 @@ def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out:
         lost_leases=number("lost"),
         emitted_tokens=number("emitted"),
         worker=fields.get("worker"),
+        requeued_from=fields.get("requeued_from"),
+        requeued_as=fields.get("requeued_as"),
         text=outcome.text,
         finish_reason=outcome.finish_reason,
         error=outcome.error,
@@ -161,4 +171,6 @@ def _outcome(state: JobState, fields: Mapping[str, Any], out: bytes | None) -> O
     last = unpack_outcome(out) if out else None
     if last and (last.state is state or not state.is_final):
         return last
+    if last and fields["settled"] == fields["fence"]:  # the last attempt failed; then, or before, a cancel came
+        return replace(last, state=state, text=None, finish_reason=None, error=None)
     return Outcome(state=state, usage=Usage(wasted_tokens=wasted))

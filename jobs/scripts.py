@@ -21,7 +21,7 @@ SCHEMA = 1
 _MOVES = json.dumps({state: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}, separators=(",", ":"))
 _DISK_WAIT_MS = 2000
 _STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
-_GROWS_THE_STORE = frozenset({"accept"})
+_GROWS_THE_STORE = frozenset({"accept", "requeue"})
 
 Argument = str | int | float | bytes
 

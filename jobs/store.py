@@ -12,17 +12,19 @@ from typing import Any
 
 import redis
 
-from jobs.answers import Accepted, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
+from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
+from jobs.calls import accept_arguments, claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of
 from jobs.connection import check_server
-from jobs.errors import IdempotencyMismatch, JobNotFinal, JobNotFound, QueueFull
+from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
 from jobs.headroom import Headroom
 from jobs.job import Job, JobState, Lease, NewJob, Outcome
-from jobs.keys import DEFAULT_PREFIX, Keys, idempotency_digest, ref
-from jobs.queues import QueuePlace, QueueReader, QueueStatus
+from jobs.keys import DEFAULT_PREFIX, Keys, ref
+from jobs.mass_cancel import MassCancel
+from jobs.queues import ModelMode, QueuePlace, QueueReader, QueueStatus
 from jobs.reading import JobReader, Page
-from jobs.scripts import Moves, unavailable_as_our_error
+from jobs.refusals import accepted, check
+from jobs.scripts import Argument, Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
-from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
 
 
 class JobStore:
@@ -42,38 +44,29 @@ class JobStore:
         self._client = client
         self._moves = Moves(client, self.keys)
         self._reader = JobReader(client, self.keys)
+        self._dead_letters = DeadLetterReader(client, self.keys, self._reader)
+        self._mass_cancel = MassCancel(self._moves, self._reader)
         self._queues = QueueReader(client, self.keys)
 
     def accept(self, job: NewJob, *, max_waiting: int | None = None) -> Accepted:
-        """Record a new job. Raises IdempotencyMismatch, QueueFull or StorageFull."""
-        self._headroom.check()
-        accept = self._moves.run_durably if self.settings.durability == "strict" else self._moves.run
-        verdict, detail = accept(
-            "accept",
-            ref(job.tenant, job.id),
-            job.request.model,
-            pack_spec(job.request, job.metadata),
-            "" if job.deadline_at is None else _ms(job.deadline_at),
-            _ms(self.settings.deadline_seconds),
-            job.request.estimated_tokens,
-            "" if job.start_within_seconds is None else _ms(job.start_within_seconds),
-            _ms(job.timeout_seconds),
-            _ms(job.retention_seconds),
-            job.max_attempts,
-            idempotency_digest(job.idempotency_key) if job.idempotency_key else "",
-            job.fingerprint,
-            "" if max_waiting is None else max_waiting,
-        )
-        if verdict == b"mismatch":
-            raise IdempotencyMismatch(detail.decode())
-        if verdict == b"full":
-            raise QueueFull(job.request.model, max_waiting or 0)
-        return Accepted(detail.decode(), replayed=verdict == b"replayed")
+        """Record a new job. Raises IdempotencyMismatch, ModelDraining, QueueFull or StorageFull."""
+        usual = self.settings.deadline_seconds
+        arguments = accept_arguments(job, usual_deadline_seconds=usual, max_waiting=max_waiting)
+        return accepted(self._grow("accept", *arguments), max_waiting)
+
+    def requeue(self, tenant: str, job_id: str, *, new_id: str, max_waiting: int | None = None) -> Accepted:
+        """Make a new job of one that failed, was cancelled or expired; a repeat finds it, as long as it exists.
+
+        Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded, ModelDraining, QueueFull or StorageFull.
+        """
+        answer = self._grow("requeue", ref(tenant, job_id), new_id, "" if max_waiting is None else max_waiting)
+        self._check(answer[0], tenant, job_id)
+        return accepted(answer, max_waiting)
 
     def dispatch(self, model: str) -> list[str]:
         """Move waiting jobs into the window while it has room; the ids are to be published."""
         ids = self._moves.run(
-            "dispatch", model, _ms(self.settings.dispatch_grace_seconds), self.settings.dispatch_limit
+            "dispatch", model, milliseconds(self.settings.dispatch_grace_seconds), self.settings.dispatch_limit
         )
         return [job_id.decode() for job_id in ids]
 
@@ -86,45 +79,18 @@ class JobStore:
             return Wait()
         if answer[0] == b"skipped":
             return Skipped(answer[1].decode())
-        _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, spec, *chunks = answer
-        request, _ = unpack_spec(spec, model)
-        ids, pieces = unpack_tokens(chunks)
-        return Lease(
-            job_id=job_id,
-            tenant=tenant.decode(),
-            token=token,
-            attempt=attempt,
-            worker=worker,
-            request=request,
-            run_seconds=run_ms / 1000,
-            ends_as=JobState(ends_as.decode()),
-            queue_wait_seconds=wait_ms / 1000,
-            wasted_tokens=wasted,
-            emitted_ids=ids,
-            emitted_pieces=pieces,
-            company_expected=others > 0,
-        )
+        return claimed_lease(answer, job_id, model=model, worker=worker)
 
     def renew(self, leases: Sequence[Lease]) -> list[bool]:
         """Keep leases; False means lost: stop working on that job."""
         if not leases:
             return []
-        pairs = [part for lease in leases for part in (_ref(lease), lease.token)]
+        pairs = [part for lease in leases for part in (ref_of(lease), lease.token)]
         return [kept == 1 for kept in self._moves.run("renew", self._lease_ms, *pairs)]
 
     def emit(self, emissions: Sequence[Emission]) -> list[Emitted]:
         """Record new tokens of many attempts in one round trip."""
-        calls = [
-            (
-                _ref(one.lease),
-                one.lease.token,
-                one.first_index,
-                len(one.ids),
-                pack_tokens(one.ids, one.pieces),
-                self._lease_ms,
-            )
-            for one in emissions
-        ]
+        calls = [emit_arguments(one, lease_ms=self._lease_ms) for one in emissions]
         answers = self._moves.run_many("emit", calls) if calls else []
         return [Emitted(verdict.decode(), stored) for verdict, stored in answers]
 
@@ -143,21 +109,20 @@ class JobStore:
         """
         verdict, _ = self._moves.run(
             "finish",
-            _ref(lease),
-            lease.token,
-            outcome.state.value,
-            pack_outcome(outcome),
-            pack_tokens(*tokens) if tokens[0] else "",
-            outcome.usage.completion_tokens,
-            "" if retry_after_seconds is None else _ms(retry_after_seconds),
-            self._lease_ms,
+            *finish_arguments(
+                lease, outcome, tokens=tokens, retry_after_seconds=retry_after_seconds, lease_ms=self._lease_ms
+            ),
         )
         answer: FinishAnswer = verdict.decode()
         return answer
 
     def release(self, lease: Lease) -> bool:
         """Give a running job back at a shutdown, uncounted; False if the lease was lost before."""
-        return bool(self._moves.run("release", _ref(lease), lease.token, self._lease_ms))
+        return bool(self._moves.run("release", ref_of(lease), lease.token, self._lease_ms))
+
+    def postpone(self, lease: Lease, *, seconds: float) -> bool:
+        """Have a running job wait for a while, uncounted; False if the lease was lost before."""
+        return bool(self._moves.run("postpone", ref_of(lease), lease.token, milliseconds(seconds), self._lease_ms))
 
     def put_back(self, job_id: str, *, model: str) -> bool:
         """Return a dispatched job to its old place, unclaimed; False if it is not in the window."""
@@ -165,31 +130,44 @@ class JobStore:
 
     def stream(self, tenant: str, job_id: str) -> bool:
         """Have the tokens of a job recorded as they come; False if no more will come."""
-        return bool(self._moves.run("stream", ref(tenant, job_id)))
+        verdict = self._moves.run("stream", ref(tenant, job_id))
+        self._check(verdict, tenant, job_id)
+        return bool(verdict == b"open")
 
     def cancel(self, tenant: str, job_id: str) -> Job:
         """End a queued job, ask for the end of a running one; a final one stays as it is."""
-        if self._moves.run("cancel", ref(tenant, job_id)) == b"missing":
-            raise JobNotFound(job_id)
+        self._check(self._moves.run("cancel", ref(tenant, job_id), ""), tenant, job_id)
         return self.find(tenant, job_id)
+
+    def cancel_matching(
+        self,
+        tenant: str,
+        *,
+        metadata: Mapping[str, str],
+        model: str | None = None,
+        state: JobState | None = None,
+        before: int | None = None,
+    ) -> Cancellation:
+        """Cancel queued and running jobs with all of `metadata`, newest first, no more than 1,000 in a call."""
+        return self._mass_cancel.run(tenant, metadata=metadata, model=model, state=state, before=before)
 
     def erase(self, tenant: str, job_id: str) -> None:
         """Remove a final job with all that belongs to it."""
-        verdict = self._moves.run("erase", ref(tenant, job_id))
-        if verdict == b"missing":
-            raise JobNotFound(job_id)
-        if verdict == b"not final":
-            raise JobNotFinal(job_id)
+        self._check(self._moves.run("erase", ref(tenant, job_id)), tenant, job_id)
+
+    def set_mode(self, model: str, mode: ModelMode) -> None:
+        """Pause a model, drain it, or have it run as usual; the same again changes nothing."""
+        self._moves.run("mode", model, mode)
 
     def sweep(self) -> Swept:
         """Look at jobs whose time has come, those that have waited longest first."""
         has_more, *stranded = self._moves.run(
             "sweep",
             self._lease_ms,
-            _ms(self.settings.dispatch_grace_seconds),
-            _ms(self.settings.longest_grace_seconds),
+            milliseconds(self.settings.dispatch_grace_seconds),
+            milliseconds(self.settings.longest_grace_seconds),
             self.settings.sweep_limit,
-            _ms(self.settings.outage_seconds),
+            milliseconds(self.settings.outage_seconds),
         )
         pairs = zip(stranded[0::2], stranded[1::2], strict=True)
         return Swept(has_more == 1, [(model.decode(), job_id.decode()) for model, job_id in pairs])
@@ -239,7 +217,14 @@ class JobStore:
         limit: int = 20,
     ) -> Page:
         """Jobs of a tenant, newest first."""
-        return self._reader.page(tenant, state=state, model=model, metadata=metadata, before=before, limit=limit)
+        states = [state] if state else list(JobState)
+        return self._reader.page(tenant, states=states, model=model, metadata=metadata, before=before, limit=limit)
+
+    def dead_letters(
+        self, tenant: str, *, model: str | None = None, before: Death | None = None, limit: int = 20
+    ) -> DeadLetters:
+        """Jobs of a tenant that gave up and were not requeued, newest death first."""
+        return self._dead_letters.page(tenant, model=model, before=before, limit=limit)
 
     def queue(self, model: str, tenant: str) -> QueueStatus:
         """How full a model's queue is."""
@@ -258,14 +243,16 @@ class JobStore:
         """Raise UnsupportedServer for a server that could lose jobs."""
         check_server(self._client, durability=self.settings.durability)
 
+    def _grow(self, move: str, *arguments: Argument) -> Any:
+        """A move that makes a job, if there is room for one."""
+        self._headroom.check()
+        run = self._moves.run_durably if self.settings.durability == "strict" else self._moves.run
+        return run(move, *arguments)
+
+    def _check(self, verdict: bytes, tenant: str, job_id: str) -> None:
+        """Raise what a move has refused for the job's own sake."""
+        check(verdict, job_id, lambda: self._reader.missing(tenant, job_id))
+
     @property
     def _lease_ms(self) -> int:
-        return _ms(self.settings.lease_seconds)
-
-
-def _ref(lease: Lease) -> str:
-    return ref(lease.tenant, lease.job_id)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
+        return milliseconds(self.settings.lease_seconds)

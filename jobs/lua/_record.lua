@@ -118,6 +118,26 @@ local function leave_place(job)
   drop(job, 'place')
 end
 
+-- Why a model takes no job now, as the answer of a move; nil if it takes one. `most` is '' for any number.
+local function refusal(model, most)
+  if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
+  if most == '' then return nil end
+  if redis.call('ZCARD', model_key(model, 'queue')) >= tonumber(most) then return {'full', model} end
+end
+
+-- Record a new job, queued but in no place yet; `deadline` is an instant, `timeout` and `retention` last, all in ms.
+local function begin(ref, spec, model, cost, deadline, timeout, retention, max)
+  local _, id = split(ref)
+  local job = {ref = ref}
+  put(job, 'schema', SCHEMA, 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
+    'model', model, 'created', NOW, 'deadline', deadline, 'timeout', timeout, 'retention', retention,
+    'max', max, 'cost', cost)
+  redis.call('SET', tenant_key(ref, 'spec'), spec)
+  redis.call('ZADD', state_key(ref, 'queued'), job.seq, id)
+  redis.call('SADD', PREFIX .. 'models', model)
+  return job
+end
+
 local function enter_delay(job, until_ms)
   put(job, 'place', 'delayed', 'not_before', until_ms)
   look_at(job, math.min(until_ms, expires_at(job)))

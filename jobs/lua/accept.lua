@@ -7,7 +7,7 @@
 -- ARGV[7]  default deadline, ms     ARGV[13]  digest of the idempotency key, or ''
 -- ARGV[8]  cost in tokens           ARGV[14]  fingerprint     ARGV[15]  most waiting jobs, or ''
 --
--- Returns {'accepted' | 'replayed' | 'mismatch', job id} or {'full', waiting}.
+-- Returns {'accepted' | 'replayed' | 'mismatch', job id} or {'full' | 'draining', model}.
 
 local ref, model = ARGV[3], ARGV[4]
 local tenant, id = split(ref)
@@ -23,26 +23,15 @@ if ARGV[13] ~= '' then
   end
 end
 if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', id} end
-if ARGV[15] ~= '' then
-  local waiting = redis.call('ZCARD', model_key(model, 'queue'))
-  if waiting >= tonumber(ARGV[15]) then return {'full', tostring(waiting)} end
-end
+local refused = refusal(model, ARGV[15])
+if refused then return refused end
 
-local job = {
-  ref = ref, state = 'queued', version = 1, model = model, cost = tonumber(ARGV[8]),
-  seq = redis.call('INCR', PREFIX .. 'seq'),
-  deadline = ARGV[6] ~= '' and tonumber(ARGV[6]) or NOW + tonumber(ARGV[7]),
-}
-put(job, 'schema', SCHEMA, 'state', 'queued', 'version', 1, 'seq', job.seq, 'model', model, 'created', NOW,
-  'deadline', job.deadline, 'timeout', ARGV[10], 'retention', ARGV[11], 'max', ARGV[12], 'cost', ARGV[8])
-job.cost = tonumber(ARGV[8])
+local deadline = ARGV[6] ~= '' and tonumber(ARGV[6]) or NOW + tonumber(ARGV[7])
+local job = begin(ref, ARGV[5], model, tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12])
 if ARGV[9] ~= '' then put(job, 'start_by', NOW + tonumber(ARGV[9])) end
 if idem then
   put(job, 'idem', ARGV[13])
   redis.call('SET', idem, ARGV[14] .. ':' .. id)
 end
-redis.call('SET', tenant_key(ref, 'spec'), ARGV[5])
-redis.call('ZADD', state_key(ref, 'queued'), job.seq, id)
-redis.call('SADD', PREFIX .. 'models', model)
 enter_queue(job)
 return {'accepted', id}

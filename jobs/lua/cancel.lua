@@ -1,12 +1,15 @@
 -- cancel: end a queued job now; ask the worker of a running one.
 --
 -- ARGV[3]  ref
+-- ARGV[4]  the state that it must be in, or ''
 --
--- Returns 'missing', 'final', 'cancelled' or 'requested'.
+-- Returns 'missing', 'newer', 'final', 'elsewhere' (in another state), 'cancelled' or 'requested'.
 
 local job = read_job(ARGV[3])
 if job == nil then return 'missing' end
+if job.newer then return 'newer' end
 if next(MOVES[job.state]) == nil then return 'final' end
+if ARGV[4] ~= '' and job.state ~= ARGV[4] then return 'elsewhere' end
 if not job.cancel then put(job, 'cancel', NOW, 'version', job.version + 1) end
 if job.state == 'queued' then
   finalise(job, 'cancelled')

@@ -9,7 +9,7 @@
 local model, grace = ARGV[3], tonumber(ARGV[4])
 local slots = live_slots(model)
 local published = {}
-if slots == 0 then return published end
+if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return published end
 
 local room = slots + math.max(2, math.floor(slots / 8))
   - redis.call('SCARD', model_key(model, 'running')) - redis.call('HLEN', model_key(model, 'window'))

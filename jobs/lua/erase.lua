@@ -2,10 +2,11 @@
 --
 -- ARGV[3]  ref
 --
--- Returns 'missing', 'not final' or 'erased'.
+-- Returns 'missing', 'newer', 'not final' or 'erased'.
 
 local job = read_job(ARGV[3])
 if job == nil then return 'missing' end
+if job.newer then return 'newer' end
 if next(MOVES[job.state]) ~= nil then return 'not final' end
 erase(job)
 return 'erased'

@@ -5,6 +5,8 @@
 -- ARGV[5]  state                    ARGV[9]   delay before another attempt, ms; '' when none may follow
 -- ARGV[6]  packed outcome           ARGV[10]  lease, ms
 --
+-- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled.
+--
 -- Returns {'ok', state taken}, {'already', state} for a repeat, or {'fenced', ''}.
 
 local job = read_job(ARGV[3])
@@ -17,7 +19,9 @@ put(job, 'settled', token)
 local state = ARGV[5]
 if state == 'failed' then
   put(job, 'failures', (job.failures or 0) + 1)
-  if ARGV[9] ~= '' and job.failures < job.max and not job.cancel then
+  if ARGV[9] ~= '' and job.cancel then
+    state = 'cancelled'
+  elseif ARGV[9] ~= '' and job.failures < job.max then
     local again_at = NOW + tonumber(ARGV[9])
     if again_at < job.deadline then
       stop_running(job)

@@ -2,12 +2,14 @@
 --
 -- ARGV[3]  ref
 --
--- Returns 1 while more tokens may come, else 0.
+-- Returns 'open' while more tokens may come, 'over', or 'newer'.
 
 local job = read_job(ARGV[3])
-if job == nil or next(MOVES[job.state]) == nil then return 0 end
+if job == nil then return 'over' end
+if job.newer then return 'newer' end
+if next(MOVES[job.state]) == nil then return 'over' end
 if not job.streamed then
   put(job, 'streamed', 1)
   if job.state == 'running' then redis.call('PUBLISH', PREFIX .. 'c:' .. job.worker, job.ref) end
 end
-return 1
+return 'open'

@@ -63,7 +63,9 @@ for _, ref in ipairs(retiring) do
   local job = read_job(ref)
   if job == nil then
     redis.call('ZREM', RETIRE, ref)
-  elseif not job.newer then
+  elseif job.newer then
+    redis.call('ZADD', RETIRE, NOW + lease_ms, ref)
+  else
     erase(job)
     redis.call('ZADD', GONE, NOW + FORGOTTEN_AFTER_MS, ref)
   end

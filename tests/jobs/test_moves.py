@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from jobs.job import AttemptError, JobState, Lease, Outcome
 
 MODEL = "m"
 WORKERS = ("w1", "w2")
-STEPS = 250
+STEPS = 300
 
 
 class Walk:
@@ -47,6 +48,11 @@ class Walk:
             lambda: [self.bench.join(worker) for worker in WORKERS],
             lambda: self.bench.store.put_back(self.random.choice(self.ids), model=MODEL),
             lambda: self.bench.store.stream("default", self.random.choice(self.ids)),
+            lambda: self.bench.store.postpone(self.lease(), seconds=self.random.choice([0, 60])),
+            self.requeue,
+            self.requeue,
+            self.set_mode,
+            lambda: self.bench.store.cancel_matching("default", metadata={"kind": "rare"}),
         ]
         if not self.ids or not self.leases:
             moves = moves[:4] if self.ids else moves[:1]
@@ -54,7 +60,18 @@ class Walk:
             self.random.choice(moves)()
 
     def accept(self) -> None:
-        self.ids.append(self.bench.accept(max_attempts=2))
+        kind = "rare" if self.random.random() < 0.05 else "usual"
+        self.ids.append(self.bench.accept(max_attempts=2, metadata={"kind": kind}))
+
+    def requeue(self) -> None:
+        new_id = f"again_{len(self.ids):04}"
+        answer = self.bench.store.requeue("default", self.random.choice(self.ids), new_id=new_id)
+        assert answer.replayed == (answer.job_id in self.ids)
+        if not answer.replayed:
+            self.ids.append(answer.job_id)
+
+    def set_mode(self) -> None:
+        self.bench.store.set_mode(MODEL, self.random.choice(["running", "running", "paused", "draining"]))
 
     def claim(self) -> None:
         answer = self.bench.try_claim(self.random.choice(self.ids), self.random.choice(WORKERS))
@@ -106,7 +123,16 @@ def check(walk: Walk) -> None:
     for state in JobState:
         indexed = client.zcard(f"frontier:t:default:state:{state}")
         assert indexed == sum(job.state is state for job in jobs)
+    by_id = {job.id: job for job in jobs}
     for job in jobs:
         if job.is_final:
-            assert walk.finals.setdefault(job.id, job) == job
+            requeued = {"requeued_as": job.requeued_as, "version": job.version} if job.requeued_as else {}
+            assert replace(walk.finals.setdefault(job.id, job), **requeued) == job
             assert client.zscore("frontier:retire", f"default/{job.id}") is not None
+        if job.requeued_as:
+            assert by_id[job.requeued_as].requeued_from == job.id
+    dead = {job.id: job for job in store.dead_letters("default", limit=1000).jobs}
+    assert len(dead) == client.zcard("frontier:t:default:dead")
+    assert all(job.state is JobState.FAILED and job.requeued_as is None for job in dead.values())
+    if waiting.mode == "paused":
+        assert waiting.dispatched == 0

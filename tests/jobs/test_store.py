@@ -332,6 +332,26 @@ def test_cancel_of_a_running_job_is_a_request_that_the_worker_reads(bench: Any) 
     assert bench.state(lease.job_id) == "cancelled"
 
 
+@pytest.mark.parametrize("max_attempts", [1, 3])
+def test_a_job_that_fails_after_its_cancel_was_asked_for_is_cancelled(bench: Any, max_attempts: int) -> None:
+    lease = bench.running(max_attempts=max_attempts)
+    bench.store.cancel("default", lease.job_id)
+    usage = Usage(prompt_tokens=4, completion_tokens=2)
+    failed = replace(FAILED, usage=usage, text="up")
+    assert bench.store.finish(lease, failed, tokens=([5, 6], ["u", "p"]), retry_after_seconds=0) == "ok"
+    job = bench.store.find("default", lease.job_id)
+    assert (job.state, job.error, job.text, job.usage) == (JobState.CANCELLED, None, None, usage)
+    assert bench.store.dead_letters("default").jobs == []
+    assert bench.store.finish(lease, failed, retry_after_seconds=0) == "already"
+
+
+def test_a_failure_that_no_attempt_would_heal_stands_although_a_cancel_was_asked_for(bench: Any) -> None:
+    lease = bench.running()
+    bench.store.cancel("default", lease.job_id)
+    bench.store.finish(lease, FAILED)
+    assert bench.state(lease.job_id) == "failed"
+
+
 def test_a_cancelled_job_of_a_lost_worker_is_not_tried_again(bench: Any) -> None:
     lease = bench.running()
     bench.store.cancel("default", lease.job_id)
@@ -468,15 +488,6 @@ def test_erase_refuses_a_job_that_is_not_final(bench: Any) -> None:
     bench.store.erase("default", job_id)
     with pytest.raises(JobNotFound):
         bench.store.find("default", job_id)
-
-
-def test_a_record_of_a_newer_release_is_left_alone(bench: Any) -> None:
-    lease = bench.running()
-    bench.client.hset(f"frontier:t:default:job:{lease.job_id}", "schema", 99)
-    bench.let_lease_lapse(lease)
-    bench.store.sweep()
-    assert bench.field(lease.job_id, "state") == b"running"
-    assert bench.store.finish(lease, DONE) == "fenced"
 
 
 def test_a_namesake_that_is_alive_is_noticed(bench: Any) -> None:

@@ -1,0 +1,100 @@
+"""What moves are given and what they answer, in the form that Redis sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.answers import Emission
+from jobs.job import JobState, Lease, NewJob, Outcome
+from jobs.keys import idempotency_digest, ref
+from jobs.scripts import Argument
+from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
+
+
+def milliseconds(seconds: float) -> int:
+    """Durations and instants alike."""
+    return round(seconds * 1000)
+
+
+def ref_of(lease: Lease) -> str:
+    """How global structures name the job of a lease."""
+    return ref(lease.tenant, lease.job_id)
+
+
+def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting: int | None) -> Sequence[Argument]:
+    """For `accept.lua`."""
+    return (
+        ref(job.tenant, job.id),
+        job.request.model,
+        pack_spec(job.request, job.metadata),
+        _or_empty(job.deadline_at),
+        milliseconds(usual_deadline_seconds),
+        job.request.estimated_tokens,
+        _or_empty(job.start_within_seconds),
+        milliseconds(job.timeout_seconds),
+        milliseconds(job.retention_seconds),
+        job.max_attempts,
+        idempotency_digest(job.idempotency_key) if job.idempotency_key else "",
+        job.fingerprint,
+        "" if max_waiting is None else max_waiting,
+    )
+
+
+def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
+    """The lease that `claim.lua` has answered."""
+    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, spec, *chunks = answer
+    request, _ = unpack_spec(spec, model)
+    ids, pieces = unpack_tokens(chunks)
+    return Lease(
+        job_id=job_id,
+        tenant=tenant.decode(),
+        token=token,
+        attempt=attempt,
+        worker=worker,
+        request=request,
+        run_seconds=run_ms / 1000,
+        ends_as=JobState(ends_as.decode()),
+        queue_wait_seconds=wait_ms / 1000,
+        wasted_tokens=wasted,
+        emitted_ids=ids,
+        emitted_pieces=pieces,
+        company_expected=others > 0,
+    )
+
+
+def emit_arguments(emission: Emission, *, lease_ms: int) -> Sequence[Argument]:
+    """For `emit.lua`."""
+    return (
+        ref_of(emission.lease),
+        emission.lease.token,
+        emission.first_index,
+        len(emission.ids),
+        pack_tokens(emission.ids, emission.pieces),
+        lease_ms,
+    )
+
+
+def finish_arguments(
+    lease: Lease,
+    outcome: Outcome,
+    *,
+    tokens: tuple[Sequence[int], Sequence[str]],
+    retry_after_seconds: float | None,
+    lease_ms: int,
+) -> Sequence[Argument]:
+    """For `finish.lua`."""
+    return (
+        ref_of(lease),
+        lease.token,
+        outcome.state.value,
+        pack_outcome(outcome),
+        pack_tokens(*tokens) if tokens[0] else "",
+        outcome.usage.completion_tokens,
+        _or_empty(retry_after_seconds),
+        lease_ms,
+    )
+
+
+def _or_empty(seconds: float | None) -> Argument:
+    return "" if seconds is None else milliseconds(seconds)

@@ -1,0 +1,21 @@
+-- postpone: a running job waits for a while; nothing is counted, and the token is never used again.
+--
+-- ARGV[3]  ref
+-- ARGV[4]  token of the lease
+-- ARGV[5]  how long it waits, ms
+-- ARGV[6]  lease, ms
+--
+-- Returns 1, or 0 if the token no longer holds.
+
+local job = read_job(ARGV[3])
+if not holds(job, tonumber(ARGV[4]), tonumber(ARGV[6])) then return 0 end
+stop_running(job)
+put(job, 'fence', job.fence + 1)
+drop(job, 'lease', 'claim_id')
+if job.cancel then
+  finalise(job, 'cancelled')
+else
+  move(job, 'queued')
+  enter_delay(job, NOW + tonumber(ARGV[5]))
+end
+return 1

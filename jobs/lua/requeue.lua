@@ -1,0 +1,35 @@
+-- requeue: make a new job of a final one that did not succeed; the old one stays as it ended.
+--
+-- ARGV[3]  ref of the old job
+-- ARGV[4]  id of the new job
+-- ARGV[5]  most waiting jobs, or ''
+--
+-- The new job has the same request, limits and length of life, but no time by which it must have started.
+--
+-- Returns {'accepted', new id}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
+-- none: {'full' | 'draining', model} or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
+
+local old = read_job(ARGV[3])
+if old == nil then return {'missing', ''} end
+if old.newer then return {'newer', ''} end
+if next(MOVES[old.state]) ~= nil then return {'not final', ''} end
+if old.state == 'succeeded' then return {'succeeded', ''} end
+
+local tenant, id = split(old.ref)
+local ref = tenant .. '/' .. ARGV[4]
+if old.requeued_as == ARGV[4] then
+  if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', ARGV[4]} end
+elseif old.requeued_as and redis.call('EXISTS', tenant_key(tenant .. '/' .. old.requeued_as, 'job')) == 1 then
+  return {'replayed', old.requeued_as}
+end
+local refused = refusal(old.model, ARGV[5])
+if refused then return refused end
+
+local spec = redis.call('GET', tenant_key(old.ref, 'spec'))
+local deadline = NOW + old.deadline - old.created
+local job = begin(ref, spec, old.model, old.cost, deadline, old.timeout, old.retention, old.max)
+put(job, 'requeued_from', id)
+enter_queue(job)
+put(old, 'requeued_as', ARGV[4], 'version', old.version + 1)
+redis.call('ZREM', dead_key(old.ref), id)
+return {'accepted', ARGV[4]}
