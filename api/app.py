@@ -15,6 +15,7 @@ from gevent import monkey  # type: ignore[import-untyped]
 
 from api.auth import require_key
 from api.body_deadline import BodyDeadline
+from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
 from api.error_handler import add_error_handler
 from api.health_blueprint import health_blueprint
@@ -24,6 +25,7 @@ from api.models_blueprint import models_blueprint
 from api.openapi import Json, ProblemApi, spec_options
 from api.queue_blueprint import queue_blueprint
 from api.request_ids import add_request_ids
+from api.requeues import Requeues
 from api.settings import ApiSettings
 from api.submission import Submissions
 from api.waiting import Waiting
@@ -96,20 +98,25 @@ def create_app(
     add_error_handler(app)
 
     waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic)
+    new_job_id = partial(new_id, "job")
     submissions = Submissions(
         store=store,
         dispatcher=dispatcher,
         catalog=catalog,
-        new_id=partial(new_id, "job"),
+        new_id=new_job_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
     )
+    requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_job_id)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting),
-        jobs_blueprint(submissions=submissions, store=store, waiting=waiting, catalog=catalog),
+        jobs_blueprint(submissions=submissions, requeues=requeues, store=store, waiting=waiting, catalog=catalog),
+        dead_letters_blueprint(store=store, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog),
-        models_blueprint(catalog=catalog, created=int(settings.config.stat().st_mtime)),
+        models_blueprint(
+            catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
+        ),
         health_blueprint(store=store, catalog=catalog),
     ):
         api.register_blueprint(blueprint)

@@ -8,8 +8,8 @@ from typing import Any
 
 from api.infer_document import infer_document
 from api.job_document import job_document, result_document
-from api.job_list import cursor_of
-from jobs.job import Job, JobState, Timing, Usage
+from api.pages import cursor_of, death_cursor_of, page_document
+from jobs.job import AttemptError, Job, JobState, Timing, Usage
 from jobs.queues import QueuePlace
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 
@@ -49,15 +49,32 @@ SUCCEEDED = replace(
     timing=Timing(ttft_seconds=0.061, tpot_seconds=0.065, attempt_seconds=1.143),
 )
 
+FAILED = replace(
+    SUCCEEDED,
+    id="job_7Hc2vTq9LmX4sKd8WzRb3J",
+    state=JobState.FAILED,
+    attempt=3,
+    text=None,
+    finish_reason=None,
+    error=AttemptError(code="engine_error", message="The engine failed."),
+    usage=Usage(),
+    timing=Timing(attempt_seconds=0.214),
+)
+
 QUEUED_JOB = job_document(QUEUED, QueuePlace(position=3, tokens_ahead=912, eta_seconds=4.2))
 FINAL_JOB = job_document(SUCCEEDED)
 RESULT = result_document(SUCCEEDED)
 INFERENCE = infer_document(SUCCEEDED)
-JOB_PAGE: dict[str, Any] = {
-    "object": "list",
-    "data": [job_document(SUCCEEDED, with_result=False)],
-    "has_more": True,
-    "next_cursor": cursor_of(42),
+JOB_PAGE = page_document([SUCCEEDED], cursor_of(42))
+DEAD_LETTERS = page_document([FAILED], death_cursor_of((1_795_384_801_955, FAILED.id)))
+REQUEUED_JOB = job_document(replace(QUEUED, requeued_from=FAILED.id))
+MASS_CANCEL = {"metadata": {"order": "42"}, "status": "queued"}
+CANCELLATION = {
+    "object": "cancellation",
+    "cancelled": [QUEUED.id],
+    "requested": [],
+    "has_more": False,
+    "next_cursor": None,
 }
 
 SUBMISSIONS = {
@@ -73,12 +90,13 @@ SUBMISSIONS = {
     "prompt": {"summary": "A text to go on from", "value": {"input": {"prompt": "To be, or not"}}},
 }
 INFER_REQUEST = {"model": "shakespeare", "prompt": "To be, or not", "max_tokens": 64}
-QUEUES = {
+QUEUES: dict[str, Any] = {
     "object": "list",
     "data": [
         {
             "object": "queue",
             "model": "shakespeare",
+            "mode": "running",
             "depth": 12,
             "dispatched": 4,
             "running": 32,

@@ -32,6 +32,8 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "expires_at": _iso(job.expires_at),
         "cancel_requested_at": _iso(job.cancel_requested_at),
         "not_before": None if job.is_final else _iso(job.not_before),
+        "requeued_from": job.requeued_from,
+        "requeued_as": job.requeued_as,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
         "queue": _queue(place) if place and job.state is JobState.QUEUED else None,

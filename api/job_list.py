@@ -1,18 +1,15 @@
-"""The query of `GET /v1/jobs`, and the cursor that leads from page to page."""
+"""The query of `GET /v1/jobs`."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load
+from marshmallow import RAISE, Schema, fields, post_load, pre_load
 
 from api.fields import QueryWhole, Text
+from api.pages import Cursor
 from jobs.job import JobState
 
 _METADATA = "metadata."
@@ -28,29 +25,6 @@ class ListQuery:
     before: int | None
     limit: int
     given: Mapping[str, str]
-
-    def next_address(self, cursor: str) -> str:
-        """Where the next page stands."""
-        return "/v1/jobs?" + urlencode({**self.given, "cursor": cursor})
-
-
-class Cursor(fields.String):
-    """A sequence number that clients need not understand."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
-        del attr, data
-        try:
-            digits = base64.urlsafe_b64decode(value.encode() + b"==").decode()
-        except (binascii.Error, UnicodeError):
-            digits = ""
-        if not re.fullmatch(r"b[0-9]{1,15}", digits):
-            raise ValidationError("Must be the next_cursor of an earlier answer.")
-        return int(digits[1:])
-
-
-def cursor_of(before: int) -> str:
-    """The cursor for a sequence number."""
-    return base64.urlsafe_b64encode(f"b{before}".encode()).rstrip(b"=").decode()
 
 
 class ListQuerySchema(Schema):

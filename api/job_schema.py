@@ -80,6 +80,8 @@ class JobSchema(Schema):
     expires_at = _instant("When the final job is erased")
     cancel_requested_at = _instant("When its cancel was asked for")
     not_before = _instant("When it is tried again")
+    requeued_from = fields.String(metadata={"description": "The job that this one tries again"})
+    requeued_as = fields.String(metadata={"description": "The job that tries this one again"})
     attempt = fields.Integer(required=True)
     max_attempts = fields.Integer(required=True)
     queue = fields.Nested(QueuePlaceSchema)

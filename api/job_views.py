@@ -1,4 +1,4 @@
-"""`/v1/jobs/{id}`: look, wait, fetch the result, cancel, erase."""
+"""`/v1/jobs/{id}`: look, wait, fetch the result, cancel, requeue, erase."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from flask import Response, request
 from api import examples
 from api.auth import TENANT
 from api.errors import JobEndedWithoutResult
+from api.idempotency import REPLAYED
 from api.job_document import job_document, result_document
 from api.job_requests import checked_id, entity_tag, has_current, not_modified, preference, retry_after, with_headers
 from api.job_schema import FullResultSchema, JobSchema
 from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
+from api.requeues import Requeues
 from api.waiting import Waiting, is_final
 from jobs.errors import StoreUnavailable
 from jobs.job import Job, JobState
@@ -23,7 +25,7 @@ from jobs.store import JobStore
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 
 
-def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting) -> None:
+def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, requeues: Requeues) -> None:
     """Add the views of a single job."""
 
     @blueprint.view("GET", "/<job_id>", operationId="getJob", parameters=[PREFER, IF_NONE_MATCH])
@@ -77,7 +79,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting) ->
     @blueprint.view("POST", "/<job_id>/cancel", operationId="cancelJob")
     @blueprint.answers(HTTPStatus.OK, JobSchema, description="It is final", example=examples.FINAL_JOB)
     @blueprint.also_answers(HTTPStatus.ACCEPTED, JobSchema, description="It runs and has been asked to stop")
-    @blueprint.refuses(*examples.JOB_REFUSALS)
+    @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.GONE)
     def cancel(job_id: str) -> Answer:
         """Cancel a job.
 
@@ -87,9 +89,32 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting) ->
         body, headers = describe(store, job)
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
+    @blueprint.view("POST", "/<job_id>/requeue", operationId="requeueJob")
+    @blueprint.answers(
+        HTTPStatus.ACCEPTED,
+        JobSchema,
+        description="The new job",
+        example=examples.REQUEUED_JOB,
+        headers=examples.POLLING_HEADERS,
+    )
+    @blueprint.also_answers(HTTPStatus.OK, JobSchema, description="An earlier requeue has made it, and it is final")
+    @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS)
+    def requeue(job_id: str) -> Answer:
+        """Requeue a job.
+
+        Makes a new job of one that failed, was cancelled or expired: the same request with the same seed and
+        limits, and a deadline as far off as the old one's was. The old job stays as it ended, and leaves the dead
+        letters. A repeat answers with the same new job.
+        """
+        made = requeues.requeue(TENANT, checked_id(job_id))
+        job = store.find(TENANT, made.job_id)
+        body, headers = describe(store, job)
+        headers |= {"Location": f"/v1/jobs/{job.id}"} | (REPLAYED if made.replayed else {})
+        return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
+
     @blueprint.view("DELETE", "/<job_id>", operationId="eraseJob")
     @blueprint.answers(HTTPStatus.NO_CONTENT)
-    @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT)
+    @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT, HTTPStatus.GONE)
     def erase(job_id: str) -> Response:
         """Erase a final job.
 

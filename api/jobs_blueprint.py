@@ -1,4 +1,4 @@
-"""`/v1/jobs`: submit and list; `api.job_views` has what can be done to one job."""
+"""`/v1/jobs`: submit and list; `api.job_views` has what can be done to one job, `api.mass_cancel` to many."""
 
 from __future__ import annotations
 
@@ -10,25 +10,31 @@ from flask import request
 from api import examples
 from api.auth import TENANT
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
-from api.job_document import job_document
-from api.job_list import ListQuery, ListQuerySchema, cursor_of
+from api.job_list import ListQuery, ListQuerySchema
 from api.job_requests import preference
 from api.job_schema import JobPageSchema, JobSchema
 from api.job_views import add_job_views, describe
+from api.mass_cancel import add_mass_cancel
 from api.openapi import Blueprint
+from api.pages import cursor_of, link_to_next, page_document
 from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER
+from api.requeues import Requeues
 from api.submission import Submission, Submissions
 from api.submission_schema import SubmissionSchema
 from api.waiting import Waiting
 from jobs.store import JobStore
 from models.catalog import Catalog
 
+PATH = "/v1/jobs"
+
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 
 
-def jobs_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiting, catalog: Catalog) -> Blueprint:
+def jobs_blueprint(
+    *, submissions: Submissions, requeues: Requeues, store: JobStore, waiting: Waiting, catalog: Catalog
+) -> Blueprint:
     """The native interface to jobs."""
-    blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs", description="Submit jobs and follow them")
+    blueprint = Blueprint("jobs", __name__, url_prefix=PATH, description="Submit jobs and follow them")
 
     @blueprint.view("POST", "", operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER])
     @blueprint.takes(SubmissionSchema, examples=examples.SUBMISSIONS)
@@ -64,15 +70,9 @@ def jobs_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waitin
         page = store.list(
             TENANT, state=query.state, model=model, metadata=query.metadata, before=query.before, limit=query.limit
         )
-        cursor = None if page.next_before is None else cursor_of(page.next_before)
-        body = {
-            "object": "list",
-            "data": [job_document(job, with_result=False) for job in page.jobs],
-            "has_more": cursor is not None,
-            "next_cursor": cursor,
-        }
-        link = {"Link": f'<{query.next_address(cursor)}>; rel="next"'} if cursor else {}
-        return body, HTTPStatus.OK, link
+        cursor = cursor_of(page.next_before)
+        return page_document(page.jobs, cursor), HTTPStatus.OK, link_to_next(PATH, query.given, cursor)
 
-    add_job_views(blueprint, store=store, waiting=waiting)
+    add_mass_cancel(blueprint, store=store, catalog=catalog)
+    add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues)
     return blueprint

@@ -8,8 +8,11 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.model_lookup import find_model
+from api.model_modes import add_mode_views
 from api.openapi import Blueprint
+from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
+from tasks.dispatch import Dispatcher
 
 OWNER = "frontier"
 
@@ -33,8 +36,8 @@ class ModelListSchema(Schema):
     data = fields.List(fields.Nested(ModelSchema), required=True)
 
 
-def models_blueprint(*, catalog: Catalog, created: int) -> Blueprint:
-    """The models of the configuration; `created` is a Unix second."""
+def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatcher: Dispatcher) -> Blueprint:
+    """The models of the configuration, and their modes; `created` is a Unix second."""
     blueprint = Blueprint("models", __name__, url_prefix="/v1/models", description="What can be asked")
 
     @blueprint.view("GET", "", operationId="listModels")
@@ -55,6 +58,8 @@ def models_blueprint(*, catalog: Catalog, created: int) -> Blueprint:
     def get(name: str) -> dict[str, Any]:
         """Look at a model."""
         return describe(name, find_model(catalog, name))
+
+    add_mode_views(blueprint, store=store, dispatcher=dispatcher, catalog=catalog)
 
     def describe(name: str, model: ModelConfig) -> dict[str, Any]:
         body = {

@@ -76,7 +76,8 @@ class Submissions:
     def submit(self, submission: Submission, *, tenant: str, idempotency_key: str | None = None) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
 
-        Raises UnknownModel, InvalidRequest, IdempotencyMismatch, QueueFull, StorageFull or StoreUnavailable.
+        Raises UnknownModel, InvalidRequest, IdempotencyMismatch, ModelDraining, QueueFull, StorageFull or
+        StoreUnavailable.
         """
         model = self._model(submission)
         job = NewJob(

@@ -113,6 +113,7 @@ class MetadataField(fields.Dict):
                 "description": "Comes back with the job; `GET /v1/jobs?metadata.order=42` finds it",
                 "maxProperties": MAX_METADATA,
                 "propertyNames": {"minLength": 1, "maxLength": 64},
+                **options.pop("metadata", {}),
             },
             **options,
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
 from api.app import ApiProcess, create_app
-from jobs.job import JobState, Lease, Outcome, Timing, Usage
+from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
 
 TOKEN = "a-key-for-tests"
@@ -30,6 +31,8 @@ aliases:
 class Worker:
     """Runs jobs of `poet` by hand."""
 
+    failed = Outcome(state=JobState.FAILED, error=AttemptError(code="engine_error", message="The engine failed."))
+
     def __init__(self, store: JobStore) -> None:
         self.store = store
 
@@ -39,7 +42,7 @@ class Worker:
     def claim(self, job_id: str) -> Lease:
         self.join()
         self.store.dispatch("poet")
-        lease = self.store.claim(job_id, model="poet", worker="w1", claim_id=f"c-{job_id}", can_continue=False)
+        lease = self.store.claim(job_id, model="poet", worker="w1", claim_id=uuid4().hex, can_continue=False)
         assert isinstance(lease, Lease)
         return lease
 
@@ -52,6 +55,12 @@ class Worker:
             "timing": Timing(ttft_seconds=0.1, tpot_seconds=0.02, attempt_seconds=0.6),
         }
         assert self.store.finish(lease, Outcome(**usual | outcome)) == "ok"
+
+    def give_up(self, job_id: str) -> None:
+        """Have its attempts fail until none is left, without the waits between them."""
+        while not self.store.find("default", job_id).is_final:
+            assert self.store.finish(self.claim(job_id), self.failed, retry_after_seconds=0) == "ok"
+            self.store.sweep()
 
     def run(self, job_id: str, text: str | None = "Who knocks?", **outcome: Any) -> None:
         self.finish(self.claim(job_id), text, **outcome)

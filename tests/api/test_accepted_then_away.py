@@ -13,6 +13,7 @@ from api.error_handler import add_error_handler
 from api.infer_blueprint import infer_blueprint
 from api.jobs_blueprint import jobs_blueprint
 from api.openapi import ProblemApi, spec_options
+from api.requeues import Requeues
 from api.submission import Submissions
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
@@ -35,9 +36,10 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     gone = JobStore(connect(away))
     wakeups = Wakeups(subscriber_pool(away))
     catalog = Catalog.load(catalog_file)
+    dispatcher = Dispatcher(store, make_app(redis_url))
     submissions = Submissions(
         store=store,
-        dispatcher=Dispatcher(store, make_app(redis_url)),
+        dispatcher=dispatcher,
         catalog=catalog,
         new_id=lambda: new_id("job"),
         draw_seed=lambda: 7,
@@ -47,7 +49,10 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     app = ApiProcess(__name__, static_folder=None)
     add_error_handler(app)
     api = ProblemApi(app, spec_kwargs=spec_options())
-    api.register_blueprint(jobs_blueprint(submissions=submissions, store=gone, waiting=waiting, catalog=catalog))
+    requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=lambda: new_id("job"))
+    api.register_blueprint(
+        jobs_blueprint(submissions=submissions, requeues=requeues, store=gone, waiting=waiting, catalog=catalog)
+    )
     api.register_blueprint(infer_blueprint(submissions=submissions, store=gone, waiting=waiting))
     yield app.test_client()
     wakeups.close()

@@ -181,6 +181,33 @@ def test_infer_refuses_in_its_own_words(api: Api, redis_client: Redis, body: dic
     assert [error["field"] for error in response.json["errors"]] == [field]
 
 
+CANCELS: list[tuple[Any, str]] = [
+    ({}, "metadata"),
+    ({"metadata": {}}, "metadata"),
+    ({"metadata": None}, "metadata"),
+    ({"metadata": "order"}, "metadata"),
+    ({"metadata": {"order": 42}}, "metadata.order"),
+    ({"metadata": {"order": "42"}, "status": "failed"}, "status"),
+    ({"metadata": {"order": "42"}, "status": 1}, "status"),
+    ({"metadata": {"order": "42"}, "model": ""}, "model"),
+    ({"metadata": {"order": "42"}, "cursor": "x"}, "cursor"),
+    ({"metadata": {"order": "42"}, "cursor": 5}, "cursor"),
+    ({"metadata": {"order": "42"}, "cursor": None}, "cursor"),
+    ({"metadata": {"order": "42"}, "colour": "red"}, "colour"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), CANCELS, ids=[str(row[0]) for row in CANCELS])
+def test_a_cancel_of_many_that_is_not_understood_cancels_none(api: Api, body: Any, field: str) -> None:
+    job_id = api.submit(metadata={"order": "42"})
+
+    response = api.post("/v1/jobs/cancel", body)
+
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json["errors"]] == [field]
+    assert api.get(f"/v1/jobs/{job_id}").json["status"] == "queued"
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/infer"])
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", ""]
@@ -226,6 +253,11 @@ QUERIES = [
     ("/v1/jobs?cursor=Yi0x", "cursor"),
     ("/v1/jobs?metadata.a=%00", "metadata.a"),
     ("/v1/queue?colour=red", "colour"),
+    ("/v1/dead-letters?colour=red", "colour"),
+    ("/v1/dead-letters?limit=101", "limit"),
+    ("/v1/dead-letters?cursor=x", "cursor"),
+    ("/v1/dead-letters?cursor=YjQy", "cursor"),
+    ("/v1/dead-letters?model=", "model"),
 ]
 
 

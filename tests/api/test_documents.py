@@ -40,6 +40,10 @@ def check(name: str, document: Any) -> None:
         ("result", examples.RESULT),
         ("inference", examples.INFERENCE),
         ("job-list", examples.JOB_PAGE),
+        ("job-requeued", examples.REQUEUED_JOB),
+        ("dead-letters", examples.DEAD_LETTERS),
+        ("cancellation", examples.CANCELLATION),
+        ("queues", examples.QUEUES),
         ("problem", EXAMPLE),
     ],
 )
@@ -116,6 +120,8 @@ def test_real_answers_have_the_documented_form(api: Api, worker: Worker, openapi
         "/v1/jobs/unknown": "Problem",
         "/v1/jobs?limit=0": "Problem",
         "/v1/queue": "Queues",
+        "/v1/dead-letters": "JobPage",
+        "/v1/dead-letters?cursor=x": "Problem",
         "/v1/models": "ModelList",
         "/health": "Health",
         "/health/ready": "Readiness",
@@ -123,6 +129,24 @@ def test_real_answers_have_the_documented_form(api: Api, worker: Worker, openapi
 
     for path, name in answers.items():
         jsonschema.validate(api.get(path).json, schema_of(openapi, name))
+
+
+def test_real_answers_of_what_changes_have_the_documented_form(api: Api, worker: Worker, openapi: Any) -> None:
+    lost, queued = api.submit(), api.submit(metadata={"order": "42"})
+    worker.give_up(lost)
+    answers = [
+        ("/v1/dead-letters", None, "JobPage"),
+        (f"/v1/jobs/{lost}/requeue", {}, "Job"),
+        (f"/v1/jobs/{lost}", None, "Job"),
+        (f"/v1/jobs/{queued}/requeue", {}, "Problem"),
+        ("/v1/jobs/cancel", {"metadata": {"order": "42"}}, "Cancellation"),
+        ("/v1/models/poet/pause", {}, "Queue"),
+        ("/v1/models/poet/resume", {}, "Queue"),
+    ]
+
+    for path, body, name in answers:
+        answer = api.get(path) if body is None else api.post(path, body)
+        jsonschema.validate(answer.json, schema_of(openapi, name))
 
 
 def test_the_examples_have_the_documented_form(openapi: Any) -> None:

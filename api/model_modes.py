@@ -1,0 +1,58 @@
+"""`/v1/models/{name}/pause`, `/resume` and `/drain`: has a model stand still, go on, or run dry."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from api import examples
+from api.auth import TENANT
+from api.model_lookup import find_model
+from api.openapi import Blueprint, View
+from api.queue_document import QueueSchema, queue_document
+from jobs.queues import ModelMode
+from jobs.store import JobStore
+from models.catalog import Catalog
+from tasks.dispatch import Dispatcher
+
+log = logging.getLogger(__name__)
+
+
+def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatcher, catalog: Catalog) -> None:
+    """Add the views that change a model's mode."""
+
+    def answers(view: View) -> View:
+        refusing = blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+        return blueprint.answers(HTTPStatus.OK, QueueSchema, example=examples.QUEUES["data"][0])(refusing(view))
+
+    def set_mode(name: str, mode: ModelMode) -> dict[str, Any]:
+        model = find_model(catalog, name).name
+        store.set_mode(model, mode)
+        log.info("model_mode_set", extra={"model": model, "mode": mode})
+        dispatcher.dispatch(model)
+        return queue_document(model, store.queue(model, TENANT))
+
+    @blueprint.view("POST", "/<path:name>/pause", operationId="pauseModel")
+    @answers
+    def pause(name: str) -> dict[str, Any]:
+        """Pause a model.
+
+        None of its jobs starts from now on. Running ones go on, new ones are accepted, deadlines hold.
+        """
+        return set_mode(name, "paused")
+
+    @blueprint.view("POST", "/<path:name>/drain", operationId="drainModel")
+    @answers
+    def drain(name: str) -> dict[str, Any]:
+        """Drain a model.
+
+        It takes no new jobs, which is 503 `model-draining`, and works off those that it has.
+        """
+        return set_mode(name, "draining")
+
+    @blueprint.view("POST", "/<path:name>/resume", operationId="resumeModel")
+    @answers
+    def resume(name: str) -> dict[str, Any]:
+        """Have a model run as usual, after a pause or a drain."""
+        return set_mode(name, "running")

@@ -1,0 +1,65 @@
+"""The queue of a model as clients see it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from marshmallow import Schema, fields, validate
+
+from api.fields import iso
+from api.job_document import rounded
+from jobs.queues import ModelMode, QueueStatus
+
+
+class ShareSchema(Schema):
+    """The caller's part of the queue."""
+
+    waiting = fields.Integer(required=True)
+    ratio = fields.Float(required=True)
+
+
+class QueueSchema(Schema):
+    """The queue of one model."""
+
+    object = fields.Constant("queue", required=True)
+    model = fields.String(required=True)
+    mode = fields.String(
+        required=True,
+        validate=validate.OneOf(get_args(ModelMode)),
+        metadata={"description": "`paused`: none of its jobs starts; `draining`: it takes no new ones"},
+    )
+    mode_since = fields.String(
+        metadata={"format": "date-time", "description": "Since when it is paused or draining; absent while it runs"}
+    )
+    depth = fields.Integer(required=True, metadata={"description": "Jobs that wait"})
+    dispatched = fields.Integer(required=True, metadata={"description": "Jobs on their way to a worker"})
+    running = fields.Integer(required=True)
+    workers = fields.Integer(required=True, metadata={"description": "Live workers"})
+    slots = fields.Integer(required=True, metadata={"description": "Jobs that these run at the same time"})
+    oldest_age_s = fields.Float(required=True, allow_none=True, metadata={"description": "Age of the next job"})
+    tokens_ahead = fields.Integer(required=True, metadata={"description": "Work before a job submitted now"})
+    eta_s = fields.Float(required=True, allow_none=True, metadata={"description": "When that job would start"})
+    share = fields.Nested(ShareSchema, required=True)
+
+
+def queue_document(model: str, queue: QueueStatus) -> dict[str, Any]:
+    """One entry of `GET /v1/queue`."""
+    since = {} if queue.mode_since is None else {"mode_since": iso(queue.mode_since)}
+    return {
+        "object": "queue",
+        "model": model,
+        "mode": queue.mode,
+        **since,
+        "depth": queue.waiting,
+        "dispatched": queue.dispatched,
+        "running": queue.running,
+        "workers": queue.workers,
+        "slots": queue.slots,
+        "oldest_age_s": rounded(queue.oldest_age_seconds),
+        "tokens_ahead": queue.tokens_ahead,
+        "eta_s": rounded(queue.eta_seconds),
+        "share": {
+            "waiting": queue.tenant_waiting,
+            "ratio": round(queue.tenant_waiting / queue.waiting, 3) if queue.waiting else 0.0,
+        },
+    }

@@ -1,0 +1,40 @@
+"""Tries jobs again that ended without a result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.errors import UnknownModel
+from jobs.answers import Accepted
+from jobs.store import JobStore
+from models.catalog import Catalog
+from tasks.dispatch import Dispatcher
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requeues:
+    """Makes a new job of an old one, within the limits of a submit."""
+
+    store: JobStore
+    dispatcher: Dispatcher
+    catalog: Catalog
+    new_id: Callable[[], str]
+
+    def requeue(self, tenant: str, job_id: str) -> Accepted:
+        """Record the new job, or find the one that an earlier requeue has made, and let it start.
+
+        Raises what `JobStore.requeue` does, and UnknownModel if the job's model is no longer configured.
+        """
+        name = self.store.find(tenant, job_id).request.model
+        model = self.catalog.models.get(name)
+        if model is None:
+            raise UnknownModel(f"The job's model {name!r} is no longer configured.")
+        made = self.store.requeue(tenant, job_id, new_id=self.new_id(), max_waiting=model.limits.max_waiting)
+        if not made.replayed:
+            self.dispatcher.dispatch(name)
+        log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})
+        return made
