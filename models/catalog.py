@@ -16,7 +16,7 @@ from models.catalog_schema import CatalogSchema
 CONFIG_VARIABLE = "TRUTHGPT_CONFIG"
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "llm_default.yaml"
 
-EngineKind = Literal["torch", "scripted"]
+EngineKind = Literal["torch", "scripted", "upstream"]
 
 
 class CatalogError(Exception):
@@ -45,8 +45,29 @@ class Script:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """A model that another server runs: `model` is its name there, `url` ends where `/chat/completions` begins.
+
+    `api_key_env` names the environment variable with the key; the key itself never stands in the file. From
+    sending a request to its first token at most `first_token_timeout_seconds` pass, and nothing may be silent
+    for longer than `read_timeout_seconds` after that.
+    """
+
+    url: str
+    model: str
+    api_key_env: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connect_timeout_seconds: float = 5.0
+    first_token_timeout_seconds: float = 120.0
+    read_timeout_seconds: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """One model. Exactly one of `path` and `hub` is set for a torch model; `file` is where this was read."""
+    """One model; `file` is where this was read.
+
+    Exactly one of `path` and `hub` is set for a torch model, `upstream` for an upstream one.
+    """
 
     name: str
     file: Path
@@ -62,6 +83,22 @@ class ModelConfig:
     threads: int | None = None
     limits: ModelLimits = field(default_factory=ModelLimits)
     script: Script = field(default_factory=Script)
+    upstream: Upstream | None = None
+
+    def upstream_key(self, env: Mapping[str, str]) -> str | None:
+        """The key for the server that runs the model, or None if it needs none.
+
+        Raises CatalogError, which does not show it, if the variable in *env* is not set or holds no key.
+        """
+        if self.upstream is None or self.upstream.api_key_env is None:
+            return None
+        variable = self.upstream.api_key_env
+        key = env.get(variable, "")
+        if key and all(33 <= ord(character) <= 126 for character in key):  # noqa: PLR2004 - visible ASCII
+            return key
+        what = "holds spaces, line breaks or other characters that no key has" if key else "is not set"
+        field_name = f"models.{self.name}.upstream.api_key_env"
+        raise CatalogError(f"{variable}: {what}; {self.file}: {field_name} says that the key is there")
 
 
 @dataclass(frozen=True)
@@ -100,12 +137,14 @@ def config_file(env: Mapping[str, str]) -> Path:
 
 def _model(name: str, file: Path, entry: dict[str, Any]) -> ModelConfig:
     limits, script, path = entry.pop("limits", {}), entry.pop("script", {}), entry.pop("path", None)
+    upstream = entry.pop("upstream", None)
     return ModelConfig(
         name=name,
         file=file,
         path=None if path is None else (file.parent / Path(path).expanduser()).resolve(),
         limits=ModelLimits(**limits),
         script=Script(**script),
+        upstream=None if upstream is None else Upstream(**upstream),
         **entry,
     )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from models.strict_schema import StrictSchema
+from models.upstream_schema import UpstreamSchema
 
 _NAME = validate.Regexp(
     r"\A[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}\Z",
     error="must start with a letter or digit and hold up to 100 letters, digits and ._:/-",
 )
 _AT_LEAST_1 = validate.Range(min=1, error="must be a whole number of at least {min}")
-_MESSAGES = {"unknown": "is not a known setting", "type": "must be a mapping"}
 
 
 def _whole(**options: Any) -> fields.Integer:
@@ -20,11 +22,7 @@ def _whole(**options: Any) -> fields.Integer:
     )
 
 
-class _Strict(Schema):
-    error_messages = _MESSAGES
-
-
-class LimitsSchema(_Strict):
+class LimitsSchema(StrictSchema):
     """`limits` of a model."""
 
     max_tokens = _whole()
@@ -32,7 +30,7 @@ class LimitsSchema(_Strict):
     max_waiting = _whole(allow_none=True)
 
 
-class ScriptSchema(_Strict):
+class ScriptSchema(StrictSchema):
     """`script` of a scripted model."""
 
     reply = fields.String()
@@ -41,11 +39,12 @@ class ScriptSchema(_Strict):
     )
 
 
-class ModelSchema(_Strict):
+class ModelSchema(StrictSchema):
     """One entry of `models`."""
 
     engine = fields.String(
-        validate=validate.OneOf(["torch", "scripted"], error="must be one of {choices}"), load_default="torch"
+        validate=validate.OneOf(["torch", "scripted", "upstream"], error="must be one of {choices}"),
+        load_default="torch",
     )
     path = fields.String(validate=validate.Length(min=1, error="must be the path of a folder"))
     hub = fields.String(
@@ -71,19 +70,25 @@ class ModelSchema(_Strict):
     threads = _whole()
     limits = fields.Nested(LimitsSchema)
     script = fields.Nested(ScriptSchema)
+    upstream = fields.Nested(UpstreamSchema)
 
-    @validates_schema(skip_on_field_errors=False)
-    def check_source(self, data: dict[str, Any], **_: object) -> None:
-        """Refuse a model that has no weights, or two sources of them."""
-        if data.get("engine") == "scripted":
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def check_source(self, data: dict[str, Any], given: dict[str, Any], **_: object) -> None:
+        """Refuse a model that comes from nowhere, or from two places."""
+        engine = data.get("engine")
+        for name, kind in (("script", "scripted"), ("upstream", "upstream")):
+            if name in data and engine != kind:
+                message = f"only a model with `engine: {kind}` has this: remove it, or say so"
+                raise ValidationError(message, name)
+        if engine in {"scripted", "upstream"}:
             for name in ("path", "hub", "revision"):
                 if name in data:
-                    message = "a scripted model has no weights: remove this, or say `engine: torch`"
+                    message = f"a model with `engine: {engine}` has no weights: remove this, or say `engine: torch`"
                     raise ValidationError(message, name)
+            if engine == "upstream" and "upstream" not in given:
+                message = "is required: a mapping with the `url` of a server and the `model` to ask it for"
+                raise ValidationError(message, "upstream")
             return
-        if "script" in data:
-            message = "only a scripted model has a script: remove this, or say `engine: scripted`"
-            raise ValidationError(message, "script")
         if ("path" in data) == ("hub" in data):
             message = "give either `path`, a folder, or `hub`, a Hugging Face model id"
             raise ValidationError(message, "path")
@@ -92,7 +97,7 @@ class ModelSchema(_Strict):
             raise ValidationError(message, "revision")
 
 
-class CatalogSchema(_Strict):
+class CatalogSchema(StrictSchema):
     """The whole file."""
 
     models = fields.Dict(

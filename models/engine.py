@@ -16,9 +16,9 @@ FinishReason = Literal["stop", "length"]
 class Token:
     """One generated token.
 
-    `index` counts from 0 within the completion. `text` is what this token adds to the completion,
-    possibly empty while a multi-byte character or a stop string is still open; the pieces of all
-    tokens join to `Completion.text`.
+    `index` counts from 0 within the completion. `id` is -1 where the engine knows texts alone. `text` is
+    what this token adds to the completion, possibly empty while a multi-byte character or a stop string
+    is still open; the pieces of all tokens join to `Completion.text`.
     """
 
     index: int
@@ -49,6 +49,14 @@ class RequestRefused(EngineError):
         super().__init__(message)
         self.code = code
         self.field = field
+
+
+class EngineBusy(EngineError):
+    """Raised when the engine asks to be left alone for a while; nothing was tried, so nothing has failed."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class GenerationCancelled(EngineError):
@@ -85,8 +93,8 @@ class Engine(Protocol):
         block. With `emitted` ids (only if `can_continue`) generation goes on after them; tokens are
         reported from index `len(emitted)`, while `Completion` covers all of them. With
         `company_expected` an idle engine waits a moment for further requests before its first step.
-        The future raises RequestRefused, GenerationCancelled or EngineError. A request that can
-        never be served is refused here at once (the future is already failed).
+        The future raises RequestRefused, GenerationCancelled, EngineBusy or EngineError. A request that
+        can never be served is refused here at once (the future is already failed).
         """
         ...
 

@@ -12,14 +12,21 @@ __all__ = ["ModelUnavailable", "build_engine"]
 SCRIPTED_CONTEXT_TOKENS = 4096
 
 
-def build_engine(config: ModelConfig, *, slots: int, flush_timeout_seconds: float) -> Engine:
+def build_engine(
+    config: ModelConfig, *, slots: int, flush_timeout_seconds: float, upstream_key: str | None = None
+) -> Engine:
     """Load a model; *slots* holds unless the configuration names a number of its own.
 
-    Raises ModelUnavailable, before anything heavy is imported where the files themselves are wrong.
+    *upstream_key* is for a model that another server runs, if that wants one. Raises ModelUnavailable, before
+    anything heavy is imported where the files themselves are wrong.
     """
     slots = config.slots or slots
     if config.engine == "scripted":
         return _scripted(config, slots, flush_timeout_seconds)
+    if config.upstream is not None:
+        from models.upstream import UpstreamEngine  # noqa: PLC0415 - the API has no need of an HTTP client
+
+        return UpstreamEngine(config.upstream, slots=slots, api_key=upstream_key, context_tokens=config.context_tokens)
     if config.path is not None:
         check_folder(config, config.path)
     try:

@@ -35,7 +35,12 @@ def check_packages() -> Iterator[Finding]:
         try:
             words = version(package)
         except PackageNotFoundError:
-            yield Finding(package, Level.WARN, "not installed: only the API can run here", INSTALL_MODELS)
+            yield Finding(
+                package,
+                Level.WARN,
+                "not installed: no model can be loaded here",
+                INSTALL_MODELS,
+            )
             continue
         yield _torch(words) if package == "torch" else Finding(package, Level.OK, words)
 
@@ -83,7 +88,7 @@ def check_token(data_dir: Path, env: Mapping[str, str]) -> Finding:
 
 
 def check_models(env: Mapping[str, str]) -> Iterator[Finding]:
-    """The configuration, and the weights of each model in it."""
+    """The configuration, and the weights of each model in it that has any to load."""
     file = config_file(env)
     try:
         catalog = Catalog.load(file)
@@ -92,6 +97,8 @@ def check_models(env: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield Finding("configuration", Level.OK, str(file))
     for name, model in catalog.models.items():
+        if model.upstream is not None:
+            continue
         if model.path is None:
             words = (
                 f"{model.hub} from the hub, at its first start" if model.hub else f"{model.engine}, needs no weights"

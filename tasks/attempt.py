@@ -1,7 +1,7 @@
 """One attempt of one job: claim, generate, record the outcome. Knows no Celery.
 
 Whatever happens in between, exactly one of three things is true afterwards: an outcome is recorded, the
-job is back in the queue, or its lease runs out and a sweep puts it back.
+job waits again, or its lease runs out and a sweep puts it back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jobs.errors import StoreUnavailable
 from jobs.events import AttemptFinished, AttemptStarted, Listener, notify
 from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
-from models.engine import Completion, Engine, EngineError, GenerationCancelled, OnToken, RequestRefused
+from models.engine import Completion, Engine, EngineBusy, EngineError, GenerationCancelled, OnToken, RequestRefused
 from resilience.backoff import Backoff
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
 
@@ -61,6 +61,8 @@ class Attempts:
         try:
             outcome, is_transient = self._generate(attempt)
             answer = self._record(attempt, outcome, is_transient=is_transient) if outcome else self._give_up(attempt)
+        except EngineBusy as busy:
+            outcome, answer = None, self._postpone(attempt, busy.retry_after_seconds)
         finally:
             self.running.remove(attempt)
         notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
@@ -95,7 +97,10 @@ class Attempts:
         return None
 
     def _generate(self, attempt: RunningAttempt) -> tuple[Outcome | None, bool]:
-        """The outcome, and whether another attempt may do better; no outcome if it is not ours to record."""
+        """The outcome, and whether another attempt may do better; no outcome if it is not ours to record.
+
+        Raises EngineBusy if there was no attempt to speak of.
+        """
         lease = attempt.lease
         try:
             generated = self.engine.submit(
@@ -113,6 +118,8 @@ class Attempts:
             return self._failed(attempt, error), False
         except GenerationCancelled:
             return self._stopped(attempt)
+        except EngineBusy:
+            raise
         except EngineError as failure:
             return self._failed(attempt, AttemptError(code="engine_error", message=str(failure))), True
         except Exception:
@@ -147,6 +154,11 @@ class Attempts:
         if attempt.stop_reason is StopReason.LEASE_LOST:
             return "lease lost"
         return self._insist(attempt, lambda: "released" if self.store.release(attempt.lease) else "fenced")
+
+    def _postpone(self, attempt: RunningAttempt, seconds: float) -> str:
+        return self._insist(
+            attempt, lambda: "postponed" if self.store.postpone(attempt.lease, seconds=seconds) else "fenced"
+        )
 
     def _insist(self, attempt: RunningAttempt, move: Callable[[], str]) -> str:
         """Try until the store answers, or a shutdown cannot wait any longer.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from jobs.environment import Environment, SettingError, between
@@ -27,6 +27,7 @@ class WorkerSettings:
     watchdog_seconds: float = 120.0
     events: bool = False
     store: StoreSettings
+    upstream_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -47,6 +48,7 @@ class WorkerSettings:
             watchdog_seconds=reader.seconds("FRONTIER_WATCHDOG_S", cls.watchdog_seconds),
             events=reader.bool("CELERY_EVENTS", default=False),
             store=StoreSettings.from_env(env),
+            upstream_key=model.upstream_key(env),
         )
         reader.check()
         return settings

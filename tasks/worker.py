@@ -55,7 +55,10 @@ class Worker:
         _wait_for(store)
         store.check_server()
         self.engine = build_engine(
-            settings.model, slots=settings.slots, flush_timeout_seconds=settings.flush_timeout_ms / 1000
+            settings.model,
+            slots=settings.slots,
+            flush_timeout_seconds=settings.flush_timeout_ms / 1000,
+            upstream_key=settings.upstream_key,
         )
         dispatcher = Dispatcher(store, app)
         running = RunningAttempts(self.engine.cancel)

@@ -23,7 +23,7 @@ def doctor(
     data_dir: DataDirOption = None,
 ) -> None:
     """Say what is wrong on this machine and what to do; exits with 1 if something is bad."""
-    from scripts import machine_checks, service_checks
+    from scripts import machine_checks, service_checks, upstream_checks
 
     folder, env = find_data_dir(data_dir), os.environ
     findings = [
@@ -32,6 +32,7 @@ def doctor(
         machine_checks.check_folder_and_disk(folder),
         machine_checks.check_token(folder, env),
         *machine_checks.check_models(env),
+        *upstream_checks.check_upstreams(env),
         *service_checks.check_redis(folder, env),
         *service_checks.check_api(folder, host=host, port=port),
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Catalog, CatalogError, config_file
+from models.catalog import Catalog, CatalogError, ModelConfig, Upstream, config_file
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "llm_default.yaml"
 
@@ -69,6 +69,10 @@ def test_the_first_model_is_the_default_and_names_resolve_directly_or_by_alias(t
         ("models: {a: {hub: o/m, revision: main}}", "models.a.revision", "40 hexadecimal digits"),
         ("models: {a: {engine: scripted, path: x}}", "models.a.path", "no weights"),
         ("models: {a: {path: x, script: {}}}", "models.a.script", "scripted"),
+        ("models: {a: {path: x, upstream: {url: 'http://h', model: b}}}", "models.a.upstream", "engine: upstream"),
+        ("models: {a: {engine: upstream}}", "models.a.upstream", "required"),
+        ("models: {a: {engine: upstream, upstream: {model: b}}}", "models.a.upstream.url", "required"),
+        ("models: {a: {engine: upstream, path: x}}", "models.a.path", "no weights"),
         ("models: {a b: {path: x}}", "models.a b", "letters"),
         ("models: {a: {path: x}}\naliases: {b: c}", "aliases.b", "'c'"),
         ("models: {a: {path: x}}\naliases: {a: a}", "aliases.a", "already"),
@@ -86,6 +90,86 @@ def test_what_is_wrong_is_named_with_file_field_and_accepted_form(
     assert str(tmp_path / "models.yaml") in str(refusal.value)
     assert field in str(refusal.value)
     assert form in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "form"),
+    [
+        ("url: host/v1", "url", "https://host/v1"),
+        ("url: 'ftp://host'", "url", "https://host/v1"),
+        ("url: 'http://'", "url", "https://host/v1"),
+        ("url: 'http://host:port/v1'", "url", "https://host/v1"),
+        ("url: 'http://host/v 1'", "url", "https://host/v1"),
+        ("url: 'https://me:secret@host/v1'", "url", "api_key_env"),
+        ("url: 'https://host/v1?key=1'", "url", "query"),
+        ("url: 'https://host/v1/chat/completions/'", "url", "before"),
+        ("model: ''", "model", "1 to 200"),
+        ("api_key_env: sk-secret", "api_key_env", "name of an environment variable"),
+        ("connect_timeout_s: 61", "connect_timeout_s", "up to 60"),
+        ("first_token_timeout_s: 0", "first_token_timeout_s", "above 0"),
+        ("read_timeout_s: .inf", "read_timeout_s", "above 0"),
+        ("read_timeout_s: soon", "read_timeout_s", "above 0"),
+        ("headers: {authorization: Bearer x}", "headers.authorization", "api_key_env"),
+        ("headers: {Host: x}", "headers.Host", "itself"),
+        ("headers: {X Y: x}", "headers.X Y", "letters"),
+        ('headers: {X-Y: "a\\nb"}', "headers.X-Y", "printable"),
+        ("key: sk-secret", "key", "not a known setting"),
+    ],
+)
+def test_what_is_wrong_with_an_upstream_is_named_without_its_secrets(
+    settings: str, field: str, form: str, tmp_path: Path
+) -> None:
+    whole = {"url": "url: 'http://host/v1'", "model": "model: b"}
+    given = ", ".join({**whole, settings.partition(":")[0]: settings}.values())
+    with pytest.raises(CatalogError) as refusal:
+        load(tmp_path, f"models: {{a: {{engine: upstream, upstream: {{{given}}}}}}}")
+
+    assert f"models.a.upstream.{field}" in str(refusal.value)
+    assert form in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_an_upstream_has_timeouts_of_its_own_and_a_key_from_the_environment(tmp_path: Path) -> None:
+    catalog = load(
+        tmp_path,
+        """
+        models:
+          far:
+            engine: upstream
+            slots: 64
+            upstream:
+              url: https://host:8000/v1/
+              model: org/big
+              api_key_env: FAR_KEY
+              headers: {X-Team: bard}
+              read_timeout_s: 9
+          near: {engine: upstream, upstream: {url: "http://127.0.0.1:8000/v1", model: small}}
+        """,
+    )
+    far, near = catalog.models.values()
+
+    assert far.upstream == Upstream(
+        url="https://host:8000/v1/",
+        model="org/big",
+        api_key_env="FAR_KEY",
+        headers={"X-Team": "bard"},
+        read_timeout_seconds=9,
+    )
+    assert far.upstream_key({"FAR_KEY": "sk-1"}) == "sk-1"
+    assert near.upstream_key({"FAR_KEY": "sk-1"}) is None
+    assert catalog.default.upstream is not None
+
+
+@pytest.mark.parametrize("key", ["", "sk secret", "sk-secret\n", "sk-sécret"])
+def test_a_key_that_cannot_be_one_is_refused_and_not_shown(key: str, tmp_path: Path) -> None:
+    upstream = Upstream(url="http://h/v1", model="b", api_key_env="FAR_KEY")
+    model = ModelConfig(name="far", file=tmp_path / "models.yaml", engine="upstream", upstream=upstream)
+
+    with pytest.raises(CatalogError, match=r"FAR_KEY: .*models\.far\.upstream\.api_key_env") as refusal:
+        model.upstream_key({"FAR_KEY": key})
+
+    assert "cret" not in str(refusal.value)
 
 
 def test_every_error_of_a_file_is_named_at_once(tmp_path: Path) -> None:

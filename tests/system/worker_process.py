@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from jobs.connection import connect
 from jobs.ids import new_id
@@ -82,9 +83,9 @@ class Client:
         self.store = JobStore(redis, StoreSettings(lease_seconds=LEASE_SECONDS))
         self._dispatcher = Dispatcher(self.store, make_app(redis_url))
 
-    def submit(self, count: int, *, max_tokens: int) -> list[str]:
+    def submit(self, count: int, *, max_tokens: int, **changes: Any) -> list[str]:
         """Accept so many jobs."""
-        ids = [self._accept(f"prompt {number}", max_tokens) for number in range(count)]
+        ids = [self._accept(f"prompt {number}", max_tokens, **changes) for number in range(count)]
         self._dispatcher.dispatch("m")
         return ids
 
@@ -96,10 +97,10 @@ class Client:
         wait_for(lambda: all(job.is_final for job in self.jobs(ids)), seconds)
         return self.jobs(ids)
 
-    def _accept(self, prompt: str, max_tokens: int) -> str:
+    def _accept(self, prompt: str, max_tokens: int, **changes: Any) -> str:
         params = SamplingParams(max_tokens=max_tokens)
         request = InferenceRequest(model="m", type=RequestType.COMPLETION, prompt=prompt, params=params)
-        return self.store.accept(NewJob(id=new_id("job"), tenant="default", request=request)).job_id
+        return self.store.accept(NewJob(id=new_id("job"), tenant="default", request=request, **changes)).job_id
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -13,7 +13,7 @@ from jobs.answers import Emission
 from jobs.connection import connect
 from jobs.events import AttemptFinished, AttemptStarted
 from jobs.job import JobState, Lease
-from models.engine import EngineError, RequestRefused
+from models.engine import EngineBusy, EngineError, RequestRefused
 from models.scripted import Reply
 from tasks.running import StopReason
 from tests.redis_process import RedisProcess
@@ -65,6 +65,30 @@ def test_an_engine_error_leads_to_another_attempt_later(make_desk: Desks) -> Non
     job = desk.find(job_id)
     assert (job.state, job.failures, job.error.code) == (JobState.QUEUED, 1, "engine_error")
     assert job.not_before is not None
+
+
+def test_a_job_of_a_busy_engine_waits_uncounted_for_as_long_as_asked(make_desk: Desks) -> None:
+    busy = EngineBusy("again later", retry_after_seconds=1800)
+    desk = make_desk(lambda _: Reply(error=busy))
+    job_id = desk.submit()
+    assert desk.attempts.run(job_id) == "postponed"
+    job = desk.find(job_id)
+    assert (job.state, job.failures, job.lost_leases, job.error) == (JobState.QUEUED, 0, 0, None)
+    assert 1700 < job.not_before - job.claimed_at < 1900
+    assert desk.events[-1] == AttemptFinished(desk.events[-1].lease, "m", "postponed", None)
+
+
+def test_a_job_of_a_busy_engine_whose_cancel_was_asked_for_is_cancelled(make_desk: Desks) -> None:
+    release = Event()
+    desk = make_desk(lambda _: Reply(error=EngineBusy("again later", retry_after_seconds=60), released=release))
+    job_id = desk.submit()
+    with ThreadPoolExecutor(1) as thread:
+        attempt = thread.submit(desk.attempts.run, job_id)
+        desk.wait_for_attempt()
+        desk.store.cancel("default", job_id)
+        release.set()
+        assert attempt.result(timeout=10) == "postponed"
+    assert desk.find(job_id).state is JobState.CANCELLED
 
 
 def test_an_attempt_goes_on_from_the_tokens_of_the_one_before(make_desk: Desks) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.environment import SettingError
+from models.catalog import CatalogError
 from tasks.settings import WorkerSettings
 
 
@@ -45,3 +46,13 @@ def test_the_pool_has_room_for_at_least_two_jobs_beyond_the_slots(config: str) -
 def test_a_wrong_value_is_refused_with_the_name_of_its_variable(config: str, variable: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"^{variable}: "):
         WorkerSettings.from_env({"TRUTHGPT_CONFIG": config, variable: value})
+
+
+def test_the_key_of_an_upstream_comes_from_the_variable_that_is_named_and_is_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "far.yaml"
+    file.write_text("models: {far: {engine: upstream, upstream: {url: 'http://h/v1', model: b, api_key_env: FAR_KEY}}}")
+    settings = WorkerSettings.from_env({"TRUTHGPT_CONFIG": str(file), "FAR_KEY": "sk-secret"})
+    assert settings.upstream_key == "sk-secret"
+    assert "sk-secret" not in repr(settings)
+    with pytest.raises(CatalogError, match="FAR_KEY: is not set"):
+        WorkerSettings.from_env({"TRUTHGPT_CONFIG": str(file)})

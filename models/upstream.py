@@ -1,0 +1,96 @@
+"""An engine that lives elsewhere: any server that speaks OpenAI's API."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from jobs.request import InferenceRequest
+from models.catalog import Upstream
+from models.engine import Completion, EngineError, OnToken
+from models.upstream_call import Call, Server
+from models.upstream_line import cuttable_session
+
+UNKNOWN_CONTEXT_TOKENS = 2**31 - 1
+
+
+class UpstreamEngine:
+    """Implements Engine over the streaming API of an OpenAI-compatible server.
+
+    *slots* requests are with the server at a time, each in a thread of its own; the rest wait here. Each
+    event with text counts as a token. An attempt cannot go on from tokens: a server takes only texts.
+    """
+
+    can_continue = False
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        slots: int,
+        api_key: str | None = None,
+        context_tokens: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.slots = slots
+        self.context_tokens = context_tokens or UNKNOWN_CONTEXT_TOKENS
+        session = cuttable_session(upstream.url, connections=slots, api_key=api_key, headers=upstream.headers)
+        self._server = Server(upstream=upstream, session=session, api_key=api_key or "", clock=clock, now=now)
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="upstream")
+        self._lock = threading.Lock()
+        self._calls: dict[str, Call] = {}
+        self._is_closed = False
+
+    def submit(
+        self,
+        request_id: str,
+        request: InferenceRequest,
+        on_token: OnToken,
+        *,
+        emitted: tuple[int, ...] = (),  # noqa: ARG002 - only for engines that can continue
+        company_expected: bool = False,  # noqa: ARG002 - the server makes its own batches
+    ) -> Future[Completion]:
+        """See Engine."""
+        call = Call(self._server, request, on_token)
+        with self._lock:
+            before = self._calls.get(request_id)
+            if self._is_closed:
+                call.future.set_exception(EngineError("the engine is closed"))
+            elif before is not None and not before.is_over:
+                call.future.set_exception(EngineError(f"request {request_id} is in the engine already"))
+            else:
+                self._calls[request_id] = call
+                self._threads.submit(self._run, request_id, call)
+        return call.future
+
+    def cancel(self, request_id: str) -> None:
+        """See Engine; a running request ends now, and its connection is closed."""
+        with self._lock:
+            call = self._calls.get(request_id)
+        if call is not None:
+            call.cancel(f"request {request_id} was cancelled")
+
+    def seconds_since_progress(self) -> float:
+        """Always 0: a slow server is waited for as long as its timeouts allow, and harms no other request."""
+        return 0.0
+
+    def close(self) -> None:
+        """See Engine; a connection that is just being made is waited for."""
+        with self._lock:
+            self._is_closed = True
+            calls = dict(self._calls)
+        for request_id, call in calls.items():
+            call.cancel(f"request {request_id} was cancelled: the engine closes")
+        self._threads.shutdown()
+        self._server.session.close()
+
+    def _run(self, request_id: str, call: Call) -> None:
+        try:
+            call.run()
+        finally:
+            with self._lock:
+                if self._calls.get(request_id) is call:
+                    del self._calls[request_id]
