@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.catalog import ModelConfig
 from models.engine import Engine
 from models.scripted import Reply, ScriptedEngine, echo
+from models.upstream import UpstreamEngine
 from models.weights import ModelUnavailable, check_folder
 
 __all__ = ["ModelUnavailable", "build_engine"]
@@ -24,8 +25,6 @@ def build_engine(
     if config.engine == "scripted":
         return _scripted(config, slots, flush_timeout_seconds)
     if config.upstream is not None:
-        from models.upstream import UpstreamEngine  # noqa: PLC0415 - the API has no need of an HTTP client
-
         return UpstreamEngine(config.upstream, slots=slots, api_key=upstream_key, context_tokens=config.context_tokens)
     if config.path is not None:
         check_folder(config, config.path)

@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from jobs.request import InferenceRequest
 from models.catalog import Upstream
 from models.engine import Completion, EngineError, OnToken
-from models.upstream_call import Call, Server
+from models.upstream_call import Call
 from models.upstream_line import cuttable_session
+from models.upstream_server import Hold, Server
 
 UNKNOWN_CONTEXT_TOKENS = 2**31 - 1
 
@@ -38,7 +39,9 @@ class UpstreamEngine:
         self.slots = slots
         self.context_tokens = context_tokens or UNKNOWN_CONTEXT_TOKENS
         session = cuttable_session(upstream.url, connections=slots, api_key=api_key, headers=upstream.headers)
-        self._server = Server(upstream=upstream, session=session, api_key=api_key or "", clock=clock, now=now)
+        self._server = Server(
+            upstream=upstream, session=session, hold=Hold(clock), api_key=api_key or "", clock=clock, now=now
+        )
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="upstream")
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}

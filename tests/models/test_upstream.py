@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -34,10 +35,18 @@ SECONDS = 60
 class Pair:
     """An engine and the stand-in that it asks."""
 
-    def __init__(self, server: StandIn, *, slots: int = 4, api_key: str | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        server: StandIn,
+        *,
+        slots: int = 4,
+        api_key: str | None = None,
+        clock: Any = time.monotonic,
+        **changes: Any,
+    ) -> None:
         self.server = server
         upstream = replace(Upstream(url=server.url, model="theirs"), **changes)
-        self.engine = UpstreamEngine(upstream, slots=slots, api_key=api_key)
+        self.engine = UpstreamEngine(upstream, slots=slots, api_key=api_key, clock=clock)
 
     def close(self) -> None:
         self.engine.close()
@@ -255,6 +264,21 @@ def test_a_server_that_names_a_time_to_wait_is_busy_for_a_sane_while(
 
     assert isinstance(error, EngineBusy)
     assert error.retry_after_seconds == seconds
+
+
+def test_a_busy_server_is_left_alone_until_the_time_is_over(make: Make) -> None:
+    now = [100.0]
+    pair = make(Problem(429, {}, {"Retry-After": "30"}), says("back again"), clock=lambda: now[0])
+    pair.error()
+    now[0] += 20
+
+    error = pair.error()
+
+    assert isinstance(error, EngineBusy)
+    assert error.retry_after_seconds == 10
+    assert pair.server.asked.qsize() == 1
+    now[0] += 10
+    assert pair.text() == " back again"
 
 
 @pytest.mark.parametrize("header", ["", "soon", "nan", "inf", "Wed, 99 Oct 2015"])

@@ -53,7 +53,7 @@ Serve = Callable[..., StandIn]
 
 
 def test_a_busy_server_is_no_failure_and_its_job_comes_back(serve: Serve, client: Client) -> None:
-    serve(Problem(429, {}, {"Retry-After": "2"}), says("at last"))
+    serve(Problem(429, {}, {"Retry-After": "4"}), says("at last"))
     ids = client.submit(1, max_tokens=4)
     wait_for(lambda: client.jobs(ids)[0].not_before is not None, 60)
     [waiting] = client.jobs(ids)
@@ -64,14 +64,11 @@ def test_a_busy_server_is_no_failure_and_its_job_comes_back(serve: Serve, client
     assert client.store.tokens("default", job.id) == ((-1, -1), (" at", " last"))
 
 
-def test_a_server_that_fails_twice_costs_two_attempts(serve: Serve, client: Client) -> None:
-    serve(Problem(500, {}), Problem(500, {}), says("third time"))
+def test_a_server_that_fails_costs_attempts_and_one_that_refuses_ends_the_job(serve: Serve, client: Client) -> None:
+    refusal = Problem(400, {"error": {"message": "max_tokens is too large", "param": "max_tokens"}})
+    serve(Problem(500, {}), Problem(500, {}), says("third time"), refusal)
     [job] = client.wait_until_final(client.submit(1, max_tokens=4))
     assert (job.state.value, job.text, job.attempt, job.failures) == ("succeeded", " third time", 3, 2)
-
-
-def test_a_request_that_the_server_refuses_fails_at_once_in_its_words(serve: Serve, client: Client) -> None:
-    serve(Problem(400, {"error": {"message": "max_tokens is too large", "param": "max_tokens"}}))
     [job] = client.wait_until_final(client.submit(1, max_tokens=4))
     assert (job.state.value, job.attempt) == ("failed", 1)
     assert job.error is not None
