@@ -80,6 +80,26 @@ def test_a_running_job_is_cancelled_at_once(make_worker: Callable[..., WorkerPro
     client.wait_until_final(ids)
 
 
+def test_a_paused_model_s_worker_ends_what_runs_and_starts_nothing_until_it_is_resumed(
+    make_worker: Callable[..., WorkerProcess], client: Client, redis_client: Redis
+) -> None:
+    make_worker()
+    ids = client.submit(14, max_tokens=ENDLESS)
+    wait_for(lambda: running(client) == 10)
+    started = [job.id for job in client.jobs(ids) if job.state.value == "running"]
+    client.store.set_mode("m", "paused")
+    for job_id in started:
+        client.store.cancel("default", job_id)
+    client.wait_until_final(started)
+    for _ in range(5):  # rounds of housekeeping, each of which dispatches
+        last = redis_client.get("frontier:tick")
+        wait_for(lambda seen=last: redis_client.get("frontier:tick") != seen)  # type: ignore[misc]
+    status = client.store.queue("m", "default")
+    assert (status.waiting, status.dispatched, status.running) == (4, 0, 0)
+    client.store.set_mode("m", "running")
+    wait_for(lambda: running(client) == 4)
+
+
 def test_redis_killed_under_load_loses_nothing_and_the_worker_stays(
     make_worker: Callable[..., WorkerProcess], tmp_path: Path
 ) -> None:
