@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import BinaryIO
 
-from scripts.bulk_outcome import Tally
+from scripts.bulk_files import UnusableFile
+from scripts.bulk_output import OpenOutput
 from scripts.bulk_report import BulkReport
 from scripts.bulk_run import BulkRun, StopSignal
 from scripts.client import FrontierClient
@@ -20,50 +20,55 @@ FAREWELL_SECONDS = 5.0
 
 def drive(
     run: BulkRun,
-    output: BinaryIO,
+    output: OpenOutput,
     *,
     report: BulkReport,
     client: FrontierClient,
     canceller: FrontierClient,
     stop: StopSignal,
-) -> Tally:
-    """Writes each outcome of *run* to *output* at once and flushes it; Ctrl-C sets *stop*, a second one breaks off.
+) -> None:
+    """Adds each outcome of *run* to *output*; Ctrl-C, SIGTERM and SIGHUP set *stop*, a second one breaks off.
 
     After *stop* the jobs in flight are cancelled through *canceller*, and what still comes is written.
     """
-    tally = Tally()
     leave_at: float | None = None
-    with report, _interrupt_sets(stop):
+    with report, _interrupts_set(stop):
         for outcome in run.outcomes(every_seconds=TICK_SECONDS):
             if outcome is not None:
                 try:
-                    output.write(outcome.as_bytes())
-                    output.flush()
-                except OSError:
+                    output.add(outcome)
+                except UnusableFile:
                     stop.set()
                     run.abandon(canceller)
                     raise
-                tally.add(outcome)
-            report.show(tally, trouble=client.trouble)
+            report.show(output.tally, trouble=client.trouble)
             if leave_at is None and stop.is_set():
                 leave_at = time.monotonic() + FAREWELL_SECONDS
                 run.abandon(canceller)
             if leave_at is not None and time.monotonic() > leave_at:
                 break
-    return tally
 
 
 @contextmanager
-def _interrupt_sets(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C must not break in between a result taken and the same result written."""
+def _interrupts_set(stop: StopSignal) -> Iterator[None]:
+    """An interrupt must not break in between a result taken and the same result written."""
 
     def on_interrupt(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before = {number: signal.signal(number, on_interrupt) for number in _interrupts()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupts() -> list[signal.Signals]:
+    """`nohup` has SIGHUP ignored, and that must stay so."""
+    interrupts = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        interrupts.append(signal.SIGHUP)
+    return interrupts

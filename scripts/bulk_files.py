@@ -12,7 +12,7 @@ STREAM = Path("-")
 
 
 class UnusableFile(Exception):
-    """Raised before a run when a file cannot be read, or must not be written."""
+    """Raised when a file cannot be read, or cannot or must not be written."""
 
 
 def default_output(source: Path) -> Path:
@@ -33,19 +33,7 @@ def open_source(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-@contextmanager
-def open_target(path: Path, *, source: Path, overwrite: bool) -> Iterator[BinaryIO]:
-    """Results of hours are not written over unless *overwrite* says so."""
-    if path == STREAM:
-        yield sys.stdout.buffer
-        return
-    try:
-        if path.exists() and source.exists() and path.samefile(source):
-            raise UnusableFile(f"{path} is the input")
-        if path.is_file() and path.stat().st_size and not overwrite:
-            raise UnusableFile(f"{path} has results already; choose another --output, or --overwrite it")
-        file = path.open("wb")
-    except OSError as error:
-        raise UnusableFile(f"cannot write {path}: {error.strerror}") from error
-    with file:
-        yield file
+def refuse_one_file_for_both(source: Path, target: Path) -> None:
+    """Raises UnusableFile if writing *target* would destroy *source*."""
+    if STREAM not in {source, target} and source.exists() and target.exists() and target.samefile(source):
+        raise UnusableFile(f"{target} is the input")

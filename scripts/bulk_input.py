@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ class BadLine:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """An input file before it is run: how many lines it has, and a digest of its content."""
+
+    lines: int
+    sha256: str
+
+
 def read_lines(file: BinaryIO, *, field: str) -> Iterator[Line | BadLine]:
     """Every line of *file*, good or bad; never holds more than one in memory."""
     number = 0
@@ -41,16 +50,17 @@ def read_lines(file: BinaryIO, *, field: str) -> Iterator[Line | BadLine]:
             yield _parse(number, raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw, field)
 
 
-def count_lines(path: Path) -> int | None:
-    """How many lines `read_lines` will find in *path*; None if reading it to count would use it up."""
+def survey(path: Path) -> Survey | None:
+    """How many lines `read_lines` will find in *path*, and which; None if reading it would use it up."""
     if not path.is_file():
         return None
-    newlines, last = 0, b"\n"
+    newlines, last, digest = 0, b"\n", hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             newlines += block.count(b"\n")
             last = block[-1:]
-    return newlines + (last != b"\n")
+            digest.update(block)
+    return Survey(newlines + (last != b"\n"), digest.hexdigest())
 
 
 def _skip_rest_of_line(file: BinaryIO) -> None:

@@ -1,18 +1,19 @@
-"""What became of a line of a bulk run, and the sums over all of them."""
+"""What became of a line of a bulk run, as one line of its output."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from scripts.api_errors import ApiProblem
 from scripts.bulk_input import BadLine
 from scripts.job_view import JobView
 
 SUCCEEDED, FAILED, REFUSED = "succeeded", "failed", "refused"
+MEMBERS = frozenset({"line", "id", "status", "text", "finish_reason", "usage", "error"})
+NOT_OURS = "this is no outcome of a line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,19 @@ class Outcome:
         if self.error is not None:
             record["error"] = self.error
         return (json.dumps(record, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """What `as_bytes` has written; raises ValueError for anything else."""
+        try:
+            record = json.loads(raw)
+        except RecursionError as error:
+            raise ValueError(NOT_OURS) from error
+        if not isinstance(record, dict) or not {"line", "status"} <= record.keys() <= MEMBERS:
+            raise ValueError(NOT_OURS)
+        if not isinstance(record["line"], int) or not isinstance(record["status"], str):
+            raise ValueError(NOT_OURS)  # noqa: TRY004 - a file's content, not our code
+        return cls(**record)
 
 
 def of_bad_line(line: BadLine) -> Outcome:
@@ -71,26 +85,3 @@ def of_failure(line: int, *, job_id: str | None, error: Exception) -> Outcome:
 
 def _document(error: Exception) -> dict[str, str]:
     return {"type": type(error).__name__, "title": "the result could not be fetched", "detail": str(error)}
-
-
-@dataclass(slots=True)
-class Tally:
-    """Running sums over outcomes."""
-
-    by_status: Counter[str] = field(default_factory=Counter)
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        self.by_status[outcome.status] += 1
-        usage = outcome.usage or {}
-        self.prompt_tokens += usage.get("prompt_tokens") or 0
-        self.completion_tokens += usage.get("completion_tokens") or 0
-
-    @property
-    def lines(self) -> int:
-        return self.by_status.total()
-
-    @property
-    def unsuccessful(self) -> int:
-        return self.lines - self.by_status[SUCCEEDED]

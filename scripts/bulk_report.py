@@ -4,27 +4,55 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
-from scripts.bulk_outcome import FAILED, REFUSED, SUCCEEDED, Tally
+from scripts.bulk_outcome import SUCCEEDED
+from scripts.bulk_tally import Tally
 from scripts.screen import drawable
 from scripts.timings import seconds_text
 
 PACE_WINDOW_SECONDS = 30.0
 PLAIN_LINE_SECONDS = 5.0
+MOST_TROUBLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What stood in the output when the run began: lines that it *kept*, and those it did *again*."""
+
+    kept: int
+    again: int
+    outcomes: int
+    completion_tokens: int
+
+    @classmethod
+    def of(cls, tally: Tally, *, lines_again: int) -> Self:
+        return cls(tally.lines - lines_again, lines_again, tally.outcomes, tally.completion_tokens)
+
+    def ended(self, tally: Tally) -> int:
+        """How many lines need nothing more, now that the output holds *tally*."""
+        return self.kept + tally.outcomes - self.outcomes
+
+    def as_sentence(self) -> str:
+        """Empty where nothing was there."""
+        words = [f"{self.kept} lines were done before"] if self.kept else []
+        words += [f"{self.again} are done again"] if self.again else []
+        return ", ".join(words)
 
 
 class Pace:
     """Lines per second over the last half minute."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, lines: int) -> None:
         self._clock = clock
-        self._samples: deque[tuple[float, int]] = deque([(clock(), 0)])
+        self._samples: deque[tuple[float, int]] = deque([(clock(), lines)])
 
     def note(self, lines: int) -> None:
         now = self._clock()
@@ -40,11 +68,12 @@ class Pace:
 class BulkReport:
     """Shows how far a run of *total* lines is; *total* is None where it cannot be known."""
 
-    def __init__(self, total: int | None, *, console: Console, clock: Callable[[], float]) -> None:
+    def __init__(self, total: int | None, began: Beginning, *, console: Console, clock: Callable[[], float]) -> None:
         self._total = total
         self._console = console
         self._clock = clock
-        self._pace = Pace(clock)
+        self._began = began
+        self._pace = Pace(clock, lines=began.kept)
         self._next_plain_at = clock() + PLAIN_LINE_SECONDS
         self._bar = Progress(
             SpinnerColumn(),
@@ -68,36 +97,52 @@ class BulkReport:
 
     def show(self, tally: Tally, *, trouble: str | None) -> None:
         """To be called at least every second or so, whether or not anything has come."""
-        self._pace.note(tally.lines)
-        words = self._words(tally, trouble)
+        ended = self._began.ended(tally)
+        self._pace.note(ended)
+        words = self._words(ended, tally.unsuccessful, trouble)
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=tally.lines, description=words)
+            self._bar.update(self._task, completed=ended, description=words)
         elif self._clock() >= self._next_plain_at:
             of = "" if self._total is None else f"/{self._total}"
-            self._console.print(f"{tally.lines}{of} lines, {words}", markup=False, soft_wrap=True)
+            self._console.print(f"{ended}{of} lines, {words}", markup=False, soft_wrap=True)
             self._next_plain_at = self._clock() + PLAIN_LINE_SECONDS
 
-    def _words(self, tally: Tally, trouble: str | None) -> str:
+    def _words(self, ended: int, unsuccessful: int, trouble: str | None) -> str:
         rate = self._pace.lines_per_second()
         words = [f"{rate:.1f}/s"]
         if self._total is not None and rate > 0:
-            words.append(f"{seconds_text(round((self._total - tally.lines) / rate))} left")
-        if tally.unsuccessful:
-            words.append(f"{tally.unsuccessful} without success")
+            words.append(f"{seconds_text(round((self._total - ended) / rate))} left")
+        if unsuccessful:
+            words.append(f"{unsuccessful} without success")
         if trouble:
             words.append(f"waiting: {drawable(trouble)}")
         return ", ".join(words)
 
 
-def summary(tally: Tally, *, seconds: float, output: str) -> Table:
-    """The sums of a run, for people."""
+def summary(tally: Tally, began: Beginning, *, seconds: float, output: str) -> Table:
+    """What stands in the output now, and what this run took for its part of it, for people."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    statuses = [SUCCEEDED, FAILED, REFUSED, *sorted(set(tally.by_status) - {SUCCEEDED, FAILED, REFUSED})]
-    for status in statuses:
-        table.add_row(status, str(tally.by_status[status]))
+    by_status = tally.by_status()
+    for status in (SUCCEEDED, *sorted(set(by_status) - {SUCCEEDED})):
+        table.add_row(status, str(by_status[status]))
+    if resumed := began.as_sentence():
+        table.add_row("resumed", resumed)
     table.add_row("tokens", f"{tally.prompt_tokens} prompt + {tally.completion_tokens} completion")
     table.add_row("time", seconds_text(seconds))
-    if seconds > 0:
-        table.add_row("rate", f"{tally.lines / seconds:.1f} lines/s, {tally.completion_tokens / seconds:.0f} tokens/s")
-    table.add_row("output", drawable(output))
+    if seconds > 0 and (outcomes := tally.outcomes - began.outcomes):
+        tokens = tally.completion_tokens - began.completion_tokens
+        table.add_row("rate", f"{outcomes / seconds:.1f} lines/s, {tokens / seconds:.0f} tokens/s")
+    table.add_row("output", Text(drawable(output)))
+    return table
+
+
+def troubles(tally: Tally) -> Table:
+    """The commonest reasons why lines have no result."""
+    table = Table("lines", "status", "such as", "because", box=None, pad_edge=False)
+    found = tally.troubles()
+    for trouble in found[:MOST_TROUBLES]:
+        because = Text(drawable(trouble.sentence))
+        table.add_row(str(trouble.lines), trouble.status, f"line {trouble.example}", because)
+    if rest := sum(trouble.lines for trouble in found[MOST_TROUBLES:]):
+        table.add_row(str(rest), "", "", "other reasons")
     return table

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from jobs.fingerprint import fingerprint
 from jobs.job import JobState
@@ -25,6 +25,7 @@ MOST_THREADS = 16
 CROWDED_LOOK_SECONDS = 2.0
 LOOK_SECONDS = 20.0
 TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
+ERASED = frozenset({404, 410})
 
 
 class Stopped(Exception):
@@ -50,7 +51,11 @@ class StopSignal:
 
 
 class BulkRun:
-    """One pass over *lines*; *client* must serve `thread_count(in_flight)` threads and pause on *stop*."""
+    """One pass over *lines*; *client* must serve `thread_count(in_flight)` threads and pause on *stop*.
+
+    The keys under which jobs are submitted follow from *run_id* and the line, so that a run that goes on
+    finds the jobs of the one before. A line in *earlier* had a job, of this id, that ended without success.
+    """
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class BulkRun:
         lines: Iterable[Line | BadLine],
         *,
         run_id: str,
+        earlier: Mapping[int, str | None],
         generation: Generation,
         in_flight: int,
         stop: StopSignal,
@@ -65,6 +71,7 @@ class BulkRun:
         self._client = client
         self._lines = lines
         self._run_id = run_id
+        self._earlier = earlier
         self._generation = generation
         self._stop = stop
         self._desk = Desk(in_flight=in_flight)
@@ -143,9 +150,37 @@ class BulkRun:
         return self._failure(task, error)
 
     def _submit(self, line: Line) -> Outcome | None:
+        return self._outcome_or_later(line.number, self._job_of(line))
+
+    def _job_of(self, line: Line) -> JobView:
+        """The line's job: the one that is under way or has a result, else a new one."""
+        job = self._earlier_job(line.number)
+        if job is None:
+            job = self._submit_after(line, None)
+        elif job.is_final and not job.succeeded:
+            job = self._submit_after(line, job.id)
+        while job.state is JobState.CANCELLED and not self._stop.is_set():  # by the interrupt of an earlier run
+            job = self._submit_after(line, job.id)
+        return job
+
+    def _earlier_job(self, line: int) -> JobView | None:
+        """What became of the job of an earlier run, or of the one it was requeued as; None once it is erased."""
+        job_id, job = self._earlier.get(line), None
+        while job_id is not None:
+            try:
+                job = self._client.job(job_id)
+            except ApiProblem as problem:
+                if problem.status not in ERASED:
+                    raise
+                return job
+            job_id = job.requeued_as
+        return job
+
+    def _submit_after(self, line: Line, failed_id: str | None) -> JobView:
+        """The job for *line* that comes after *failed_id*; the same job every time."""
         body = self._generation.body(line.prompt, {"bulk_run": self._run_id, "line": str(line.number)})
         key = f"bulk-{self._run_id}-{line.number}-{fingerprint(body)}"
-        return self._outcome_or_later(line.number, self._client.submit(body, idempotency_key=key))
+        return self._client.submit(body, idempotency_key=f"{key}-after-{failed_id}" if failed_id else key)
 
     def _look(self, job: OpenJob) -> Outcome | None:
         seconds = CROWDED_LOOK_SECONDS if self._desk.is_crowded() else LOOK_SECONDS

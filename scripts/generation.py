@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -78,6 +78,11 @@ class Generation:
             "metadata": metadata or None,
         }
         return {name: value for name, value in body.items() if value is not None}
+
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, by the names of the options."""
+        settings = asdict(self)
+        return {"timeout": settings.pop("run_limit_seconds"), **settings}
 
 
 def metadata_pairs(pairs: list[str] | None) -> dict[str, str]:

@@ -44,6 +44,11 @@ class JobView:
     def error(self) -> Mapping[str, Any] | None:
         return self.member("error") or None
 
+    @property
+    def requeued_as(self) -> str | None:
+        """The id of the job that was made of this one when it was requeued."""
+        return self.body.get("requeued_as")
+
     def member(self, name: str) -> Mapping[str, Any]:
         """The object *name* of the job; empty where the job has none yet."""
         value = self.body.get(name)

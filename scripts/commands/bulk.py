@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,10 @@ import typer
 
 from scripts.address import find_address
 from scripts.bulk_drive import drive
-from scripts.bulk_files import UnusableFile, default_output, open_source, open_target
-from scripts.bulk_input import count_lines, read_lines
-from scripts.bulk_report import BulkReport, summary
+from scripts.bulk_files import UnusableFile, default_output, open_source, refuse_one_file_for_both
+from scripts.bulk_input import read_lines, survey
+from scripts.bulk_output import is_resumable, lines_to_do, open_output
+from scripts.bulk_report import Beginning, BulkReport, summary, troubles
 from scripts.bulk_run import BulkRun, StopSignal, thread_count
 from scripts.client import FrontierClient
 from scripts.generation import (
@@ -34,7 +34,8 @@ from scripts.generation import (
 from scripts.patience import Patience
 from scripts.screen import fail, note, one_line_errors, stderr
 
-INTERRUPTED = 130
+WITHOUT_SUCCESS, INTERRUPTED = 3, 130
+NOT_RESUMABLE = "This run cannot go on after an interrupt: it needs a file to read and a file to write."
 
 
 def bulk(
@@ -49,7 +50,12 @@ def bulk(
     patience: Annotated[
         float, typer.Option("--patience", help="Seconds to keep trying while the API is away.", min=0.0)
     ] = 600.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output file that has content.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also do again the lines that ended without success.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Replace what stands in the output and do every line anew.")
+    ] = False,
     model: ModelOption = None,
     max_tokens: MaxTokensOption = None,
     temperature: TemperatureOption = None,
@@ -64,8 +70,14 @@ def bulk(
 ) -> None:
     """Run every line of a file as a job; each ends in one line of output, written as it comes.
 
-    Exits with 0 only if all lines succeeded.
+    The same command again goes on where an interrupted one has ended: no line that has its result is paid
+    twice. OUT.jsonl.run, beside the output, keeps what that takes.
+
+    Exit codes: 0 all lines succeeded; 3 some did not; 130 interrupted; 1 it could not begin or go on;
+    2 wrong usage.
     """
+    if retry_failed and restart:
+        raise typer.BadParameter("--restart does every line again", param_hint="--retry-failed")
     generation = Generation(
         chat=chat,
         model=model,
@@ -88,30 +100,48 @@ def bulk(
         pause=stop_signal.pause,
     )
     canceller = FrontierClient(address.url, address.token, patience=Patience(seconds=1.0))
-    began = time.monotonic()
+    started = time.monotonic()
     try:
-        with client, canceller, open_source(source) as lines:
+        with client, canceller, open_source(source) as file:
             with one_line_errors(address):
                 client.models()  # a wrong address or token ends here, before the output is touched
-            total = count_lines(source)
-            run = BulkRun(
-                client,
-                read_lines(lines, field=field),
-                run_id=uuid.uuid4().hex[:16],
-                generation=generation,
-                in_flight=in_flight,
-                stop=stop_signal,
-            )
-            with open_target(target, source=source, overwrite=overwrite) as results:
-                report = BulkReport(total, console=stderr(), clock=time.monotonic)
-                tally = drive(run, results, report=report, client=client, canceller=canceller, stop=stop_signal)
-    except (UnusableFile, OSError) as error:
-        raise fail(str(error)) from None
-    stderr().print(summary(tally, seconds=time.monotonic() - began, output=str(target)))
+            refuse_one_file_for_both(source, target)
+            surveyed = survey(source)
+            goes_on = surveyed is not None and is_resumable(target)
+            settings = {"field": field, **generation.settings()}
+            with open_output(target, source=surveyed, settings=settings, restart=restart) as results:
+                again = results.tally.jobs_without_success() if retry_failed else {}
+                began = Beginning.of(results.tally, lines_again=len(again))
+                if remark := began.as_sentence() if goes_on else NOT_RESUMABLE:
+                    note(remark)
+                run = BulkRun(
+                    client,
+                    lines_to_do(read_lines(file, field=field), done=results.tally, again=again),
+                    run_id=results.run_id,
+                    earlier=again,
+                    generation=generation,
+                    in_flight=in_flight,
+                    stop=stop_signal,
+                )
+                total = surveyed.lines if surveyed else None
+                report = BulkReport(total, began, console=stderr(), clock=time.monotonic)
+                drive(run, results, report=report, client=client, canceller=canceller, stop=stop_signal)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except UnusableFile as unusable:
+        raise fail(str(unusable)) from None
+    tally = results.tally
+    stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(target)))
+    if tally.unsuccessful:
+        stderr().print(troubles(tally))
     if run.input_error:
         raise fail(f"cannot read on in {source}: {run.input_error}")
     if stop_signal.is_set():
-        note(f"Interrupted: {'the other' if total is None else total - tally.lines} lines are left without a result.")
+        left = "The other" if total is None else str(total - began.ended(tally))
+        way_on = " The same command goes on with them." if goes_on else ""
+        note(f"Interrupted: {left} lines are left without a result.{way_on}")
         raise typer.Exit(INTERRUPTED)
     if tally.unsuccessful:
-        raise typer.Exit(1)
+        if goes_on:
+            note("The same command with --retry-failed does the lines without success again.")
+        raise typer.Exit(WITHOUT_SUCCESS)

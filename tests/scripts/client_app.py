@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,8 +30,20 @@ def run_frontier(
     url: str, home: Path, *words: str, given: str | bytes | None = None, token: str | None = TOKEN
 ) -> Result:
     """What `frontier WORDS` does with the API at *url* and the data folder *home*."""
-    env = {"FRONTIER_URL": url, "FRONTIER_DATA_DIR": str(home), "TRUTHGPT_API_TOKEN": token, "COLUMNS": "200"}
-    return CliRunner().invoke(app, list(words), env=env, input=given)
+    return CliRunner().invoke(
+        app, list(words), env=_environment(url, home) | {"TRUTHGPT_API_TOKEN": token}, input=given
+    )
+
+
+def start_frontier(url: str, home: Path, *words: str) -> subprocess.Popen[str]:
+    """`frontier WORDS` as a process of its own."""
+    command = [sys.executable, "-m", "scripts.cli", *words]
+    env = os.environ | _environment(url, home)
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _environment(url: str, home: Path) -> dict[str, str]:
+    return {"FRONTIER_URL": url, "FRONTIER_DATA_DIR": str(home), "TRUTHGPT_API_TOKEN": TOKEN, "COLUMNS": "200"}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:

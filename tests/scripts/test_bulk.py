@@ -7,38 +7,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import Result
-
+from tests.scripts.bulk_place import Workplace
 from tests.scripts.client_app import Aside, eventually, run_frontier
 from tests.scripts.job_api import problem
 from tests.scripts.job_server import Fault, JobServer
-
-
-class Workplace:
-    """A folder with input and output, and the command run on them."""
-
-    def __init__(self, folder: Path, server: JobServer) -> None:
-        self.folder = folder
-        self.server = server
-        self.source = folder / "in.jsonl"
-        self.target = folder / "out.jsonl"
-
-    def write(self, count: int) -> None:
-        self.source.write_text("".join(json.dumps({"prompt": f"prompt {n}"}) + "\n" for n in range(1, count + 1)))
-
-    def run(self, *options: str) -> Result:
-        return run_frontier(self.server.url, self.folder, "bulk", str(self.source), "-o", str(self.target), *options)
-
-    def results(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.target.read_text().splitlines()] if self.target.exists() else []
-
-    def by_line(self) -> dict[int, dict[str, Any]]:
-        results = self.results()
-        assert len({result["line"] for result in results}) == len(results), "a line has two results"
-        return {result["line"]: result for result in results}
 
 
 @pytest.fixture
@@ -79,7 +53,7 @@ def test_lines_no_job_can_be_made_of_are_refused_and_the_others_run(place: Workp
 
     outcome = place.run()
 
-    assert outcome.exit_code == 1
+    assert outcome.exit_code == 3
     results = place.by_line()
     said = {line: result["error"]["detail"] for line, result in results.items() if result["status"] == "refused"}
     assert said[2].startswith("the line is not JSON")
@@ -183,7 +157,7 @@ def test_an_api_that_stays_away_longer_than_the_patience_still_leaves_a_result_f
     story.join()
     place.server.start()
 
-    assert outcome.exit_code == 1
+    assert outcome.exit_code == 3
     results = place.by_line()
     assert len(results) == 200
     assert {result["status"] for result in results.values()} == {"failed"}
@@ -207,7 +181,7 @@ def test_a_job_that_fails_is_a_failed_line_and_the_run_goes_on(place: Workplace)
     outcome = place.run()
     story.join()
 
-    assert outcome.exit_code == 1
+    assert outcome.exit_code == 3
     by_id = {result["id"]: result for result in place.results()}
     assert [by_id[f"job_00000{n}"]["status"] for n in (1, 2, 3)] == ["failed", "expired", "succeeded"]
     assert by_id["job_000001"]["error"] == error
@@ -258,10 +232,10 @@ def test_results_of_an_earlier_run_are_not_written_over_unasked(place: Workplace
 
     refused = place.run()
     content = place.target.read_text()
-    replaced = place.run("--overwrite")
+    replaced = place.run("--restart")
 
     assert refused.exit_code == 1
-    assert "has results already" in refused.stderr
+    assert "has content already" in refused.stderr
     assert content == "precious\n"
     assert replaced.exit_code == 0
     assert len(place.results()) == 1
@@ -271,7 +245,7 @@ def test_the_input_cannot_be_the_output(place: Workplace) -> None:
     place.write(1)
 
     outcome = run_frontier(
-        place.server.url, place.folder, "bulk", str(place.source), "-o", str(place.source), "--overwrite"
+        place.server.url, place.folder, "bulk", str(place.source), "-o", str(place.source), "--restart"
     )
 
     assert "is the input" in outcome.stderr
@@ -318,5 +292,5 @@ def test_a_token_that_is_refused_half_way_refuses_lines_instead_of_ending_the_ru
 
     outcome = place.run()
 
-    assert outcome.exit_code == 1
+    assert outcome.exit_code == 3
     assert [result["status"] for result in place.results()] == ["refused"] * 3

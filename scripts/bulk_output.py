@@ -1,0 +1,157 @@
+"""The output of a bulk run: begun, or gone on with where an earlier run was interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from scripts.bulk_files import STREAM, UnusableFile
+from scripts.bulk_input import BadLine, Line, Survey
+from scripts.bulk_outcome import Outcome
+from scripts.bulk_record import OutputTaken, RunRecord, RunRecordFile, lock_record
+from scripts.bulk_tally import Tally
+
+WAY_OUT = "choose another --output, or let --restart replace it"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOutput:
+    """Where the outcomes of run *run_id* go; *tally* counts all that stand there."""
+
+    run_id: str
+    path: Path
+    file: BinaryIO | FileIO
+    tally: Tally
+
+    def add(self, outcome: Outcome) -> None:
+        """Writes *outcome* at once, so that a kill takes back no line that was told as ended."""
+        rest = memoryview(outcome.as_bytes())
+        try:
+            while rest:
+                rest = rest[self.file.write(rest) :]
+            self.file.flush()
+        except OSError as error:
+            raise UnusableFile(f"cannot write on in {self.path}: {error.strerror}") from error
+        self.tally.add(outcome)
+
+
+@contextmanager
+def open_output(
+    path: Path,
+    *,
+    source: Survey | None,
+    settings: Mapping[str, Any],
+    restart: bool,
+    make_run_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16],
+) -> Iterator[OpenOutput]:
+    """The output at *path*, with what an earlier run of *source* with *settings* has left there.
+
+    Results of another run are not touched unless *restart* says so; UnusableFile tells why.
+    When the block ends each line stands in the file once.
+    """
+    run_id = make_run_id()
+    if path == STREAM:
+        yield OpenOutput(run_id, path, sys.stdout.buffer, Tally())
+        return
+    try:
+        if not is_resumable(path):
+            with path.open("wb", buffering=0) as file:
+                yield OpenOutput(run_id, path, file, Tally())
+            return
+        with lock_record(path.resolve()) as record_file:
+            record = None if restart else _record_of_earlier(path, record_file, source, settings)
+            tally = _mend(path) if record else Tally()
+            if record is None:
+                record = RunRecord(run_id, source, settings)
+                record_file.clear()
+                path.write_bytes(b"")
+                record_file.write(record)
+            with path.open("ab", buffering=0) as file:
+                yield OpenOutput(record.run_id, path, file, tally)
+            if tally.has_superseded:
+                _keep_last_of_each_line(path.resolve())
+    except OutputTaken as taken:
+        raise UnusableFile(str(taken)) from None
+    except OSError as error:
+        raise UnusableFile(f"cannot write {path}: {error.strerror}") from error
+
+
+def lines_to_do(lines: Iterable[Line | BadLine], *, done: Tally, again: Container[int]) -> Iterator[Line | BadLine]:
+    """Those of *lines* that have no outcome yet, and those to be done *again*."""
+    return (line for line in lines if line.number in again or line.number not in done)
+
+
+def is_resumable(path: Path) -> bool:
+    """Whether what is written to *path* can be read again."""
+    return path != STREAM and (path.is_file() or not path.exists())
+
+
+def _record_of_earlier(
+    path: Path, record_file: RunRecordFile, source: Survey | None, settings: Mapping[str, Any]
+) -> RunRecord | None:
+    """The run to go on with; None where there is nothing to lose."""
+    if not path.exists():
+        return None
+    record = record_file.read()
+    is_empty = not path.stat().st_size
+    if record is None:
+        if is_empty:
+            return None
+        raise UnusableFile(f"{path} has content already, and not of a run that could go on; {WAY_OUT}")
+    if differences := record.differences(source, settings):
+        if is_empty:
+            return None
+        raise UnusableFile(f"{path} has results of another run: {'; '.join(differences)}. Repeat that, or {WAY_OUT}")
+    return record
+
+
+def _mend(path: Path) -> Tally:
+    """The outcomes in *path*; what was written of a last line when its writer was killed is cut off."""
+    tally, intact_bytes = Tally(), 0
+    with path.open("rb+") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                tally.add(Outcome.from_bytes(raw))
+            except ValueError:
+                if raw.endswith(b"\n"):
+                    raise UnusableFile(f"line {number} of {path} is no outcome of a run; {WAY_OUT}") from None
+                break
+            intact_bytes += len(raw)
+        file.truncate(intact_bytes)
+        if tally.outcomes and not _ends_with_newline(file, intact_bytes):
+            file.seek(intact_bytes)
+            file.write(b"\n")
+    return tally
+
+
+def _ends_with_newline(file: BinaryIO, length: int) -> bool:
+    file.seek(length - 1)
+    return file.read(1) == b"\n"
+
+
+def _keep_last_of_each_line(path: Path) -> None:
+    """A retried line has its old outcome and its new one; writes the file anew with the new ones alone."""
+    last: dict[int, int] = {}
+    with path.open("rb") as file:
+        for position, raw in enumerate(file):
+            last[Outcome.from_bytes(raw).line] = position
+    keep = set(last.values())
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with path.open("rb") as file, new.open("wb") as target:
+            target.writelines(raw for position, raw in enumerate(file) if position in keep)
+            target.flush()
+            os.fsync(target.fileno())
+        shutil.copymode(path, new)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
