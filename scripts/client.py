@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
 from scripts.job_view import JobView
 from scripts.patience import Patience
+from scripts.queue_view import QueueView
 from scripts.transport import Call, Transport
 
 __all__ = ["ApiProblem", "ApiUnreachable", "FrontierClient"]
@@ -19,6 +21,17 @@ __all__ = ["ApiProblem", "ApiUnreachable", "FrontierClient"]
 LONGEST_WAIT_SECONDS = 60
 EARLY_SECONDS = 0.5
 PAGE = 100
+
+
+ModeChange = Literal["pause", "resume", "drain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """Ids of jobs that were *cancelled* while they waited, and of running ones that were *requested* to stop."""
+
+    cancelled: list[str]
+    requested: list[str]
 
 
 class FrontierClient:
@@ -105,20 +118,47 @@ class FrontierClient:
         """The job after the request; it may be final already, or still about to stop."""
         return self._job(Call(method="POST", path=_path(job_id) + "/cancel"))
 
+    def cancel_matching(
+        self, metadata: Mapping[str, str], *, status: str | None = None, model: str | None = None
+    ) -> Iterator[Cancellation]:
+        """Cancels all jobs with these *metadata* that are not final; tells after each part what came of it."""
+        asked = {"metadata": dict(metadata), "status": status, "model": model}
+        body: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        while True:
+            answer = self._json(Call(method="POST", path="/v1/jobs/cancel", json=body), "cancelled", "requested")
+            yield Cancellation(cancelled=answer["cancelled"], requested=answer["requested"])
+            if not answer.get("has_more"):
+                return
+            body["cursor"] = str(answer["next_cursor"])
+
+    def requeue(self, job_id: str) -> JobView:
+        """The new job with the same request; a repeat gives the same one."""
+        return self._job(Call(method="POST", path=_path(job_id) + "/requeue"))
+
     def jobs(
-        self, *, limit: int, status: str | None = None, model: str | None = None, metadata: Mapping[str, str]
+        self, *, limit: int | None, status: str | None = None, model: str | None = None, metadata: Mapping[str, str]
     ) -> Iterator[JobView]:
-        """Up to *limit* jobs that match, page by page."""
+        """Up to *limit* jobs that match, newest first."""
         query = {f"metadata.{key}": value for key, value in metadata.items()}
         query |= {name: value for name, value in (("status", status), ("model", model)) if value}
-        while limit > 0:
-            page = self._json(Call(method="GET", path="/v1/jobs", query={**query, "limit": str(min(limit, PAGE))}))
-            jobs = [JobView(body) for body in page.get("data", [])]
-            yield from jobs[:limit]
-            limit -= len(jobs)
-            if not page.get("has_more"):
-                return
-            query["cursor"] = str(page["next_cursor"])
+        return self._listed("/v1/jobs", query, limit)
+
+    def dead_letters(self, *, limit: int | None, model: str | None = None) -> Iterator[JobView]:
+        """Up to *limit* jobs that gave up and were not requeued, the latest first."""
+        return self._listed("/v1/dead-letters", {"model": model} if model else {}, limit)
+
+    def queues(self) -> list[QueueView]:
+        """One for each model, the default one first."""
+        return [QueueView(entry) for entry in self._json(Call(method="GET", path="/v1/queue")).get("data", [])]
+
+    def queue(self, model: str) -> QueueView:
+        entries = self._json(Call(method="GET", path="/v1/queue", query={"model": model})).get("data", [])
+        return QueueView(entries[0])
+
+    def change_mode(self, model: str, change: ModeChange) -> QueueView:
+        """The queue of *model* after the change; to repeat it is no error."""
+        path = f"/v1/models/{quote(model, safe='/')}/{change}"
+        return QueueView(self._json(Call(method="POST", path=path), "model"))
 
     def models(self) -> list[str]:
         """Names of the models, the default one first."""
@@ -131,6 +171,17 @@ class FrontierClient:
         if "status" not in body:
             raise ApiProblem.from_response(response)
         return response.ok, body
+
+    def _listed(self, path: str, filters: Mapping[str, str], limit: int | None) -> Iterator[JobView]:
+        left, query = math.inf if limit is None else limit, dict(filters)
+        while left > 0:
+            page = self._json(Call(method="GET", path=path, query={**query, "limit": str(min(left, PAGE))}))
+            jobs = [JobView(body) for body in page.get("data", [])]
+            yield from jobs[: int(min(left, PAGE))]
+            left -= len(jobs)
+            if not page.get("has_more"):
+                return
+            query["cursor"] = str(page["next_cursor"])
 
     def _job(self, call: Call) -> JobView:
         return JobView(self._json(call, "id", "status"))

@@ -1,4 +1,4 @@
-"""A real HTTP server in front of `JobApi` that breaks when told to, and keeps count."""
+"""A real HTTP server in front of `OperatedApi` that breaks when told to, and keeps count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.scripts.job_api import Answer, JobApi, Request, problem
+from tests.scripts.job_api import Answer, Request, problem
+from tests.scripts.operated_api import OperatedApi
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class JobServer:
     """Listens on a port of its own, which it keeps over `stop` and `start`, as it keeps the jobs."""
 
     def __init__(self, looks_to_finish: float = float("inf")) -> None:
-        self.api = JobApi(looks_to_finish)
+        self.api = OperatedApi(looks_to_finish)
         self.faults: deque[Fault] = deque()
         self.requests: list[Request] = []
         self.calls: Counter[str] = Counter()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.scripts.bulk_place import Workplace
 from tests.scripts.client_app import Aside, eventually, run_frontier
 from tests.scripts.job_api import problem

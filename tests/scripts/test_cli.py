@@ -17,7 +17,7 @@ from scripts.ports import free_port
 
 def test_help_lists_every_command() -> None:
     result = CliRunner().invoke(app, ["--help"])
-    for command in ("up", "serve", "infer", "submit", "bulk", "jobs", "health", "doctor", "version"):
+    for command in ("up", "serve", "infer", "submit", "bulk", "jobs", "models", "health", "doctor", "version"):
         assert f" {command} " in result.output
 
 

@@ -1,0 +1,43 @@
+"""The queue of a model as the API tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A reader over the entry in *body*, which stays at hand for `--json`."""
+
+    body: Mapping[str, Any]
+
+    @property
+    def model(self) -> str:
+        return str(self.body["model"])
+
+    @property
+    def mode(self) -> str:
+        return str(self.body.get("mode") or "running")
+
+    @property
+    def mode_since(self) -> str:
+        """When the mode was set, as ISO 8601; empty for a model that simply runs."""
+        return str(self.body.get("mode_since") or "")
+
+    @property
+    def slots(self) -> int:
+        return self._number("slots")
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that no worker has claimed, on their way to one or not."""
+        return self._number("depth") + self._number("dispatched")
+
+    @property
+    def running(self) -> int:
+        return self._number("running")
+
+    def _number(self, name: str) -> int:
+        return int(self.body.get(name) or 0)
