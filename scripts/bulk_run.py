@@ -154,18 +154,18 @@ class BulkRun:
 
     def _job_of(self, line: Line) -> JobView:
         """The line's job: the one that is under way or has a result, else a new one."""
-        job = self._earlier_job(line.number)
+        job = self._newest(self._earlier.get(line.number))
         if job is None:
             job = self._submit_after(line, None)
         elif job.is_final and not job.succeeded:
             job = self._submit_after(line, job.id)
         while job.state is JobState.CANCELLED and not self._stop.is_set():  # by the interrupt of an earlier run
-            job = self._submit_after(line, job.id)
+            job = self._newest(job.requeued_as) or self._submit_after(line, job.id)
         return job
 
-    def _earlier_job(self, line: int) -> JobView | None:
-        """What became of the job of an earlier run, or of the one it was requeued as; None once it is erased."""
-        job_id, job = self._earlier.get(line), None
+    def _newest(self, job_id: str | None) -> JobView | None:
+        """The job, or the last that it was requeued as; None where all that is known is erased."""
+        job = None
         while job_id is not None:
             try:
                 job = self._client.job(job_id)

@@ -70,11 +70,16 @@ def bulk(
 ) -> None:
     """Run every line of a file as a job; each ends in one line of output, written as it comes.
 
-    The same command again goes on where an interrupted one has ended: no line that has its result is paid
-    twice. OUT.jsonl.run, beside the output, keeps what that takes.
+    The same command again goes on where an interrupted one has ended.
+    No line that has its result is paid twice.
+    What that takes is kept in OUT.jsonl.run, beside the output.
 
-    Exit codes: 0 all lines succeeded; 3 some did not; 130 interrupted; 1 it could not begin or go on;
-    2 wrong usage.
+    Exit codes:
+    0 all lines succeeded
+    1 it could not begin, or not go on
+    2 wrong usage
+    3 some lines did not succeed
+    130 interrupted
     """
     if retry_failed and restart:
         raise typer.BadParameter("--restart does every line again", param_hint="--retry-failed")
@@ -128,12 +133,12 @@ def bulk(
                 drive(run, results, report=report, client=client, canceller=canceller, stop=stop_signal)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except UnusableFile as unusable:
-        raise fail(str(unusable)) from None
+    except (UnusableFile, OSError) as error:
+        raise fail(str(error)) from None
     tally = results.tally
     stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(target)))
     if tally.unsuccessful:
-        stderr().print(troubles(tally))
+        stderr().print("", troubles(tally), sep="\n")
     if run.input_error:
         raise fail(f"cannot read on in {source}: {run.input_error}")
     if stop_signal.is_set():

@@ -21,10 +21,6 @@ from scripts.screen import drawable, one_line_errors, print_text, stdout
 from scripts.timings import timing_line
 
 app = typer.Typer(help="Look at jobs, stop them and submit them again.", no_args_is_help=True)
-app.command()(jobs_cancel.cancel)
-app.command("dead-letters")(jobs_dead_letters.dead_letters)
-app.command()(jobs_dead_letters.requeue)
-app.command()(jobs_retry.retry)
 
 JobId = Annotated[str, typer.Argument(metavar="ID")]
 
@@ -90,3 +86,9 @@ def _facts(job: JobView) -> list[tuple[str, Text]]:
         "error": drawable(problem_sentence(job.error)) if job.error else "",
     }
     return [(name, value if isinstance(value, Text) else Text(value)) for name, value in facts.items() if value]
+
+
+app.command()(jobs_cancel.cancel)
+app.command("dead-letters")(jobs_dead_letters.dead_letters)
+app.command()(jobs_dead_letters.requeue)
+app.command()(jobs_retry.retry)

@@ -13,7 +13,7 @@ from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadat
 from scripts.one_by_one import for_each_id
 from scripts.screen import one_line_errors
 
-JobIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...")]
+JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID")]
 OfModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.")]
 
 

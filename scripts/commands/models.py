@@ -24,6 +24,7 @@ app = typer.Typer(help="Look at models; pause, drain and resume them.", no_args_
 LOOK_SECONDS = 0.5
 INTERRUPTED = 130
 COLOURS = {"paused": "yellow", "draining": "yellow"}
+IsThrough = Callable[[FrontierClient, QueueView], bool]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.")]
 
 
@@ -54,7 +55,7 @@ def pause(
     data_dir: DataDirOption = None,
 ) -> None:
     """Start no more jobs of a model; those that run go on, new ones are taken and wait."""
-    _change(name, "pause", url, data_dir, (lambda queue: not queue.running) if wait else None)
+    _change(name, "pause", url, data_dir, _runs_nothing if wait else None)
 
 
 @app.command()
@@ -65,7 +66,7 @@ def drain(
     data_dir: DataDirOption = None,
 ) -> None:
     """Take no new jobs for a model; those that wait and run are worked off."""
-    _change(name, "drain", url, data_dir, (lambda queue: not queue.running + queue.waiting) if wait else None)
+    _change(name, "drain", url, data_dir, _is_empty if wait else None)
 
 
 @app.command()
@@ -79,7 +80,7 @@ def _change(
     change: ModeChange,
     url: str | None,
     data_dir: Path | None,
-    is_through: Callable[[QueueView], bool] | None,
+    is_through: IsThrough | None,
 ) -> None:
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
@@ -93,17 +94,30 @@ def _change(
     typer.echo(_words(queue))
 
 
-def _follow(client: FrontierClient, queue: QueueView, is_through: Callable[[QueueView], bool]) -> QueueView:
+def _follow(client: FrontierClient, queue: QueueView, is_through: IsThrough) -> QueueView:
     """The queue once *is_through*; ends the command if somebody changes the mode meanwhile."""
     mode, told = queue.mode, ""
-    while not is_through(queue):
+    while not is_through(client, queue):
         if queue.mode != mode:
             raise fail(f"somebody else has changed the mode: {_words(queue)}")
-        if _words(queue) != told:
-            note(told := _words(queue))
+        words = _words(queue) + ("" if queue.waiting or queue.running else ", retries wait for their time")
+        if words != told:
+            note(told := words)
         time.sleep(LOOK_SECONDS)
         queue = client.queue(queue.model)
     return queue
+
+
+def _runs_nothing(_client: FrontierClient, queue: QueueView) -> bool:
+    return not queue.running
+
+
+def _is_empty(client: FrontierClient, queue: QueueView) -> bool:
+    """Retries that wait for their time stand in no queue, but they are listed as queued."""
+    if queue.waiting or queue.running:
+        return False
+    listed = (client.jobs(limit=1, status=status, model=queue.model, metadata={}) for status in ("queued", "running"))
+    return not any(job for jobs in listed for job in jobs)
 
 
 def _words(queue: QueueView) -> str:

@@ -208,6 +208,21 @@ def test_pause_waits_for_what_runs_and_drain_also_for_what_waits(frontier: Front
     assert drained.stderr.splitlines()[0] == "shakespeare is draining: waiting 1, running 1, slots 32"
 
 
+def test_drain_waits_for_retries_that_stand_in_no_queue_yet(frontier: Frontier, server: JobServer) -> None:
+    submit(frontier, server, "queued")
+
+    def finish() -> None:
+        server.api.wait_until(lambda: server.calls["GET"] >= 1)
+        server.api.finish("job_000001")
+
+    story = Aside(finish)
+    outcome = frontier("models", "drain", "shakespeare", "--wait")
+    story.join()
+
+    assert outcome.exit_code == 0
+    assert "retries wait for their time" in outcome.stderr
+
+
 def test_a_wait_ends_when_somebody_else_changes_the_mode(frontier: Frontier, server: JobServer) -> None:
     server.api.loads["shakespeare"] = [{"running": 1}]
 
