@@ -39,7 +39,8 @@ class OpenOutput:
                 rest = rest[self.file.write(rest) :]
             self.file.flush()
         except OSError as error:
-            raise UnusableFile(f"cannot write on in {self.path}: {error.strerror}") from error
+            name = "stdout" if self.path == STREAM else self.path
+            raise UnusableFile(f"cannot go on writing {name}: {error.strerror}") from error
         self.tally.add(outcome)
 
 

@@ -352,7 +352,7 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on_when_there_is_room(pla
     api.looks_to_finish = 1
 
     assert process.returncode == 1
-    assert f"cannot write on in {place.target}: File too large" in said
+    assert f"cannot go on writing {place.target}: File too large" in said
     assert place.run().exit_code == 0
     assert len(place.by_line()) == 40
     assert len(api.jobs) == 80
