@@ -64,7 +64,7 @@ class QueueReader:
                 pipeline.zcard(self._keys.model(model, "queue"))
                 pipeline.hlen(self._keys.model(model, "window"))
                 pipeline.scard(self._keys.model(model, "running"))
-                pipeline.zrangebyscore(self._keys.model(model, "workers"), now * 1000, "+inf")
+                pipeline.zrangebyscore(self._keys.model(model, "workers"), f"({now * 1000:.0f}", "+inf")
                 pipeline.hgetall(self._keys.model(model, "slots"))
                 pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}")
                 pipeline.hget(self._keys.model(model, "pace"), "job_ms")

@@ -82,19 +82,10 @@ end
 -- How many sequences the live workers of a model run at the same time.
 local function live_slots(model)
   local slots = 0
-  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'), NOW, '+inf')) do
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'), '(' .. NOW, '+inf')) do
     slots = slots + tonumber(redis.call('HGET', model_key(model, 'slots'), worker) or 0)
   end
   return slots
-end
-
--- How many more jobs the window of a model takes: its workers' slots and a small margin, less what fills them; none
--- while the model is paused.
-local function room_in_window(model)
-  local slots = live_slots(model)
-  if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return 0 end
-  return slots + math.max(2, math.floor(slots / 8))
-    - redis.call('SCARD', model_key(model, 'running')) - redis.call('HLEN', model_key(model, 'window'))
 end
 
 -- When a queued job expires: its deadline, or the time by which it had to start.
@@ -205,18 +196,18 @@ local function rescue(job)
   end
 end
 
--- Whether a token still holds the right to run. After a rescue it does until somebody else has claimed:
--- then the job is taken back, and the loss is not counted.
-local function holds(job, token, lease_ms)
+-- Whether a token still holds the right to run. After a rescue it does until somebody else has claimed.
+local function holds(job, token)
   if job == nil or job.newer or job.fence ~= token then return false end
-  if job.state == 'running' then return true end
-  if job.state == 'queued' and job.rescued == token then
-    start_running(job, job.worker, lease_ms)
-    put(job, 'lost', job.lost - 1)
-    drop(job, 'rescued')
-    return true
-  end
-  return false
+  return job.state == 'running' or (job.state == 'queued' and job.rescued == token)
+end
+
+-- What a holder changes in a rescued job makes it its own again, and the loss is not counted.
+local function take_back(job, lease_ms)
+  if job.state == 'running' then return end
+  start_running(job, job.worker, lease_ms)
+  put(job, 'lost', job.lost - 1)
+  drop(job, 'rescued')
 end
 
 -- Erase every trace of a final job.

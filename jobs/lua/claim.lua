@@ -57,6 +57,7 @@ if reserved and reserved ~= job.ref and tonumber(redis.call('HGET', who, 'reserv
 if (job.lost or 0) >= SUSPECT_AFTER then
   local busy = redis.call('SCARD', worker_jobs_key(worker)) > 0
   redis.call('HSET', who, 'reserved', job.ref, 'reserved_until', busy and NOW + 5000 or job.deadline)
+  redis.call('PEXPIRE', who, FORGOTTEN_AFTER_MS)
   if busy then return wait(job) end
 end
 

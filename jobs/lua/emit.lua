@@ -11,10 +11,11 @@
 
 local job = read_job(ARGV[3])
 local first = tonumber(ARGV[5])
-if not holds(job, tonumber(ARGV[4]), tonumber(ARGV[8])) then return {'fenced', 0} end
+if not holds(job, tonumber(ARGV[4])) then return {'fenced', 0} end
 local stored = job.emitted or 0
-if first < stored then return {'already', stored} end
 if first > stored then return {'fenced', stored} end
+take_back(job, tonumber(ARGV[8]))
+if first < stored then return {'already', stored} end
 local count = tonumber(ARGV[6])
 redis.call('RPUSH', tenant_key(job.ref, 'tokens'), ARGV[7])
 put(job, 'emitted', stored + count)

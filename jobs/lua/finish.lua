@@ -12,7 +12,8 @@
 local job = read_job(ARGV[3])
 local token = tonumber(ARGV[4])
 if job and job.settled == token then return {'already', job.state} end
-if not holds(job, token, tonumber(ARGV[10])) then return {'fenced', ''} end
+if not holds(job, token) then return {'fenced', ''} end
+take_back(job, tonumber(ARGV[10]))
 
 redis.call('SET', tenant_key(job.ref, 'out'), ARGV[6])
 put(job, 'settled', token)

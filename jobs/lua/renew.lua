@@ -10,7 +10,8 @@ local lease_ms = tonumber(ARGV[3])
 local kept = {}
 for i = 4, #ARGV, 2 do
   local job = read_job(ARGV[i])
-  if holds(job, tonumber(ARGV[i + 1]), lease_ms) and NOW < job.run_until and NOW < job.deadline then
+  if holds(job, tonumber(ARGV[i + 1])) and NOW < job.run_until and NOW < job.deadline then
+    take_back(job, lease_ms)
     put(job, 'lease', NOW + lease_ms)
     look_at(job, NOW + lease_ms)
     kept[#kept + 1] = 1

@@ -91,21 +91,6 @@ def test_the_window_holds_slots_and_margin_and_keeps_accept_order(bench: Any) ->
     assert (status.waiting, status.dispatched, status.running, status.slots) == (4, 5, 1, 4)
 
 
-def test_a_submit_says_whether_the_window_has_room_for_a_job(bench: Any) -> None:
-    assert not bench.store.accept(bench.new()).can_start
-    bench.join(slots=4)
-    assert bench.store.accept(bench.new()).can_start
-    assert len(bench.store.dispatch(MODEL)) == 2
-    while bench.store.dispatch(MODEL):
-        pass
-    rest = [bench.store.accept(bench.new()) for _ in range(4)]
-    bench.store.dispatch(MODEL)
-    assert all(one.can_start for one in rest)
-    full = bench.new()
-    assert not bench.store.accept(full).can_start
-    assert not bench.store.accept(full).can_start
-
-
 def test_only_one_of_many_claims_gets_the_lease(bench: Any) -> None:
     job_id = bench.accept()
     bench.join()
@@ -235,6 +220,18 @@ def test_a_sleeper_takes_its_job_back_while_nobody_else_has_claimed(bench: Any) 
     assert bench.store.finish(lease, DONE) == "ok"
     assert bench.store.find("default", lease.job_id).lost_leases == 0
     assert bench.store.queue(MODEL, "default").waiting == 0
+
+
+def test_what_is_refused_does_not_take_a_rescued_job_back(bench: Any) -> None:
+    overlong, gappy = bench.running(timeout_seconds=0), bench.running()
+    for lease in (overlong, gappy):
+        bench.let_lease_lapse(lease)
+    bench.store.sweep()
+    assert bench.store.renew([overlong]) == [False]
+    assert bench.store.emit([Emission(gappy, 1, [2], ["b"])]) == [Emitted("fenced", 0)]
+    jobs = [bench.store.find("default", lease.job_id) for lease in (overlong, gappy)]
+    assert [(job.state, job.lost_leases) for job in jobs] == [(JobState.QUEUED, 1)] * 2
+    assert bench.store.dispatch(MODEL) == [overlong.job_id, gappy.job_id]
 
 
 def test_a_released_job_counts_nothing_and_its_token_is_dead(bench: Any) -> None:
@@ -520,6 +517,15 @@ def test_workers_that_never_return_leave_nothing_for_ever(bench: Any) -> None:
     assert bench.client.zrange("frontier:m:m:workers", 0, -1) == [b"w1"]
     assert bench.client.hkeys("frontier:m:m:slots") == [b"w1"]
     assert bench.client.pttl("frontier:w:gone") > 0
+
+
+def test_a_suspect_that_waits_for_a_worker_that_leaves_keeps_no_trace_of_it_for_ever(bench: Any) -> None:
+    suspect, neighbour = bench.accept(), bench.running()
+    bench.client.hset(f"frontier:t:default:job:{suspect}", "lost", 2)
+    bench.store.leave("w1", model=MODEL)
+    assert isinstance(bench.try_claim(suspect), Wait)
+    bench.store.release(neighbour)
+    assert bench.client.pttl("frontier:w:w1") > 0
 
 
 def test_pages_go_back_through_all_jobs_and_filters_hold(bench: Any) -> None:
