@@ -39,6 +39,10 @@ test: $(READY)  ## Run the tests
 performance: $(READY)  ## Measure how fast it is on this machine, for docs/performance.md
 	@$(BIN)/python -m scripts.benchmark --write
 
+.PHONY: test-deep
+test-deep: $(READY)  ## Hold the record of jobs against its model, a quarter of an hour
+	@$(BIN)/python -m pytest tests/jobs/test_against_model.py --hypothesis-profile=deep --hypothesis-show-statistics
+
 .PHONY: check
 check: $(READY)  ## Lint, check formatting, types and the rules for imports
 	$(BIN)/ruff check

@@ -93,7 +93,7 @@ class Submissions:
             fingerprint=submission.fingerprint,
         )
         accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
-        if accepted.can_start:
+        if not accepted.replayed:
             self.dispatcher.dispatch(model.name)
         log.info("job_accepted", extra={"job_id": accepted.job_id, "model": model.name, "replayed": accepted.replayed})
         return Submitted(job_id=accepted.job_id, new=None if accepted.replayed else self._recorded(job))

@@ -15,18 +15,15 @@ def queue_name(model: str) -> str:
 
 
 def model_queue(model: str) -> Queue:
-    """That queue under an exchange of its own, so that no other model's messages reach it.
-
-    Who reads a message takes it for good: the broker keeps no copy that would have to be acknowledged.
-    """
+    """That queue under an exchange of its own, so that no other model's messages reach it."""
     name = queue_name(model)
-    return Queue(name, Exchange(name), routing_key=name, no_ack=True)
+    return Queue(name, Exchange(name), routing_key=name)
 
 
 def make_app(redis_url: str, *, events: bool = False) -> Celery:
     """An app without a result backend; `events` only while Flower looks on.
 
-    Nothing is redelivered: a lost message is found by the sweep.
+    Messages are acknowledged early and never redelivered in time: a lost one is found by the sweep.
     """
     app = Celery("frontier", broker=redis_url, set_as_current=False)
     app.conf.update(
@@ -48,6 +45,9 @@ def make_app(redis_url: str, *, events: bool = False) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
+            "visibility_timeout": 3600,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,

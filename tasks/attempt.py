@@ -39,7 +39,7 @@ class Attempts:
     engine: Engine
     running: RunningAttempts
     receiver: Callable[[RunningAttempt], OnToken]
-    refill: Callable[[], object]
+    dispatch: Callable[[str], int]
     model: str
     worker: str
     clock: Callable[[], float]
@@ -60,14 +60,13 @@ class Attempts:
         notify(self.listeners, AttemptStarted(lease, self.model))
         try:
             outcome, is_transient = self._generate(attempt)
-            attempt.is_ending = outcome is not None
             answer = self._record(attempt, outcome, is_transient=is_transient) if outcome else self._give_up(attempt)
         except EngineBusy as busy:
             outcome, answer = None, self._postpone(attempt, busy.retry_after_seconds)
         finally:
             self.running.remove(attempt)
         notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
-        self.refill()
+        self.dispatch(self.model)
         return f"{answer}: {outcome.state}" if outcome else answer
 
     def _claim(self, job_id: str) -> Lease | None:

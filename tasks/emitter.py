@@ -12,8 +12,6 @@ from tasks.running import RunningAttempt, RunningAttempts, StopReason
 
 STREAM_SECONDS = 0.025
 CHECKPOINT_SECONDS = 2.0
-GATHER_SECONDS = 0.005
-"""Attempts that begin together share a round trip, and one that is over by then needs none."""
 
 
 class Emitter:
@@ -28,7 +26,7 @@ class Emitter:
         self._running = running
         self._clock = clock
         self._checkpoint_at = clock()
-        self._rounds = Rounds("emitter", self.flush, self._pause, gather_seconds=GATHER_SECONDS)
+        self._rounds = Rounds("emitter", self.flush, self._pause)
         self.start = self._rounds.start
         self.stop = self._rounds.stop
 
@@ -48,9 +46,7 @@ class Emitter:
         due = [
             attempt
             for attempt in self._running.all()
-            if len(attempt.ids) > attempt.emitted
-            and not attempt.is_ending
-            and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
+            if len(attempt.ids) > attempt.emitted and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
         ]
         answers = self._store.emit([_emission(attempt) for attempt in due])
         for attempt, answer in zip(due, answers, strict=True):

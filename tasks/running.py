@@ -23,8 +23,7 @@ class RunningAttempt:
     """One leased job and the tokens it has so far.
 
     The engine's thread appends, the emitter and the attempt's own thread read; `ids` and `pieces` only
-    grow. While `is_ending` the outcome, tokens and all, is on its way to the record. Instants are of the
-    worker's monotonic clock, in seconds.
+    grow. Instants are of the worker's monotonic clock, in seconds.
     """
 
     def __init__(self, lease: Lease, *, claimed_at: float, clock: Callable[[], float]) -> None:
@@ -35,7 +34,6 @@ class RunningAttempt:
         self.pieces = list(lease.emitted_pieces)
         self.emitted = len(self.ids)
         self.is_streamed = False
-        self.is_ending = False
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.stop_reason: StopReason | None = None

@@ -14,7 +14,10 @@ from redis import Redis, RedisError
 from scripts.redis_server import ServerMissing, find_binary
 from tests.redis_process import RedisProcess
 
-settings.register_profile("house", deadline=None)
+settings.register_profile(
+    "house", deadline=None, derandomize=os.environ.get("CI") == "true", print_blob=True, stateful_step_count=40
+)
+settings.register_profile("deep", deadline=None, print_blob=True, max_examples=1500, stateful_step_count=100)
 settings.load_profile("house")
 
 DATABASE = 15

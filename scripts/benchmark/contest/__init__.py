@@ -1,1 +1,0 @@
-"""Ways to generate for many requests on one model, for a comparison of throughput."""

@@ -1,0 +1,366 @@
+"""What the record of jobs must come to, in plain Python and in the words of ARCHITECTURE.md.
+
+It answers like `JobStore`; `PlainRecord` is what it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
+from jobs.errors import (
+    IdempotencyMismatch,
+    JobNotFinal,
+    JobSucceeded,
+    ModelDraining,
+    QueueFull,
+)
+from jobs.job import Job, JobState, Lease, NewJob, Outcome
+from jobs.keys import ref
+from jobs.queues import ModelMode, QueueStatus
+from tests.jobs.plain_job import PlainJob
+from tests.jobs.plain_record import PlainRecord, PlainWorker, milliseconds
+
+FORGOTTEN_AFTER = 86_400_000
+RESERVED_FOR = 5_000
+
+
+class PlainModel(PlainRecord):
+    """The record, and every move that the store can make of it."""
+
+    def find(self, tenant: str, job_id: str) -> Job:
+        return self._known(tenant, job_id).seen()
+
+    def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        job = self.jobs.get(ref(tenant, job_id))
+        return _columns(job.tokens if job else ())
+
+    def signals(self, leases: Sequence[Lease]) -> list[Signals]:
+        jobs = [self._of(lease) for lease in leases]
+        return [Signals(bool(job and job.cancel_asked), bool(job and job.is_read)) for job in jobs]
+
+    def queue(self, model: str, tenant: str) -> QueueStatus:
+        waiting, window, running = self.queue_of(model), self.window_of(model), self.running_of(model)
+        workers = self.live_workers(model)
+        slots = sum(worker.slots for worker in workers)
+        ahead = len(waiting) + len(window) + len(running)
+        pace = self.pace.get(model)
+        has_estimate = pace is not None and slots and self.mode_of(model) != "paused"
+        return QueueStatus(
+            waiting=len(waiting),
+            dispatched=len(window),
+            running=len(running),
+            workers=len(workers),
+            slots=slots,
+            oldest_age_seconds=(self.now - waiting[0].created) / 1000 if waiting else None,
+            tokens_ahead=sum(job.cost for job in waiting),
+            eta_seconds=max(0, ahead - slots + 1) / slots * (pace or 0) / 1000 if has_estimate else None,
+            tenant_waiting=sum(job.new.tenant == tenant for job in waiting),
+            mode=self.mode_of(model),
+            mode_since=self.modes[model][1] / 1000 if model in self.modes else None,
+        )
+
+    # --- moves of clients
+
+    def accept(self, new: NewJob, *, max_waiting: int | None = None) -> Accepted:
+        for job in self.jobs.values():
+            if new.idempotency_key and (job.new.tenant, job.new.idempotency_key) == (new.tenant, new.idempotency_key):
+                if job.new.fingerprint != new.fingerprint:
+                    raise IdempotencyMismatch(job.new.id)
+                return Accepted(job.new.id, replayed=job.new.id != new.id)
+        if ref(new.tenant, new.id) in self.jobs:
+            return Accepted(new.id, replayed=False)
+        self._check_room(new.request.model, max_waiting)
+        deadline = (
+            milliseconds(new.deadline_at)
+            if new.deadline_at
+            else self.now + milliseconds(self.settings.deadline_seconds)
+        )
+        self._begin(new, deadline)
+        return Accepted(new.id, replayed=False)
+
+    def requeue(self, tenant: str, job_id: str, *, new_id: str, max_waiting: int | None = None) -> Accepted:
+        old = self._known(tenant, job_id)
+        if not old.state.is_final:
+            raise JobNotFinal(job_id)
+        if old.state is JobState.SUCCEEDED:
+            raise JobSucceeded(job_id)
+        if old.requeued_as and ref(tenant, old.requeued_as) in self.jobs:
+            return Accepted(old.requeued_as, replayed=old.requeued_as != new_id)
+        self._check_room(old.model, max_waiting)
+        new = replace(old.new, id=new_id, start_within_seconds=None, idempotency_key=None)
+        self._begin(new, self.now + old.deadline - old.created).requeued_from = job_id
+        old.requeued_as = new_id
+        return Accepted(new_id, replayed=False)
+
+    def cancel(self, tenant: str, job_id: str) -> Job:
+        job = self._known(tenant, job_id)
+        if not job.state.is_final:
+            job.cancel_asked = job.cancel_asked or self.now
+            if not job.is_running:
+                self._end(job, JobState.CANCELLED)
+        return job.seen()
+
+    def cancel_matching(self, tenant: str, *, metadata: Mapping[str, str]) -> Cancellation:
+        open_jobs = [job for job in self.jobs.values() if job.new.tenant == tenant and not job.state.is_final]
+        hits = [job for job in open_jobs if metadata.items() <= job.new.metadata.items()]
+        told = Cancellation([], [], None)
+        for job in sorted(hits, key=lambda job: -job.sequence):
+            (told.requested if job.is_running else told.cancelled).append(job.new.id)
+            self.cancel(tenant, job.new.id)
+        return told
+
+    def stream(self, tenant: str, job_id: str) -> bool:
+        job = self.jobs.get(ref(tenant, job_id))
+        if job is None or job.state.is_final:
+            return False
+        job.is_read = True
+        return True
+
+    def erase(self, tenant: str, job_id: str) -> None:
+        job = self._known(tenant, job_id)
+        if not job.state.is_final:
+            raise JobNotFinal(job_id)
+        del self.jobs[job.ref]
+
+    def set_mode(self, model: str, mode: ModelMode) -> None:
+        if mode == "running":
+            self.modes.pop(model, None)
+        elif mode != self.mode_of(model):
+            self.modes[model] = mode, self.now
+        if mode == "paused":
+            for job in self.window_of(model):
+                job.place = "queue"
+
+    # --- moves of workers
+
+    def heartbeat(self, worker: str, *, model: str, slots: int, instance: str) -> str | None:
+        known = self.workers.setdefault(worker, PlainWorker())
+        if known.model and known.silent_at > self.now and known.instance != instance:
+            return known.instance
+        known.model, known.instance, known.slots = model, instance, slots
+        known.silent_at = self.now + self._lease
+        return None
+
+    def leave(self, worker: str, *, model: str) -> None:  # noqa: ARG002 - the store's signature
+        self.workers.pop(worker, None)
+
+    def rescue_worker(self, worker: str) -> int:
+        lost = self.running_on(worker)
+        for job in lost:
+            self._rescue(job)
+        self.workers.pop(worker, None)
+        return len(lost)
+
+    def dispatch(self, model: str) -> list[str]:
+        published: list[str] = []
+        room = self.allowance(model) - len(self.running_of(model)) - len(self.window_of(model))
+        for job in self.queue_of(model) if room > 0 and self.mode_of(model) != "paused" else ():
+            if len(published) >= min(room, self.settings.dispatch_limit):
+                break
+            if self.now >= job.expires:
+                self._expire(job)
+                continue
+            job.place, job.published = "window", 1
+            job.publish_again_at = self.now + milliseconds(self.settings.dispatch_grace_seconds)
+            published.append(job.new.id)
+        return published
+
+    def claim(
+        self, job_id: str, *, model: str, worker: str, claim_id: str, can_continue: bool
+    ) -> Lease | Wait | Skipped:
+        job = next((job for job in self.window_of(model) if job.new.id == job_id), None)
+        if job is None:
+            for held in self.running_on(worker):
+                if (held.new.id, held.claim_id) == (job_id, claim_id):
+                    return self._lease_of(held)
+            return Skipped("not dispatched")
+        if self.now >= job.expires:
+            self._expire(job)
+            return Skipped("expired")
+        if self._must_wait(job, worker):
+            job.publish_again_at = self.now + self._lease
+            return Wait()
+        self._start(job, worker)
+        job.token = max(job.token + 1, self.now)
+        job.attempt = job.failures + job.lost + 1
+        job.claim_id, job.claimed, job.run_until = claim_id, self.now, self.now + milliseconds(job.new.timeout_seconds)
+        job.started = job.started if job.started is not None else self.now
+        job.token_of_the_lost = job.not_before = None
+        if not can_continue:
+            job.wasted += len(job.tokens)
+            job.tokens = []
+        return self._lease_of(job)
+
+    def renew(self, leases: Sequence[Lease]) -> list[bool]:
+        return [self._renew(lease) for lease in leases]
+
+    def emit(self, emissions: Sequence[Emission]) -> list[Emitted]:
+        return [self._emit(one) for one in emissions]
+
+    def finish(
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        *,
+        tokens: tuple[Sequence[int], Sequence[str]] = ((), ()),
+        retry_after_seconds: float | None = None,
+    ) -> FinishAnswer:
+        job = self._of(lease)
+        if job and job.token_of_the_outcome == lease.token:
+            return "already"
+        if not job or not self._holds(job, lease):
+            return "fenced"
+        self._take_back(job)
+        job.outcome, job.token_of_the_outcome = outcome, lease.token
+        state = outcome.state
+        job.failures += state is JobState.FAILED
+        if state is JobState.FAILED and retry_after_seconds is not None:
+            again_at = self.now + milliseconds(retry_after_seconds)
+            if job.cancel_asked:
+                state = JobState.CANCELLED
+            elif job.failures < job.new.max_attempts and again_at < job.deadline:
+                self._delay(job, again_at)
+                return "ok"
+            else:
+                job.gave_up_at = self.now
+        if state is JobState.SUCCEEDED:
+            assert job.claimed is not None
+            took, before = self.now - job.claimed, self.pace.get(job.model)
+            self.pace[job.model] = int(took if before is None else before * 0.9 + took * 0.1)
+        job.take(list(zip(*tokens, strict=True)))
+        self._end(job, state)
+        return "ok"
+
+    def release(self, lease: Lease) -> bool:
+        job = self._of(lease)
+        if not job or not self._holds(job, lease):
+            return False
+        self._take_back(job)
+        job.token += 1
+        self._to_the_queue(job)
+        return True
+
+    def postpone(self, lease: Lease, *, seconds: float) -> bool:
+        job = self._of(lease)
+        if not job or not self._holds(job, lease):
+            return False
+        self._take_back(job)
+        job.token += 1
+        self._delay(job, self.now + milliseconds(seconds))
+        return True
+
+    def put_back(self, job_id: str, *, model: str) -> bool:
+        for job in self.window_of(model):
+            if job.new.id == job_id:
+                job.place = "queue"
+                return True
+        return False
+
+    # --- the sweep
+
+    def sweep(self) -> Swept:
+        was_away = self.last_sweep is not None and self.now - self.last_sweep > milliseconds(
+            self.settings.outage_seconds
+        )
+        self.last_sweep = self.now
+        if was_away:
+            for job in self.jobs.values():
+                if job.is_running:
+                    job.lease_until = self.now + self._lease
+        most = self.settings.sweep_limit
+        due = [job for job in self.jobs.values() if not job.state.is_final and job.due <= self.now]
+        due = sorted(due, key=lambda job: (job.due, job.ref))[:most]
+        stranded = [(job.model, job.new.id) for job in due if self._look_at(job)]
+        retiring = [job for job in self.jobs.values() if job.state.is_final and job.retires <= self.now]
+        retiring = sorted(retiring, key=lambda job: (job.retires, job.ref))[:most]
+        for job in retiring:
+            del self.jobs[job.ref]
+            self.gone[job.ref] = self.now + FORGOTTEN_AFTER
+        self.gone = {name: until for name, until in self.gone.items() if until > self.now}
+        return Swept(len(due) == most or len(retiring) == most, stranded)
+
+    def _look_at(self, job: PlainJob) -> bool:
+        """Whether its message is to be published again."""
+        if job.is_running:
+            self._rescue(job)
+        elif self.now >= job.expires:
+            self._expire(job)
+        elif job.place == "delayed" or not self.live_workers(job.model):
+            job.place, job.not_before = "queue", None
+        else:
+            patience = milliseconds(self.settings.dispatch_grace_seconds) * 2**job.published
+            job.publish_again_at = self.now + min(patience, milliseconds(self.settings.longest_grace_seconds))
+            job.published += 1
+            return True
+        return False
+
+    def _lease_of(self, job: PlainJob) -> Lease:
+        ids, pieces = _columns(job.tokens)
+        assert job.worker is not None
+        assert job.claimed is not None
+        return Lease(
+            job_id=job.new.id,
+            tenant=job.new.tenant,
+            token=job.token,
+            attempt=job.attempt,
+            worker=job.worker,
+            request=job.new.request,
+            run_seconds=(min(job.deadline, job.run_until) - self.now) / 1000,
+            ends_as=JobState.EXPIRED if job.deadline < job.run_until else JobState.FAILED,
+            queue_wait_seconds=(job.claimed - job.created) / 1000,
+            wasted_tokens=job.wasted,
+            emitted_ids=ids,
+            emitted_pieces=pieces,
+            company_expected=bool(self.window_of(job.model)),
+        )
+
+    def _must_wait(self, job: PlainJob, name: str) -> bool:
+        """A worker that is kept for a suspect takes nobody else; a suspect waits until its worker is empty."""
+        worker = self.workers.setdefault(name, PlainWorker())
+        if worker.kept_for not in {None, job.ref} and worker.kept_until > self.now:
+            return True
+        if not job.is_suspect:
+            return False
+        is_busy = bool(self.running_on(name))
+        worker.kept_for, worker.kept_until = job.ref, self.now + RESERVED_FOR if is_busy else job.deadline
+        return is_busy
+
+    def _check_room(self, model: str, max_waiting: int | None) -> None:
+        if self.mode_of(model) == "draining":
+            raise ModelDraining(model)
+        if max_waiting is not None and len(self.queue_of(model)) >= max_waiting:
+            raise QueueFull(model, max_waiting)
+
+    def _begin(self, new: NewJob, deadline: int) -> PlainJob:
+        self.accepted += 1
+        within = new.start_within_seconds
+        start_by = None if within is None else self.now + milliseconds(within)
+        job = PlainJob(new=new, sequence=self.accepted, created=self.now, deadline=deadline, start_by=start_by)
+        self.jobs[job.ref] = job
+        return job
+
+    def _renew(self, lease: Lease) -> bool:
+        job = self._of(lease)
+        if not job or not self._holds(job, lease) or self.now >= min(job.run_until, job.deadline):
+            return False
+        self._take_back(job)
+        job.lease_until = self.now + self._lease
+        return True
+
+    def _emit(self, one: Emission) -> Emitted:
+        job = self._of(one.lease)
+        if not job or not self._holds(job, one.lease):
+            return Emitted("fenced", 0)
+        if one.first_index > len(job.tokens):
+            return Emitted("fenced", len(job.tokens))
+        self._take_back(job)
+        if one.first_index < len(job.tokens):
+            return Emitted("already", len(job.tokens))
+        job.tokens += zip(one.ids, one.pieces, strict=True)
+        return Emitted("ok", len(job.tokens))
+
+
+def _columns(tokens: Sequence[tuple[int, str]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    return tuple(token for token, _ in tokens), tuple(piece for _, piece in tokens)

@@ -1,0 +1,140 @@
+"""What is known of all jobs and workers, and the few steps that moves are made of, in plain Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jobs.errors import JobNotFound, JobRetired
+from jobs.job import JobState, Lease
+from jobs.keys import ref
+from jobs.queues import ModelMode
+from jobs.settings import StoreSettings
+from tests.jobs.plain_job import PlainJob
+
+
+@dataclass
+class PlainWorker:
+    """A worker's last words, and for which suspect it is kept."""
+
+    model: str | None = None
+    instance: str = ""
+    slots: int = 0
+    silent_at: int = 0
+    kept_for: str | None = None
+    kept_until: int = 0
+
+
+@dataclass
+class PlainRecord:
+    """All jobs and workers, by the clock `now` (ms), which the test moves.
+
+    Queues, windows, counters and indexes are not kept but read off the jobs, so that nothing can forget to update one.
+    """
+
+    settings: StoreSettings
+    now: int
+    jobs: dict[str, PlainJob] = field(default_factory=dict)
+    workers: dict[str, PlainWorker] = field(default_factory=dict)
+    gone: dict[str, int] = field(default_factory=dict)
+    pace: dict[str, int] = field(default_factory=dict)
+    modes: dict[str, tuple[ModelMode, int]] = field(default_factory=dict)
+    accepted: int = 0
+    last_sweep: int | None = None
+
+    def queue_of(self, model: str) -> list[PlainJob]:
+        waiting = [job for job in self.jobs.values() if job.model == model and job.place == "queue"]
+        return sorted(waiting, key=lambda job: job.sequence)
+
+    def window_of(self, model: str) -> list[PlainJob]:
+        return [job for job in self.jobs.values() if job.model == model and job.place == "window"]
+
+    def running_of(self, model: str) -> list[PlainJob]:
+        return [job for job in self.jobs.values() if job.model == model and job.is_running]
+
+    def running_on(self, worker: str) -> list[PlainJob]:
+        return [job for job in self.jobs.values() if job.worker == worker and job.is_running]
+
+    def live_workers(self, model: str) -> list[PlainWorker]:
+        return [one for one in self.workers.values() if one.model == model and one.silent_at > self.now]
+
+    def allowance(self, model: str) -> int:
+        """How many jobs may run or be dispatched: the live slots and a small margin."""
+        slots = sum(worker.slots for worker in self.live_workers(model))
+        return slots + max(2, slots // 8) if slots else 0
+
+    def mode_of(self, model: str) -> ModelMode:
+        return self.modes[model][0] if model in self.modes else "running"
+
+    def dead_of(self, tenant: str) -> list[PlainJob]:
+        """The dead letters, newest death first."""
+        dead = [job for job in self.jobs.values() if job.new.tenant == tenant and job.is_dead_letter]
+        return sorted(dead, key=lambda job: (job.gave_up_at or 0, job.new.id), reverse=True)
+
+    @property
+    def _lease(self) -> int:
+        return milliseconds(self.settings.lease_seconds)
+
+    def _known(self, tenant: str, job_id: str) -> PlainJob:
+        if job := self.jobs.get(ref(tenant, job_id)):
+            return job
+        raise JobRetired(job_id) if ref(tenant, job_id) in self.gone else JobNotFound(job_id)
+
+    def _of(self, lease: Lease) -> PlainJob | None:
+        return self.jobs.get(ref(lease.tenant, lease.job_id))
+
+    def _start(self, job: PlainJob, worker: str) -> None:
+        job.state, job.place, job.worker, job.lease_until = JobState.RUNNING, None, worker, self.now + self._lease
+
+    def _stop(self, job: PlainJob) -> None:
+        worker = self.workers.get(job.worker or "")
+        if job.is_running and worker and worker.kept_for == job.ref:
+            worker.kept_for = None
+
+    def _to_the_queue(self, job: PlainJob) -> None:
+        self._stop(job)
+        if job.cancel_asked:
+            self._end(job, JobState.CANCELLED)
+        else:
+            job.state, job.place = JobState.QUEUED, "queue"
+
+    def _delay(self, job: PlainJob, until: int) -> None:
+        self._to_the_queue(job)
+        if job.place == "queue":
+            job.place, job.not_before = "delayed", until
+
+    def _end(self, job: PlainJob, state: JobState) -> None:
+        self._stop(job)
+        job.state, job.place, job.not_before, job.finished = state, None, None, self.now
+        job.is_read = False
+
+    def _expire(self, job: PlainJob) -> None:
+        job.code = "deadline_exceeded" if job.deadline <= self.now else "not_started_in_time"
+        self._end(job, JobState.EXPIRED)
+
+    def _rescue(self, job: PlainJob) -> None:
+        job.lost += 1
+        job.token_of_the_lost = job.token
+        if job.cancel_asked is None and self.now >= job.deadline:
+            self._expire(job)
+        elif job.cancel_asked is None and job.lost > 2:
+            job.code, job.gave_up_at = "worker_lost", self.now
+            self._end(job, JobState.FAILED)
+        else:
+            self._to_the_queue(job)
+
+    def _holds(self, job: PlainJob, lease: Lease) -> bool:
+        """After a rescue the token is good until somebody else has claimed."""
+        is_alive = job.is_running or (job.state is JobState.QUEUED and job.token_of_the_lost == lease.token)
+        return is_alive and job.token == lease.token
+
+    def _take_back(self, job: PlainJob) -> None:
+        """What a holder writes to a rescued job makes it its own again, and the loss is not counted."""
+        if not job.is_running:
+            assert job.worker is not None
+            self._start(job, job.worker)
+            job.lost -= 1
+            job.token_of_the_lost = None
+
+
+def milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,139 @@
+"""Holds everything that Redis keeps of the record against the plain model, key by key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import redis
+
+from jobs.job import JobState
+from jobs.keys import Keys, idempotency_digest
+from tests.jobs.plain_job import PlainJob
+from tests.jobs.plain_model import PlainModel
+
+KEYS = Keys()
+
+
+class RecordCheck:
+    """Compares sets, indexes and counters after any move; what only grows is remembered in between."""
+
+    def __init__(
+        self, client: redis.Redis, model: PlainModel, *, tenants: Iterable[str], models: Iterable[str]
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._tenants = tuple(tenants)
+        self._models = tuple(models)
+        self._kept: dict[str, Any] = {}
+        self._grown: dict[int, tuple[int, int]] = {}
+        self._final: dict[int, Mapping[bytes, bytes]] = {}
+
+    def check(self) -> None:
+        self._kept = everything(self._client)
+        jobs = list(self._model.jobs.values())
+        self._check_times(jobs)
+        for tenant in self._tenants:
+            self._check_indexes(tenant, [job for job in jobs if job.new.tenant == tenant])
+        for model in self._models:
+            self._check_places(model)
+        for worker in self._model.workers:
+            name = KEYS.worker(worker)
+            assert name not in self._kept or self._client.pttl(name) > 0, "names that never return leave nothing"
+            assert self._members(f"{name}:jobs") == {job.ref for job in self._model.running_on(worker)}
+        self._check_keys(jobs)
+        self._check_growth(jobs)
+
+    def _check_times(self, jobs: list[PlainJob]) -> None:
+        """Watched exactly while not final, until somebody must look; to be retired exactly when final."""
+        assert self._scores(KEYS.name("watch")) == {job.ref: job.due for job in jobs if not job.state.is_final}
+        assert self._scores(KEYS.name("retire")) == {job.ref: job.retires for job in jobs if job.state.is_final}
+        assert self._scores(KEYS.name("gone")) == self._model.gone
+
+    def _check_indexes(self, tenant: str, jobs: list[PlainJob]) -> None:
+        for state in JobState:
+            indexed = self._scores(KEYS.tenant(tenant, "state", state.value))
+            assert indexed == {job.new.id: job.sequence for job in jobs if job.state is state}
+        dead = self._scores(KEYS.owned(tenant, "dead"))
+        assert dead == {job.new.id: job.gave_up_at for job in jobs if job.is_dead_letter}
+
+    def _check_places(self, model: str) -> None:
+        queue = self._model.queue_of(model)
+        assert self._scores(KEYS.model(model, "queue")) == {job.ref: job.sequence for job in queue}
+        window = {job.new.id: job.new.tenant for job in self._model.window_of(model)}
+        assert self._fields(KEYS.model(model, "window")) == window
+        assert self._members(KEYS.model(model, "running")) == {job.ref for job in self._model.running_of(model)}
+        waiting = {f"tenant:{tenant}": str(n) for tenant, n in Counter(job.new.tenant for job in queue).items()}
+        counted = self._fields(KEYS.model(model, "waiting"))
+        assert int(counted.pop("tokens", "0")) == sum(job.cost for job in queue)
+        assert counted == waiting
+
+    def _check_keys(self, jobs: list[PlainJob]) -> None:
+        """A tenant's keys are those of the jobs there are, and of nothing that is gone."""
+        expected = set()
+        for job in jobs:
+            expected |= {self._key(job, kind) for kind in _parts(job)}
+            expected.add(KEYS.tenant(job.new.tenant, "state", job.state.value))
+            if job.new.idempotency_key:
+                expected.add(KEYS.tenant(job.new.tenant, "idem", idempotency_digest(job.new.idempotency_key)))
+            if job.is_dead_letter:
+                expected.add(KEYS.owned(job.new.tenant, "dead"))
+        assert {key for key in self._kept if key.startswith(f"{KEYS.prefix}t:")} == expected
+
+    def _check_growth(self, jobs: list[PlainJob]) -> None:
+        """Versions and tokens of leases only grow, and of a final job a requeue alone changes anything."""
+        for job in jobs:
+            record = self._kept[self._key(job, "job")]
+            version, token = int(record[b"version"]), int(record.get(b"fence", 0))
+            version_before, token_before = self._grown.get(job.sequence, (0, 0))
+            assert version >= version_before
+            assert token == job.token >= token_before
+            self._grown[job.sequence] = version, token
+            assert (record.get(b"place") or b"").decode() == (job.place or "")
+            if job.state.is_final:
+                before = self._final.setdefault(job.sequence, record)
+                requeued = {name: record[name] for name in (b"requeued_as", b"version")} if job.requeued_as else {}
+                assert {**before, **requeued} == record
+
+    @staticmethod
+    def _key(job: PlainJob, kind: str) -> str:
+        return KEYS.tenant(job.new.tenant, kind, job.new.id)
+
+    def _scores(self, key: str) -> dict[str, int]:
+        return {member.decode(): int(score) for member, score in self._kept.get(key, ())}
+
+    def _fields(self, key: str) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self._kept.get(key, {}).items()}
+
+    def _members(self, key: str) -> set[str]:
+        return {member.decode() for member in self._kept.get(key, ())}
+
+
+def everything(client: redis.Redis) -> dict[str, Any]:
+    """All keys under the prefix with what they hold; sorted sets as pairs of member and score."""
+    keys: Any = client.keys(f"{KEYS.prefix}*")
+    with client.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.type(key)
+        kinds = pipeline.execute()
+        readers: dict[bytes, Callable[[bytes], Any]] = {
+            b"hash": pipeline.hgetall,
+            b"set": pipeline.smembers,
+            b"zset": lambda key: pipeline.zrange(key, 0, -1, withscores=True),
+            b"list": pipeline.llen,
+            b"string": pipeline.strlen,
+        }
+        for key, kind in zip(keys, kinds, strict=True):
+            readers[kind](key)
+        return {key.decode(): held for key, held in zip(keys, pipeline.execute(), strict=True)}
+
+
+def _parts(job: PlainJob) -> set[str]:
+    """The kinds of keys that hold a job."""
+    kinds = {"job", "spec"}
+    if job.tokens:
+        kinds.add("log" if job.has_packed_log else "tokens")
+    if job.outcome:
+        kinds.add("out")
+    return kinds

@@ -1,0 +1,145 @@
+"""The store and the plain model of it side by side, what there is to choose from, and what always holds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from operator import methodcaller
+from typing import Any, ClassVar
+
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+
+from jobs.errors import JobError
+from jobs.job import Job, Lease, NewJob
+from jobs.queues import QueueStatus
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+from tests.jobs.plain_model import PlainModel
+from tests.jobs.record_check import RecordCheck
+from tests.jobs.turned_clock import TurnedClock
+
+TENANTS = ("default", "other")
+MODELS = ("m", "n")
+WORKERS = {"m1": "m", "m2": "m", "n1": "n"}
+EPOCH = 1_800_000_000_000
+SETTINGS = StoreSettings(
+    lease_seconds=10,
+    sweep_seconds=15,
+    deadline_seconds=300,
+    dispatch_grace_seconds=15,
+    longest_grace_seconds=40,
+    sweep_limit=4,
+)
+"""Times of one order of magnitude, so that any may come before any other; a minute without a sweep is an outage."""
+
+
+class SideBySide(RuleBasedStateMachine):
+    """What is told by the store must be what the model tells, and what Redis keeps what the model knows."""
+
+    client: ClassVar[TurnedClock]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.client.flushdb()
+        self.store = JobStore(self.client, SETTINGS)
+        self.model = PlainModel(SETTINGS, EPOCH)
+        self.records = RecordCheck(self.client, self.model, tenants=TENANTS, models=MODELS)
+        self.submits: dict[str, NewJob] = {}
+        self.leases: dict[str, Lease] = {}
+        self.claims: list[tuple[str, str, str]] = []
+        self.numbers = itertools.count(1)
+        self.turn_to(EPOCH)
+
+    def both(self, call: Callable[[Any], Any]) -> Any:
+        """What both answer; a refusal is an answer too."""
+        told, expected = answer(call, self.store), answer(call, self.model)
+        assert told == expected
+        return told
+
+    def turn_to(self, instant: int) -> None:
+        self.model.now = instant
+        self.client.turn_to(instant)
+
+    # --- what the rules choose from
+
+    @property
+    def recent(self) -> list[str]:
+        """Jobs, newest first; some may be gone by now."""
+        return list(self.submits)[:-11:-1]
+
+    @property
+    def usable_leases(self) -> list[str]:
+        """Those that hold, twice, and some that held once."""
+        held = [lease_name(job.new.id, job.token) for job in self.model.jobs.values() if job.is_running]
+        return held * 2 + list(self.leases)[:-6:-1]
+
+    @property
+    def dispatched(self) -> list[str]:
+        return [job.new.id for model in MODELS for job in self.model.window_of(model)]
+
+    @property
+    def known(self) -> list[str]:
+        return [job.new.id for job in self.model.jobs.values()]
+
+    @property
+    def running(self) -> list[str]:
+        return [job.new.id for job in self.model.jobs.values() if job.is_running]
+
+    @property
+    def ended(self) -> list[str]:
+        """Final jobs, those that gave up twice."""
+        jobs = [job for job in self.model.jobs.values() if job.state.is_final]
+        return [job.new.id for job in jobs if job.is_dead_letter] + [job.new.id for job in jobs]
+
+    @property
+    def instants(self) -> list[int]:
+        """When something is to happen, soonest first, and not all of it."""
+        jobs = self.model.jobs.values()
+        times = [job.retires if job.state.is_final else job.due for job in jobs]
+        times += [min(job.run_until, job.deadline) for job in jobs if job.claimed and not job.finished]
+        times += [until for worker in self.model.workers.values() for until in (worker.silent_at, worker.kept_until)]
+        times += self.model.gone.values()
+        return sorted({time for time in times if time > self.model.now})[:4]
+
+    # --- what always holds
+
+    @invariant()
+    def the_same_is_kept(self) -> None:
+        self.records.check()
+
+    @invariant()
+    def the_same_is_read(self) -> None:
+        for tenant in TENANTS:
+            jobs = [job for job in self.model.jobs.values() if job.new.tenant == tenant]
+            expected = [comparable(job.seen()) for job in sorted(jobs, key=lambda job: -job.sequence)]
+            assert [comparable(job) for job in self.store.list(tenant, limit=100).jobs] == expected
+            dead = [job.new.id for job in self.model.dead_of(tenant)]
+            assert [job.id for job in self.store.dead_letters(tenant, limit=100).jobs] == dead
+        for new in map(self.submits.__getitem__, self.recent[:3]):
+            _, pieces = self.both(methodcaller("tokens", new.tenant, new.id))
+            assert pieces == tuple(f"{index} " for index in range(len(pieces)))
+            self.both(methodcaller("find", new.tenant, new.id))
+        leases = list(self.leases.values())[-5:]
+        self.both(lambda it: it.signals(leases))
+        self.both(lambda it: it.queue("m", "default"))
+
+
+def lease_name(job_id: str, token: int) -> str:
+    return f"{job_id} at {token - EPOCH} ms"
+
+
+def answer(call: Callable[[Any], Any], it: Any) -> Any:
+    try:
+        return comparable(call(it))
+    except JobError as refusal:
+        return type(refusal), refusal.args
+
+
+def comparable(told: Any) -> Any:
+    """Without what the model has no opinion of: versions, the wording of errors, the last digits of an age."""
+    if isinstance(told, Job):
+        return replace(told, version=0, error=told.error and replace(told.error, message=""))
+    if isinstance(told, QueueStatus) and told.oldest_age_seconds is not None:
+        return replace(told, oldest_age_seconds=round(told.oldest_age_seconds, 3))
+    return told

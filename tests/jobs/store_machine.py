@@ -1,0 +1,316 @@
+"""Any moves in any order, made to the store and to the plain model of it alike, by a clock that the test turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from jobs.answers import Accepted, Emission
+from jobs.job import AttemptError, JobState, Lease, NewJob, Outcome, Usage
+from jobs.request import InferenceRequest, RequestType, SamplingParams
+from tests.jobs.side_by_side import MODELS, TENANTS, WORKERS, SideBySide, lease_name
+
+LIMITS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"max_attempts": 1},
+    {"max_attempts": 2},
+    {"retention_seconds": 86_400.0},
+    {"start_within_seconds": 20.0},
+    {"timeout_seconds": 12.0, "max_attempts": 1},
+    {"start_within_seconds": 400.0, "retention_seconds": 0.0},
+    {"start_within_seconds": 0.0},
+)
+
+ENDS = tuple(state for state in JobState if state.is_final)
+
+any_worker = st.sampled_from(sorted(WORKERS))
+any_model = st.sampled_from(MODELS)
+
+
+def one_of(attribute: str) -> Any:
+    """Any of what the machine has under that name; the first is the simplest."""
+    return st.runner().flatmap(lambda machine: st.sampled_from(getattr(machine, attribute)))
+
+
+def there_are(attribute: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return precondition(lambda machine: bool(getattr(machine, attribute)))
+
+
+class StoreMachine(SideBySide):
+    """Every rule makes one call, or a few that belong together.
+
+    A rule that is rare in life shares its turn with others, so that most steps bring a job forward.
+    """
+
+    # --- time
+
+    @there_are("recent")
+    @rule(ms=st.sampled_from([1000, 1, 6000, 12_000, 30_000, 61_000]), are_awake=st.booleans())
+    def time_passes(self, ms: int, *, are_awake: bool) -> None:
+        self.come_to(self.model.now + ms, are_awake=are_awake)
+
+    @there_are("instants")
+    @rule(instant=one_of("instants"), off=st.sampled_from([0, 0, -1, 1]), are_awake=st.booleans())
+    def something_is_due(self, instant: int, off: int, *, are_awake: bool) -> None:
+        self.come_to(max(self.model.now, instant + off), are_awake=are_awake)
+
+    def come_to(self, instant: int, *, are_awake: bool) -> None:
+        """Either everybody sleeps until then, or workers say that they live, somebody sweeps, and work goes on."""
+        alive = [(name, one.slots) for name, one in self.model.workers.items() if one.silent_at > self.model.now]
+        self.turn_to(instant)
+        if are_awake:
+            for name, slots in alive:
+                self.beat(name, slots)
+            self.both(lambda it: it.sweep())
+            for name, _ in alive:
+                self.work(name, 1)
+
+    @there_are("recent")
+    @rule()
+    def sweep(self) -> None:
+        self.both(lambda it: it.sweep())
+
+    # --- clients
+
+    @rule(
+        tenant=st.sampled_from(TENANTS),
+        model=st.sampled_from(("m", "m", "n")),
+        max_tokens=st.integers(1, 3),
+        key=st.sampled_from([None, None, None, "k1", "k2"]),
+        body=st.sampled_from("ffg"),
+        lives=st.sampled_from([None, None, None, 200, 30, -1]),
+        limits=st.sampled_from(LIMITS),
+        max_waiting=st.sampled_from([None, None, None, 2, 0]),
+        then_work=st.booleans(),
+    )
+    def accept(  # noqa: PLR0917 - hypothesis gives them by name
+        self,
+        tenant: str,
+        model: str,
+        max_tokens: int,
+        key: str | None,
+        body: str,
+        lives: int | None,
+        limits: Mapping[str, Any],
+        max_waiting: int | None,
+        *,
+        then_work: bool,
+    ) -> None:
+        deadline_at = None if lives is None else self.model.now / 1000 + lives
+        new = replace(self.new(model, max_tokens), tenant=tenant, metadata={"body": body}, deadline_at=deadline_at)
+        new = replace(new, idempotency_key=key, fingerprint=body, **limits)
+        self.submit(new, max_waiting)
+        if then_work:
+            self.work(f"{model}1", 1)
+
+    @there_are("known")
+    @rule(job_id=one_of("known"))
+    def accept_again(self, job_id: str) -> None:
+        self.submit(self.submits[job_id], None)
+
+    def submit(self, new: NewJob, max_waiting: int | None) -> None:
+        accepted = self.both(lambda it: it.accept(new, max_waiting=max_waiting))
+        if accepted == Accepted(new.id, replayed=False) and new.id not in self.submits:
+            self.submits[new.id] = new
+
+    @there_are("recent")
+    @rule(
+        job_id=one_of("recent"),
+        wish=st.sampled_from(["read", "cancel", "erase", "cancel all like it", "read as other"]),
+    )
+    def a_client_wishes(self, job_id: str, wish: str) -> None:
+        new = self.submits[job_id]
+        match wish:
+            case "read":
+                self.both(lambda it: it.stream(new.tenant, new.id))
+            case "cancel":
+                self.both(lambda it: it.cancel(new.tenant, new.id))
+            case "erase":
+                self.both(lambda it: it.erase(new.tenant, new.id))
+            case "cancel all like it":
+                self.both(lambda it: it.cancel_matching(new.tenant, metadata=new.metadata))
+            case _:
+                self.both(lambda it: it.find("nobody", new.id))
+                self.both(lambda it: it.cancel("nobody", new.id))
+                self.both(lambda it: it.erase("nobody", new.id))
+
+    @there_are("running")
+    @rule(job_id=one_of("running"), then_dies=st.booleans())
+    def cancel_running(self, job_id: str, *, then_dies: bool) -> None:
+        new = self.submits[job_id]
+        job = self.both(lambda it: it.cancel(new.tenant, job_id))
+        if then_dies:
+            self.a_worker_dies(job.worker, returns=True, can_continue=True)
+
+    @there_are("ended")
+    @rule(job_id=one_of("ended"), max_waiting=st.sampled_from([None, None, 1]))
+    def requeue(self, job_id: str, max_waiting: int | None) -> None:
+        new, new_id = self.submits[job_id], self.new_id()
+        told = self.both(lambda it: it.requeue(new.tenant, new.id, new_id=new_id, max_waiting=max_waiting))
+        if told == Accepted(new_id, replayed=False):
+            assert self.both(lambda it: it.requeue(new.tenant, new.id, new_id=new_id)) == told
+            self.submits[new_id] = self.model.jobs[f"{new.tenant}/{new_id}"].new
+
+    # --- workers come and go
+
+    @initialize(slots=st.sampled_from([2, 1, 24]), models=st.lists(any_model, max_size=4))
+    def workers_come_and_find_work(self, slots: int, models: list[str]) -> None:
+        for worker in WORKERS:
+            self.beat(worker, slots)
+        for model in models:
+            self.submit(self.new(model), None)
+            self.work(f"{model}1", 1)
+
+    @rule(worker=any_worker, slots=st.sampled_from([2, 1, 24]), instance=st.sampled_from("aab"))
+    def heartbeat(self, worker: str, slots: int, instance: str) -> None:
+        self.beat(worker, slots, instance)
+
+    def beat(self, worker: str, slots: int, instance: str = "a") -> None:
+        self.both(lambda it: it.heartbeat(worker, model=WORKERS[worker], slots=slots, instance=instance))
+
+    @there_are("recent")
+    @rule(worker=any_worker, mode=st.sampled_from(["", "", "running", "running", "paused", "draining"]))
+    def an_operator_acts(self, worker: str, mode: str) -> None:
+        if mode:
+            self.both(lambda it: it.set_mode(WORKERS[worker], mode))
+        else:
+            self.both(lambda it: it.leave(worker, model=WORKERS[worker]))
+
+    @there_are("recent")
+    @rule(worker=any_worker, returns=st.sampled_from([True, True, False]), can_continue=st.booleans())
+    def a_worker_dies(self, worker: str, *, returns: bool, can_continue: bool) -> None:
+        self.both(lambda it: it.rescue_worker(worker))
+        if returns:
+            self.beat(worker, 2)
+            self.work(worker, 2, can_continue=can_continue)
+
+    # --- workers work
+
+    @there_are("recent")
+    @rule(model=any_model)
+    def dispatch(self, model: str) -> None:
+        published = self.both(lambda it: it.dispatch(model))
+        busy = len(self.model.window_of(model)) + len(self.model.running_of(model))
+        assert not published or busy <= self.model.allowance(model)
+
+    @rule(worker=any_worker, most=st.integers(1, 3), can_continue=st.sampled_from([True, False]))
+    def come_to_work(self, worker: str, most: int, *, can_continue: bool) -> None:
+        self.work(worker, most, can_continue=can_continue)
+
+    def work(self, worker: str, most: int, *, can_continue: bool = True) -> None:
+        """Dispatch, and claim what came of it."""
+        self.dispatch(WORKERS[worker])
+        for job in self.model.window_of(WORKERS[worker])[:most]:
+            self.claim_as(job.new.id, worker, self.new_id(), can_continue=can_continue)
+
+    @there_are("dispatched")
+    @rule(job_id=one_of("dispatched"), second=st.booleans(), can_continue=st.sampled_from([True, True, False]))
+    def claim(self, job_id: str, *, second: bool, can_continue: bool) -> None:
+        model = self.submits[job_id].request.model
+        worker = f"{model}{2 if second and model == 'm' else 1}"
+        self.claim_as(job_id, worker, self.new_id(), can_continue=can_continue)
+
+    @there_are("claims")
+    @rule(claim=one_of("claims"))
+    def claim_again(self, claim: tuple[str, str, str]) -> None:
+        """The answer was lost on the way."""
+        self.claim_as(*claim)
+
+    @there_are("recent")
+    @rule(job_id=one_of("recent"), worker=any_worker, is_wanted=st.booleans())
+    def a_message_comes_late(self, job_id: str, worker: str, *, is_wanted: bool) -> None:
+        """Doubled, or for a worker that is about to leave."""
+        if is_wanted:
+            self.both(lambda it: it.put_back(job_id, model=WORKERS[worker]))
+        elif job_id not in self.dispatched:
+            self.claim_as(job_id, worker, self.new_id())
+
+    def claim_as(self, job_id: str, worker: str, claim_id: str, *, can_continue: bool = True) -> None:
+        self.claims = [(job_id, worker, claim_id), *self.claims[:3]]
+        model = WORKERS[worker]
+        lease = self.both(
+            lambda it: it.claim(job_id, model=model, worker=worker, claim_id=claim_id, can_continue=can_continue)
+        )
+        if isinstance(lease, Lease):
+            same = self.leases.setdefault(lease_name(lease.job_id, lease.token), lease)
+            assert same.worker == worker
+
+    @there_are("usable_leases")
+    @rule(name=one_of("usable_leases"))
+    def renew(self, name: str) -> None:
+        self.both(lambda it: it.renew([self.leases[name]]))
+
+    @there_are("usable_leases")
+    @rule()
+    def renew_all(self) -> None:
+        """Of all who ever held a job's lease, at most one still does."""
+        leases = list(self.leases.values())
+        kept = self.both(lambda it: it.renew(leases))
+        holders = [lease.job_id for lease, is_kept in zip(leases, kept, strict=True) if is_kept]
+        assert len(holders) == len(set(holders))
+
+    @there_are("usable_leases")
+    @rule(name=one_of("usable_leases"), gap=st.sampled_from([0, 0, 0, -1, -2, 1]), count=st.integers(1, 3))
+    def emit(self, name: str, gap: int, count: int) -> None:
+        lease = self.leases[name]
+        first = max(0, len(self.stored(lease)) + gap)
+        ids, pieces = self.tokens_of(lease, first, count)
+        self.both(lambda it: it.emit([Emission(lease, first, ids, pieces)]))
+
+    @there_are("usable_leases")
+    @rule(
+        name=one_of("usable_leases"),
+        state=st.sampled_from(ENDS),
+        more=st.integers(0, 2),
+    )
+    def finish(self, name: str, state: JobState, more: int) -> None:
+        self.finish_as(self.leases[name], state, more, None)
+
+    @there_are("usable_leases")
+    @rule(name=one_of("usable_leases"), more=st.integers(0, 2), seconds=st.sampled_from([0.0, 7.0, 250.0]))
+    def fail_for_now(self, name: str, more: int, seconds: float) -> None:
+        lease = self.leases[name]
+        self.finish_as(lease, JobState.FAILED, more, seconds)
+        if lease.job_id in self.ended and more:
+            self.requeue(lease.job_id, None)
+
+    def finish_as(self, lease: Lease, state: JobState, more: int, retry_after_seconds: float | None) -> None:
+        stored = self.stored(lease)
+        ids, pieces = self.tokens_of(lease, len(stored), more)
+        log = [*(token for token, _ in stored), *ids], [*(piece for _, piece in stored), *pieces]
+        usage = Usage(completion_tokens=len(log[0]), wasted_tokens=lease.wasted_tokens)
+        error = AttemptError(code="engine_error", message="it broke") if state is JobState.FAILED else None
+        outcome = Outcome(state=state, text="".join(log[1]), error=error, usage=usage)
+        self.both(lambda it: it.finish(lease, outcome, tokens=log, retry_after_seconds=retry_after_seconds))
+
+    def stored(self, lease: Lease) -> list[tuple[int, str]]:
+        job = self.model.jobs.get(f"{lease.tenant}/{lease.job_id}")
+        return job.tokens if job else []
+
+    @staticmethod
+    def tokens_of(lease: Lease, first: int, count: int) -> tuple[list[int], list[str]]:
+        """Tokens that tell their index, and whose they are."""
+        indexes = range(first, first + count)
+        return [lease.attempt * 1000 + index for index in indexes], [f"{index} " for index in indexes]
+
+    @there_are("usable_leases")
+    @rule(name=one_of("usable_leases"))
+    def release(self, name: str) -> None:
+        self.both(lambda it: it.release(self.leases[name]))
+
+    @there_are("usable_leases")
+    @rule(name=one_of("usable_leases"), seconds=st.sampled_from([7.0, 0.0, 400.0]))
+    def postpone(self, name: str, seconds: float) -> None:
+        self.both(lambda it: it.postpone(self.leases[name], seconds=seconds))
+
+    def new(self, model: str, max_tokens: int = 1) -> NewJob:
+        params = SamplingParams(max_tokens=max_tokens)
+        request = InferenceRequest(model=model, type=RequestType.COMPLETION, prompt="Once", params=params)
+        return NewJob(id=self.new_id(), tenant=TENANTS[0], request=request, retention_seconds=100)
+
+    def new_id(self) -> str:
+        return f"job_{next(self.numbers):03}"
