@@ -43,6 +43,10 @@ performance: $(READY)  ## Measure how fast it is on this machine, for docs/perfo
 test-deep: $(READY)  ## Hold the record of jobs against its model, a quarter of an hour
 	@$(BIN)/python -m pytest tests/jobs/test_against_model.py --hypothesis-profile=deep --hypothesis-show-statistics
 
+.PHONY: test-system
+test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... repeats a run
+	@FRONTIER_TEST_SEED="$(SEED)" $(BIN)/python -m pytest tests/system -m ""
+
 .PHONY: check
 check: $(READY)  ## Lint, check formatting, types and the rules for imports
 	$(BIN)/ruff check

@@ -36,6 +36,7 @@ from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from models.catalog import Catalog
+from resilience.failpoints import arm
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher, Rounds
 
@@ -106,6 +107,7 @@ def create_app(
         new_id=new_job_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
+        reach=arm(settings.failpoints),
     )
     requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_job_id)
     api = ProblemApi(app, spec_kwargs=spec_options())

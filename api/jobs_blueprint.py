@@ -24,6 +24,7 @@ from api.submission_schema import SubmissionSchema
 from api.waiting import Waiting
 from jobs.store import JobStore
 from models.catalog import Catalog
+from resilience.failpoints import Failpoint
 
 PATH = "/v1/jobs"
 
@@ -55,6 +56,7 @@ def jobs_blueprint(
         headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
         if submitted.replayed:
             headers |= REPLAYED
+        submissions.reach(Failpoint.API_BEFORE_REPLY)
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
     @blueprint.view("GET", "", operationId="listJobs", parameters=[METADATA_FILTER])

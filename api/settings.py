@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 
 from jobs.environment import Environment, between
 from models.catalog import SHIPPED_CONFIG, config_file
+from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
@@ -31,6 +32,7 @@ class ApiSettings:
     max_body_bytes: int = 1024 * 1024
     body_seconds: float = 10.0
     graceful_seconds: int = 30
+    failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -50,7 +52,7 @@ class ApiSettings:
             "graceful_seconds": reader.int("API_GRACEFUL_SECONDS", cls.graceful_seconds, validate=between(0, 600)),
         }
         reader.check()
-        return cls(**settings)
+        return cls(**settings, failpoints=failpoints_from_env(env))
 
 
 def _is_token(value: str) -> None:

@@ -19,6 +19,7 @@ from jobs.job import Job, JobState, NewJob
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
+from resilience.failpoints import Failpoint, Reach, unarmed
 from tasks.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Submissions:
     new_id: Callable[[], str]
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
+    reach: Reach = unarmed
 
     def submit(self, submission: Submission, *, tenant: str, idempotency_key: str | None = None) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
@@ -92,9 +94,12 @@ class Submissions:
             idempotency_key=idempotency_key,
             fingerprint=submission.fingerprint,
         )
+        self.reach(Failpoint.API_BEFORE_RECORD)
         accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
+        self.reach(Failpoint.API_AFTER_RECORD)
         if not accepted.replayed:
             self.dispatcher.dispatch(model.name)
+        self.reach(Failpoint.API_AFTER_DISPATCH)
         log.info("job_accepted", extra={"job_id": accepted.job_id, "model": model.name, "replayed": accepted.replayed})
         return Submitted(job_id=accepted.job_id, new=None if accepted.replayed else self._recorded(job))
 

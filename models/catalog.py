@@ -38,10 +38,14 @@ class ModelLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """What a scripted model says: `reply`, or made-up words; at `tokens_per_second` per sequence, or at once."""
+    """What a scripted model says: `reply`, or made-up words; at `tokens_per_second` per sequence, or at once.
+
+    A prompt with `hang_on` in it hangs the engine, as a broken device would.
+    """
 
     reply: str | None = None
     tokens_per_second: float | None = None
+    hang_on: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from models.catalog import ModelConfig
+from jobs.request import InferenceRequest
+from models.catalog import ModelConfig, Script
 from models.engine import Engine
-from models.scripted import Reply, ScriptedEngine, echo
+from models.scripted import Reply, ScriptedEngine, echo, prompt_text
 from models.upstream import UpstreamEngine
 from models.weights import ModelUnavailable, check_folder
 
@@ -38,11 +39,17 @@ def build_engine(
 
 
 def _scripted(config: ModelConfig, slots: int, flush_timeout_seconds: float) -> ScriptedEngine:
-    text, rate = config.script.reply, config.script.tokens_per_second
+    rate = config.script.tokens_per_second
     return ScriptedEngine(
-        echo if text is None else lambda _: Reply(text),
+        lambda request: _reply(config.script, request),
         slots=slots,
         context_tokens=config.context_tokens or SCRIPTED_CONTEXT_TOKENS,
         step_seconds=0.0 if rate is None else 1 / rate,
         flush_timeout_seconds=flush_timeout_seconds,
     )
+
+
+def _reply(script: Script, request: InferenceRequest) -> Reply:
+    if script.hang_on is not None and script.hang_on in prompt_text(request):
+        return Reply(hangs=True)
+    return echo(request) if script.reply is None else Reply(script.reply)

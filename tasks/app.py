@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 
 ATTEMPT = "frontier.attempt"
 """Name on the wire of the task that attempts a job."""
+
+
+LONGEST_RECONNECT_SECONDS = 2.0
+
+
+class _Broker(Connection):
+    """Tries again soon after a long outage too; kombu would come to pause for half a minute."""
+
+    ensure_connection = partialmethod(Connection.ensure_connection, interval_max=LONGEST_RECONNECT_SECONDS)
 
 
 def queue_name(model: str) -> str:
@@ -23,9 +34,11 @@ def model_queue(model: str) -> Queue:
 def make_app(redis_url: str, *, events: bool = False) -> Celery:
     """An app without a result backend; `events` only while Flower looks on.
 
-    Messages are acknowledged early and never redelivered in time: a lost one is found by the sweep.
+    Messages are acknowledged early and never redelivered: a lost one is found by the sweep. So Redis keeps
+    no list of those that workers hold, and a worker that takes one writes nothing, which a full server would refuse.
     """
     app = Celery("frontier", broker=redis_url, set_as_current=False)
+    app.amqp.Connection = _Broker
     app.conf.update(
         task_ignore_result=True,
         task_acks_late=False,
@@ -44,10 +57,10 @@ def make_app(redis_url: str, *, events: bool = False) -> Celery:
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,
         broker_transport_options={
-            "visibility_timeout": 3600,
-            "unacked_restore_interval": 10,
-            "unacked_restore_throttle": 1,
+            "ack_emulation": False,
+            "max_retries": 0,
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,

@@ -20,6 +20,7 @@ from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
 from models.engine import Completion, Engine, EngineBusy, EngineError, GenerationCancelled, OnToken, RequestRefused
 from resilience.backoff import Backoff
+from resilience.failpoints import Failpoint, Reach, unarmed
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,15 @@ class Attempts:
     random: Random
     is_closing: Callable[[], bool]
     listeners: tuple[Listener, ...] = ()
+    reach: Reach = unarmed
 
     def run(self, job_id: str) -> str:
         """Attempt the job that a message names; says what became of it, for logs and Flower."""
+        self.reach(Failpoint.WORKER_AFTER_MESSAGE)
         lease = self._claim(job_id)
         if lease is None:
             return "skipped"
+        self.reach(Failpoint.WORKER_AFTER_CLAIM)
         attempt = RunningAttempt(lease, claimed_at=self.clock(), clock=self.clock)
         self.running.add(attempt)
         if self.is_closing():  # the shutdown may have looked before there was anything to see
@@ -144,11 +148,15 @@ class Attempts:
 
     def _record(self, attempt: RunningAttempt, outcome: Outcome, *, is_transient: bool) -> FinishAnswer | str:
         """Tell the store how it ended."""
+        attempt.has_outcome = True
         delay = RETRY_BACKOFF.delay(attempt.lease.attempt, self.random) if is_transient else None
         tokens = (attempt.ids, attempt.pieces)
-        return self._insist(
+        self.reach(Failpoint.WORKER_BEFORE_FINISH)
+        answer = self._insist(
             attempt, lambda: self.store.finish(attempt.lease, outcome, tokens=tokens, retry_after_seconds=delay)
         )
+        self.reach(Failpoint.WORKER_AFTER_FINISH)
+        return answer
 
     def _give_up(self, attempt: RunningAttempt) -> str:
         if attempt.stop_reason is StopReason.LEASE_LOST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -70,3 +71,13 @@ class Dispatcher:
                     )
         except (KombuError, RedisError, OSError) as error:
             log.warning("publish_postponed", extra={"model": model, "jobs": len(job_ids), "reason": str(error)})
+            self._put_back(model, job_ids)
+
+    def _put_back(self, model: str, job_ids: Sequence[str]) -> None:
+        """Have the next sweep dispatch what was not published, unless a message got through and is claimed already.
+
+        If the store is away too, the messages count as lost, and a later sweep publishes them again.
+        """
+        with suppress(StoreUnavailable):
+            for job_id in job_ids:
+                self._store.put_back(job_id, model=model)

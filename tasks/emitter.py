@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from jobs.answers import Emission
 from jobs.store import JobStore
 from models.engine import Token
+from resilience.failpoints import Failpoint, Reach, unarmed
 from tasks.rounds import Rounds
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
+
+log = logging.getLogger(__name__)
 
 STREAM_SECONDS = 0.025
 CHECKPOINT_SECONDS = 2.0
@@ -21,10 +25,13 @@ class Emitter:
     round trip. If Redis is away the tokens stay here and go with a later round, or with the outcome.
     """
 
-    def __init__(self, store: JobStore, running: RunningAttempts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: JobStore, running: RunningAttempts, clock: Callable[[], float], *, reach: Reach = unarmed
+    ) -> None:
         self._store = store
         self._running = running
         self._clock = clock
+        self._reach = reach
         self._checkpoint_at = clock()
         self._rounds = Rounds("emitter", self.flush, self._pause)
         self.start = self._rounds.start
@@ -48,12 +55,16 @@ class Emitter:
             for attempt in self._running.all()
             if len(attempt.ids) > attempt.emitted and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
         ]
-        answers = self._store.emit([_emission(attempt) for attempt in due])
+        emissions = [_emission(attempt) for attempt in due]
+        if emissions:
+            self._reach(Failpoint.WORKER_BEFORE_EMIT)
+        answers = self._store.emit(emissions)
         for attempt, answer in zip(due, answers, strict=True):
-            if answer.verdict == "fenced":
-                self._running.stop(attempt, StopReason.LEASE_LOST)
-            else:
+            if answer.verdict != "fenced":
                 attempt.emitted = answer.stored
+            elif not attempt.has_outcome:
+                log.warning("tokens_refused", extra={"job_id": attempt.lease.job_id, "attempt": attempt.lease.attempt})
+                self._running.stop(attempt, StopReason.LEASE_LOST)
         if is_checkpoint:
             self._checkpoint_at = self._clock() + CHECKPOINT_SECONDS
 

@@ -23,7 +23,8 @@ class RunningAttempt:
     """One leased job and the tokens it has so far.
 
     The engine's thread appends, the emitter and the attempt's own thread read; `ids` and `pieces` only
-    grow. Instants are of the worker's monotonic clock, in seconds.
+    grow. With `has_outcome` the engine is through, and the tokens go with the outcome. Instants are of the
+    worker's monotonic clock, in seconds.
     """
 
     def __init__(self, lease: Lease, *, claimed_at: float, clock: Callable[[], float]) -> None:
@@ -34,6 +35,7 @@ class RunningAttempt:
         self.pieces = list(lease.emitted_pieces)
         self.emitted = len(self.ids)
         self.is_streamed = False
+        self.has_outcome = False
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.stop_reason: StopReason | None = None

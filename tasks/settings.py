@@ -10,6 +10,7 @@ from typing import Self
 from jobs.environment import Environment, SettingError, between
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, ModelConfig, config_file
+from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 
 MARGIN_SHARE = 8
 
@@ -28,6 +29,7 @@ class WorkerSettings:
     events: bool = False
     store: StoreSettings
     upstream_key: str | None = field(default=None, repr=False)
+    failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -49,6 +51,7 @@ class WorkerSettings:
             events=reader.bool("CELERY_EVENTS", default=False),
             store=StoreSettings.from_env(env),
             upstream_key=model.upstream_key(env),
+            failpoints=failpoints_from_env(env),
         )
         reader.check()
         return settings

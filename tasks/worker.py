@@ -22,6 +22,7 @@ from models.catalog import CatalogError
 from models.loader import ModelUnavailable, build_engine
 from observability.attempt_log import log_attempt
 from observability.logs import configure_logging
+from resilience.failpoints import arm
 from tasks.app import ATTEMPT, make_app, model_queue
 from tasks.attempt import Attempts
 from tasks.control import Control
@@ -62,7 +63,8 @@ class Worker:
         )
         dispatcher = Dispatcher(store, app)
         running = RunningAttempts(self.engine.cancel)
-        emitter = Emitter(store, running, time.monotonic)
+        reach = arm(settings.failpoints)
+        emitter = Emitter(store, running, time.monotonic, reach=reach)
         keeper = LeaseKeeper(
             store, running, identity=identity, model=model, slots=self.engine.slots, clock=time.monotonic
         )
@@ -80,6 +82,7 @@ class Worker:
             random=random,
             is_closing=self.shutdown.is_closing,
             listeners=(log_attempt,),
+            reach=reach,
         )
         rescued = keeper.join()
         log.info("worker_ready", extra={"worker": settings.worker, "model": model, "rescued": rescued})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -20,8 +21,16 @@ settings.register_profile(
 settings.register_profile("deep", deadline=None, print_blob=True, max_examples=1500, stateful_step_count=100)
 settings.load_profile("house")
 
+SEED_VARIABLE = "FRONTIER_TEST_SEED"
+SEED = os.environ.get(SEED_VARIABLE) or str(random.SystemRandom().randrange(10**6))
+"""What the fault tests draw from; give it to see the same faults again."""
+
 DATABASE = 15
 """The database of a server named by REDIS_URL that the tests may empty."""
+
+
+def pytest_report_header() -> str:
+    return f"{SEED_VARIABLE}={SEED}"
 
 
 def _missing(reason: str) -> None:

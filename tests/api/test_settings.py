@@ -44,6 +44,7 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("API_WORKERS", "0"),
         ("API_MAX_BODY_BYTES", "-1"),
         ("API_BODY_SECONDS", "soon"),
+        ("FRONTIER_FAILPOINTS", "api.after_lunch=kill"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, value: str) -> None:

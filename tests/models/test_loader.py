@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.catalog import ModelConfig, Script
-from models.engine import Engine
+from models.engine import Engine, GenerationCancelled
 from models.generate_engine import GenerateEngine
 from models.loader import ModelUnavailable, build_engine
 from models.torch_engine import TorchEngine
@@ -155,6 +155,19 @@ def test_a_model_whose_attention_slides_gets_the_slow_engine_and_a_line_in_the_l
 
 def test_a_window_wider_than_the_context_does_not_matter(build: Callable[..., Engine]) -> None:
     assert isinstance(build("mistral", context_tokens=16), TorchEngine)
+
+
+def test_a_scripted_model_hangs_on_the_prompt_it_is_told_to_hang_on() -> None:
+    config = ModelConfig(name="said", file=Path("models.yaml"), engine="scripted", script=Script(hang_on="halt"))
+    engine = build_engine(config, slots=32, flush_timeout_seconds=0.0)
+
+    assert engine.submit("1", ask("go on"), lambda _: None).result().finish_reason == "length"
+    hung = engine.submit("2", ask("please halt here"), lambda _: None)
+    while engine.seconds_since_progress() == 0.0:
+        assert not hung.done()
+    engine.close()
+    with pytest.raises(GenerationCancelled):
+        hung.result()
 
 
 def test_a_scripted_model_is_built_from_its_configuration() -> None:

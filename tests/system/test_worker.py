@@ -37,22 +37,6 @@ def running(client: Client) -> int:
     return client.store.queue("m", "default").running
 
 
-def test_jobs_survive_the_kill_of_their_worker_and_go_on_where_it_was(
-    make_worker: Callable[..., WorkerProcess], client: Client
-) -> None:
-    worker = make_worker(tokens_per_second=50)
-    ids = client.submit(12, max_tokens=150)
-    wait_for(lambda: any(job.emitted_tokens > 1 for job in client.jobs(ids)))
-    worker.signal(signal.SIGKILL)
-    worker.wait()
-    worker.start()
-    jobs = client.wait_until_final(ids)
-    assert {job.state.value for job in jobs} == {"succeeded"}
-    assert {job.usage.completion_tokens for job in jobs} == {150}
-    assert max(job.attempt for job in jobs) == 2
-    assert all(len(client.store.tokens("default", job.id)[0]) == 150 for job in jobs)
-
-
 def test_a_worker_told_to_stop_gives_its_jobs_back_uncounted(
     make_worker: Callable[..., WorkerProcess], client: Client
 ) -> None:
@@ -98,28 +82,6 @@ def test_a_paused_model_s_worker_ends_what_runs_and_starts_nothing_until_it_is_r
     assert (status.waiting, status.dispatched, status.running) == (4, 0, 0)
     client.store.set_mode("m", "running")
     wait_for(lambda: running(client) == 4)
-
-
-def test_redis_killed_under_load_loses_nothing_and_the_worker_stays(
-    make_worker: Callable[..., WorkerProcess], tmp_path: Path
-) -> None:
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisProcess(folder)
-    server.start()
-    try:
-        worker = make_worker(url=server.url, tokens_per_second=50)
-        client = Client(server.url)
-        ids = client.submit(16, max_tokens=60)
-        wait_for(lambda: running(client) == 10)
-        server.kill()
-        server.start()
-        jobs = client.wait_until_final(ids)
-        assert {(job.state.value, job.attempt) for job in jobs} == {("succeeded", 1)}
-        worker.signal(signal.SIGTERM)
-        assert worker.wait() == 0
-    finally:
-        server.stop()
 
 
 def test_a_worker_that_slept_past_its_lease_goes_on_or_is_fenced(

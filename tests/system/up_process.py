@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,9 @@ OURS_TO_SET = ("FRONTIER_DATA_DIR", "HOST", "PORT", "REDIS_URL", "TRUTHGPT_API_T
 class UpProcess:
     """The process, what it prints, and everything it has started."""
 
-    def __init__(self, folder: Path, config: Path, *options: str, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, config: Path, *options: str, port: int | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         self.data_dir = folder
         self.port = port or free_port()
         self.output = ""
@@ -35,7 +38,7 @@ class UpProcess:
         command = [sys.executable, "-m", "scripts.cli", "up", "--data-dir", str(folder), "--port", str(self.port)]
         self._process = subprocess.Popen(
             [*command, *options],
-            env={**environment, "TRUTHGPT_CONFIG": str(config), "SHUTDOWN_GRACE_S": "2"},
+            env={**environment, "TRUTHGPT_CONFIG": str(config), "SHUTDOWN_GRACE_S": "2", **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,

@@ -103,9 +103,9 @@ class Client:
         return self.store.accept(NewJob(id=new_id("job"), tenant="default", request=request, **changes)).job_id
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Look until it holds; fail when it does not within the time."""
+def wait_for(condition: Callable[[], bool], seconds: float = 30, *, tell: Callable[[], str] | None = None) -> None:
+    """Look until it holds; fail when it does not within the time, with what *tell* has to say."""
     give_up_at = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < give_up_at, f"not within {seconds} s"
+        assert time.monotonic() < give_up_at, f"not within {seconds} s: {tell() if tell else ''}"
         time.sleep(0.02)

@@ -41,6 +41,7 @@ def test_the_pool_has_room_for_at_least_two_jobs_beyond_the_slots(config: str) -
         ("FRONTIER_WATCHDOG_S", "never"),
         ("CELERY_EVENTS", "perhaps"),
         ("FRONTIER_LEASE_S", "0"),
+        ("FRONTIER_FAILPOINTS", "worker.after_claim=tickle"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_its_variable(config: str, variable: str, value: str) -> None:

@@ -1,0 +1,154 @@
+"""What must be true when a fault is over and all work is done."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from redis import Redis
+
+from jobs.job import Job, JobState
+from jobs.store import JobStore
+from tests.system.fleet import MODEL, PATIENCE_SECONDS, TENANT
+from tests.system.history import History, Promise
+from tests.system.kept_process import logged
+from tests.system.worker_process import wait_for
+
+BELONGS_TO_NO_JOB = re.compile(r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|waiting)|w:[^:]+")
+
+
+class Deployment(Protocol):
+    """What the books are about; its API is known to the client alone."""
+
+    client: Redis
+    store: JobStore
+    has_closed_books: bool
+
+    @property
+    def worker_logs(self) -> Sequence[Path]: ...
+
+    def words(self) -> str:
+        """The last that each process has said."""
+
+
+class Books:
+    """Compares what a client was promised with what the record says."""
+
+    def __init__(self, deployment: Deployment, history: History) -> None:
+        self._deployment = deployment
+        self._client = deployment.client
+        self._store = deployment.store
+        self._history = history
+        self._prefix = deployment.store.keys.prefix
+
+    def jobs(self, promises: Sequence[Promise] | None = None) -> list[Job]:
+        """The records of all that was promised, or of some."""
+        chosen = self._history.promises if promises is None else promises
+        return [self._store.find(TENANT, promise.job_id) for promise in chosen]
+
+    def wait_until_recorded(self, count: int) -> None:
+        """Until there are so many jobs, answered or not."""
+        wait_for(lambda: len(list(self._all_jobs())) >= count, PATIENCE_SECONDS)
+
+    def wait_until_emitted(self, count: int) -> None:
+        """Until so many jobs have tokens that another attempt would go on from."""
+        wait_for(lambda: sum(job.emitted_tokens > 0 for job in self.jobs()) >= count, PATIENCE_SECONDS, tell=self._tell)
+
+    def close(self, *, failed: Collection[Promise] = ()) -> list[Job]:
+        """Wait until all is done, then check everything; the jobs as they were before they were erased.
+
+        All must have succeeded but those that *failed* for the loss of their workers.
+        """
+        wait_for(lambda: all(job.is_final for job in self.jobs()), PATIENCE_SECONDS, tell=self._tell)
+        jobs = self.jobs()
+        for promise, job in zip(self._history.promises, jobs, strict=True):
+            if promise in failed:
+                assert (job.state, job.error and job.error.code) == (JobState.FAILED, "worker_lost"), job
+            else:
+                self._check_result(promise, job)
+        self._check_that_one_key_made_one_job()
+        self._check_that_each_result_was_recorded_once()
+        self._check_that_no_work_is_left()
+        self._check_that_retired_jobs_leave_nothing()
+        self._deployment.has_closed_books = True
+        return jobs
+
+    def _check_result(self, promise: Promise, job: Job) -> None:
+        assert job.state is JobState.SUCCEEDED, job
+        assert job.text == promise.text, job
+        ids, pieces = self._store.tokens(TENANT, job.id)
+        assert len(ids) == len(pieces) == job.usage.completion_tokens == promise.tokens, job
+        assert "".join(pieces) == promise.text, job
+        fields: Any = self._client.hgetall(self._store.keys.tenant(TENANT, "job", job.id))
+        assert fields[b"settled"] == fields[b"fence"], (job, fields)
+
+    def _check_that_one_key_made_one_job(self) -> None:
+        promised = [promise.job_id for promise in self._history.promises]
+        assert len(set(promised)) == len({promise.key for promise in self._history.promises}) == len(promised)
+        recorded = {job.id for job in self._all_jobs()}
+        assert recorded == set(promised), f"not promised, but recorded: {recorded - set(promised)}"
+        for promise in self._history.promises[:3]:
+            assert self._history.submit_again(promise).job_id == promise.job_id
+
+    def _check_that_each_result_was_recorded_once(self) -> None:
+        """By the words of the workers themselves; one that was killed may have said nothing."""
+        outcomes = Counter(
+            entry["job_id"]
+            for log in self._deployment.worker_logs
+            for entry in logged(log, "attempt_finished")
+            if entry["answer"] in ("ok", "already") and entry["state"] == "succeeded"
+        )
+        assert not {job_id: count for job_id, count in outcomes.items() if count > 1}
+
+    def _check_that_no_work_is_left(self) -> None:
+        wait_for(lambda: self._left_over() == {}, PATIENCE_SECONDS, tell=lambda: str(self._left_over()))
+
+    def _left_over(self) -> dict[str, object]:
+        """Everything that says that there is something to do."""
+        client, keys = self._client, self._store.keys
+        left: dict[str, object] = {
+            "watch": client.zrange(keys.name("watch"), 0, -1),
+            "queue": client.zrange(keys.model(MODEL, "queue"), 0, -1),
+            "window": client.hgetall(keys.model(MODEL, "window")),
+            "running": client.smembers(keys.model(MODEL, "running")),
+            "held by workers": list(client.scan_iter(f"{self._prefix}w:*:jobs")),
+            "messages": client.lrange(f"frontier.{MODEL}", 0, -1),
+            "messages in hand": list(client.scan_iter("unacked*")),
+            "waiting": {
+                name: count for name, count in client.hgetall(keys.model(MODEL, "waiting")).items() if int(count) != 0
+            },
+        }
+        return {name: what for name, what in left.items() if what}
+
+    def _check_that_retired_jobs_leave_nothing(self) -> None:
+        """As if the retention of every job had ended now."""
+        client, keys = self._client, self._store.keys
+        kept: Any = client.zrange(keys.name("retire"), 0, -1)
+        client.zadd(keys.name("retire"), dict.fromkeys(kept, 0), xx=True)
+        wait_for(lambda: self._traces() == [], PATIENCE_SECONDS, tell=lambda: str(self._traces()))
+
+    def _traces(self) -> list[str]:
+        """Keys of ours that are there, though there are no jobs."""
+        found = [key.decode().removeprefix(self._prefix) for key in self._client.scan_iter(f"{self._prefix}*")]
+        return sorted(name for name in found if not BELONGS_TO_NO_JOB.fullmatch(name))
+
+    def _all_jobs(self) -> Iterator[Job]:
+        before: int | None = None
+        while True:
+            page = self._store.list(TENANT, before=before, limit=100)
+            yield from page.jobs
+            if page.next_before is None:
+                return
+            before = page.next_before
+
+    def _tell(self) -> str:
+        waiting = "\n".join(str(job) for job in self.jobs() if not job.is_final)
+        return f"not final:\n{waiting}\n{self._deployment.words()}"
+
+
+def nothing_was_counted(jobs: Sequence[Job]) -> bool:
+    """Whether every job took a single attempt, as if there had been no fault."""
+    return {(job.failures, job.lost_leases, job.attempt) for job in jobs} == {(0, 0, 1)}

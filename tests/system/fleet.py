@@ -1,0 +1,157 @@
+"""A whole deployment of real processes: Valkey, an API and two workers, with short leases."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from jobs.connection import connect
+from jobs.job import Job
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+from scripts.ports import free_port
+from tasks.app import make_app, queue_name
+from tests.redis_process import RedisProcess
+from tests.system.kept_process import KeptProcess
+from tests.system.worker_process import wait_for
+
+MODEL = "m"
+TENANT = "default"
+TOKEN = "a-key-for-tests"
+SLOTS = 8
+TOKENS_PER_SECOND = 100
+LEASE_SECONDS = 2.0
+PATIENCE_SECONDS = 120.0
+"""How long anything may take; only a broken system needs it."""
+
+HANG = "hang the engine"
+CONFIG = f"""
+models:
+  {MODEL}:
+    engine: scripted
+    slots: {SLOTS}
+    script: {{tokens_per_second: {TOKENS_PER_SECOND}, hang_on: {HANG}}}
+"""
+TIMES = {
+    "FRONTIER_LEASE_S": str(LEASE_SECONDS),
+    "FRONTIER_DISPATCH_GRACE_S": "1",
+    "FRONTIER_SWEEP_S": "0.2",
+    "SHUTDOWN_GRACE_S": "0.5",
+    "FRONTIER_WATCHDOG_S": "3",
+    "FRONTIER_DURABILITY": "strict",
+}
+GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
+CELERY = (sys.executable, "-m", "celery", "-A", "tasks.worker", "worker", "--loglevel=INFO")
+CELERY_OPTIONS = ("--pool=threads", "--without-gossip", "--without-mingle")
+
+
+class Fleet:
+    """Started by `start`, ended by `stop`; its workers are called m-1 and m-2.
+
+    `has_closed_books` says that the last test has left it in order.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "models.yaml"
+        self.config.write_text(CONFIG)
+        (folder / "redis").mkdir()
+        self.redis = RedisProcess(folder / "redis")
+        self.client: Redis = connect(self.redis.url)
+        self.store = JobStore(self.client, StoreSettings(lease_seconds=LEASE_SECONDS))
+        self.broker = make_app(self.redis.url)
+        self.port = free_port()
+        self.api = self._api(self.port, "api")
+        self.workers = [self._worker(f"{MODEL}-{number}") for number in (1, 2)]
+        self.has_closed_books = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def worker_logs(self) -> list[Path]:
+        return [worker.log for worker in self.workers]
+
+    def start(self) -> None:
+        self.redis.start()
+        for process in (self.api, *self.workers):
+            process.start()
+        self.wait_until_whole()
+
+    def stop(self) -> None:
+        for process in (self.api, *self.workers):
+            process.end()
+        self.client.close()
+        self.redis.kill()
+
+    def wait_until_whole(self) -> None:
+        """Until both workers, as they are now, take jobs."""
+        wait_for(lambda: all(map(self._has_joined, self.workers)), PATIENCE_SECONDS, tell=self.words)
+
+    def worker_of(self, job: Job) -> KeptProcess:
+        """The worker that runs a job, or did last."""
+        [worker] = [worker for worker in self.workers if worker.name == job.worker]
+        return worker
+
+    def restart(self, worker: KeptProcess, **env: str) -> None:
+        """End a worker in good order and start it again with variables that hold for one life."""
+        worker.end(signal.SIGTERM)
+        worker.start(**env)
+        self.wait_until_whole()
+
+    @contextmanager
+    def another_api(self, **env: str) -> Iterator[tuple[str, KeptProcess]]:
+        """The address and the process of a second API, with variables of its own."""
+        port = free_port()
+        api = self._api(port, f"api-{port}", **env)
+        api.start()
+        try:
+            yield f"http://127.0.0.1:{port}", api
+        finally:
+            api.end()
+
+    @contextmanager
+    def redis_away(self, seconds: float = 0.0) -> Iterator[None]:
+        """Kill the server; start it again on the same data after the block, and no sooner than after so long."""
+        self.redis.kill()
+        until = time.monotonic() + seconds
+        yield
+        time.sleep(max(0.0, until - time.monotonic()))
+        self.redis.start()
+
+    def message(self, job_id: str) -> None:
+        """One more message for a job, as a broker that doubles them would deliver."""
+        self.broker.send_task("frontier.attempt", args=(job_id,), task_id=job_id, queue=queue_name(MODEL))
+
+    def words(self) -> str:
+        """The last that each process has said, for a test that fails."""
+        logs = [process.log for process in (self.api, *self.workers)]
+        return "\n".join(f"--- {log.name}\n" + "\n".join(_tail(log, 15)) for log in logs)
+
+    def _has_joined(self, worker: KeptProcess) -> bool:
+        instance = self.client.hget(self.store.keys.worker(worker.name), "instance")
+        return isinstance(instance, bytes) and instance.decode().split("/")[1] == str(worker.pid)
+
+    def _api(self, port: int, name: str, **env: str) -> KeptProcess:
+        own = {"PORT": str(port), "TRUTHGPT_API_TOKEN": TOKEN, **env}
+        return KeptProcess(name, GUNICORN, self._env(own), self.folder)
+
+    def _worker(self, name: str) -> KeptProcess:
+        own = {"FRONTIER_WORKER_NAME": name}
+        command = (*CELERY, *CELERY_OPTIONS, "--hostname", f"{name}@%h")
+        return KeptProcess(name, command, self._env(own), self.folder)
+
+    def _env(self, own: dict[str, str]) -> dict[str, str]:
+        return {"REDIS_URL": self.redis.url, "TRUTHGPT_CONFIG": str(self.config), **TIMES, **own}
+
+
+def _tail(log: Path, lines: int) -> list[Any]:
+    return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
