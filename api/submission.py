@@ -97,7 +97,7 @@ class Submissions:
         self.reach(Failpoint.API_BEFORE_RECORD)
         accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
         self.reach(Failpoint.API_AFTER_RECORD)
-        if not accepted.replayed:
+        if accepted.can_start:
             self.dispatcher.dispatch(model.name)
         self.reach(Failpoint.API_AFTER_DISPATCH)
         log.info("job_accepted", extra={"job_id": accepted.job_id, "model": model.name, "replayed": accepted.replayed})

@@ -11,10 +11,14 @@ from jobs.job import Lease
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A job on record; `replayed` if its idempotency key, or an earlier requeue, had made it before."""
+    """A job on record; `replayed` if its idempotency key, or an earlier requeue, had made it before.
+
+    Unless `can_start`, workers have all they can run: one of them dispatches when it has ended a job.
+    """
 
     job_id: str
     replayed: bool
+    can_start: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from jobs.answers import Accepted
 from jobs.errors import (
@@ -16,7 +17,7 @@ from jobs.errors import (
 )
 
 
-def accepted(answer: tuple[bytes, bytes], max_waiting: int | None) -> Accepted:
+def accepted(answer: Sequence[Any], max_waiting: int | None) -> Accepted:
     """What a move that makes a job has answered; raises IdempotencyMismatch, ModelDraining or QueueFull."""
     verdict, detail = answer[0], answer[1].decode()
     match verdict:
@@ -26,7 +27,8 @@ def accepted(answer: tuple[bytes, bytes], max_waiting: int | None) -> Accepted:
             raise ModelDraining(detail)
         case b"full":
             raise QueueFull(detail, max_waiting or 0)
-    return Accepted(detail, replayed=verdict == b"replayed")
+    is_new = verdict == b"accepted"
+    return Accepted(detail, replayed=not is_new, can_start=is_new and answer[2:] != [0])
 
 
 def check(verdict: bytes, job_id: str, why_missing: Callable[[], JobError]) -> None:

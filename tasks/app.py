@@ -26,16 +26,19 @@ def queue_name(model: str) -> str:
 
 
 def model_queue(model: str) -> Queue:
-    """That queue under an exchange of its own, so that no other model's messages reach it."""
+    """That queue under an exchange of its own, so that no other model's messages reach it.
+
+    Who reads a message takes it for good: the broker keeps no copy that would have to be acknowledged.
+    """
     name = queue_name(model)
-    return Queue(name, Exchange(name), routing_key=name)
+    return Queue(name, Exchange(name), routing_key=name, no_ack=True)
 
 
 def make_app(redis_url: str, *, events: bool = False) -> Celery:
     """An app without a result backend; `events` only while Flower looks on.
 
-    Messages are acknowledged early and never redelivered: a lost one is found by the sweep. So Redis keeps
-    no list of those that workers hold, and a worker that takes one writes nothing, which a full server would refuse.
+    Nothing is acknowledged and nothing redelivered: a lost message is found by the sweep. So Redis keeps no list
+    of those that workers hold, and a worker that takes one writes nothing, which a full server would refuse.
     """
     app = Celery("frontier", broker=redis_url, set_as_current=False)
     app.amqp.Connection = _Broker

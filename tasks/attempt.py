@@ -40,7 +40,7 @@ class Attempts:
     engine: Engine
     running: RunningAttempts
     receiver: Callable[[RunningAttempt], OnToken]
-    dispatch: Callable[[str], int]
+    refill: Callable[[], object]
     model: str
     worker: str
     clock: Callable[[], float]
@@ -64,13 +64,14 @@ class Attempts:
         notify(self.listeners, AttemptStarted(lease, self.model))
         try:
             outcome, is_transient = self._generate(attempt)
+            attempt.is_ending = outcome is not None
             answer = self._record(attempt, outcome, is_transient=is_transient) if outcome else self._give_up(attempt)
         except EngineBusy as busy:
             outcome, answer = None, self._postpone(attempt, busy.retry_after_seconds)
         finally:
             self.running.remove(attempt)
         notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
-        self.dispatch(self.model)
+        self.refill()
         return f"{answer}: {outcome.state}" if outcome else answer
 
     def _claim(self, job_id: str) -> Lease | None:
@@ -148,7 +149,6 @@ class Attempts:
 
     def _record(self, attempt: RunningAttempt, outcome: Outcome, *, is_transient: bool) -> FinishAnswer | str:
         """Tell the store how it ended."""
-        attempt.has_outcome = True
         delay = RETRY_BACKOFF.delay(attempt.lease.attempt, self.random) if is_transient else None
         tokens = (attempt.ids, attempt.pieces)
         self.reach(Failpoint.WORKER_BEFORE_FINISH)

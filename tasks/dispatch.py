@@ -23,6 +23,10 @@ SWEEPS_PER_ROUND = 20
 """So that a backlog, of jobs that expire together for example, does not keep lost workers' jobs waiting."""
 
 
+GATHER_SECONDS = 0.005
+"""How long a slot may stay empty so that several are filled in one round trip; the window's margin covers it."""
+
+
 class Dispatcher:
     """Publishes what the store moves into the window. Safe to share between threads and greenlets."""
 
@@ -56,6 +60,10 @@ class Dispatcher:
         for model in self._store.models():
             self.dispatch(model)
 
+    def refill_rounds(self, model: str) -> Rounds:
+        """A thread that dispatches when it is nudged, once for all attempts that have just ended; not started yet."""
+        return Rounds("dispatch", lambda: self.dispatch(model), lambda: None, gather_seconds=GATHER_SECONDS)
+
     def sweep_rounds(self, next_pause_seconds: Callable[[], float]) -> Rounds:
         """A thread, or greenlet, that sweeps again and again; not started yet."""
         return Rounds("sweep", self.sweep, next_pause_seconds)
@@ -64,7 +72,7 @@ class Dispatcher:
         if not job_ids:
             return
         try:
-            with self._app.producer_or_acquire() as producer:
+            with self._app.producer_or_acquire() as producer, producer.batch():
                 for job_id in job_ids:
                     self._app.send_task(
                         ATTEMPT, args=(job_id,), task_id=job_id, queue=queue_name(model), producer=producer

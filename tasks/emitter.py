@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 STREAM_SECONDS = 0.025
 CHECKPOINT_SECONDS = 2.0
+GATHER_SECONDS = 0.005
+"""Attempts that begin together share a round trip, and one that is over by then needs none."""
 
 
 class Emitter:
@@ -33,7 +35,7 @@ class Emitter:
         self._clock = clock
         self._reach = reach
         self._checkpoint_at = clock()
-        self._rounds = Rounds("emitter", self.flush, self._pause)
+        self._rounds = Rounds("emitter", self.flush, self._pause, gather_seconds=GATHER_SECONDS)
         self.start = self._rounds.start
         self.stop = self._rounds.stop
 
@@ -53,7 +55,9 @@ class Emitter:
         due = [
             attempt
             for attempt in self._running.all()
-            if len(attempt.ids) > attempt.emitted and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
+            if len(attempt.ids) > attempt.emitted
+            and not attempt.is_ending
+            and (is_checkpoint or attempt.is_streamed or attempt.emitted == 0)
         ]
         emissions = [_emission(attempt) for attempt in due]
         if emissions:
@@ -62,7 +66,7 @@ class Emitter:
         for attempt, answer in zip(due, answers, strict=True):
             if answer.verdict != "fenced":
                 attempt.emitted = answer.stored
-            elif not attempt.has_outcome:
+            elif not attempt.is_ending:
                 log.warning("tokens_refused", extra={"job_id": attempt.lease.job_id, "attempt": attempt.lease.attempt})
                 self._running.stop(attempt, StopReason.LEASE_LOST)
         if is_checkpoint:

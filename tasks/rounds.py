@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from jobs.errors import StoreUnavailable
@@ -14,12 +15,21 @@ log = logging.getLogger(__name__)
 class Rounds:
     """Calls `work` in its own thread; `wait(seconds)` between rounds ends early on `nudge()` or `stop()`.
 
-    A round that fails is logged, an outage of Redis once only, and the next round comes all the same.
+    A nudged round starts `gather_seconds` later, so that one round answers many nudges. A round that fails
+    is logged, an outage of Redis once only, and the next round comes all the same.
     """
 
-    def __init__(self, name: str, work: Callable[[], None], next_pause_seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], object],
+        next_pause_seconds: Callable[[], float | None],
+        *,
+        gather_seconds: float = 0.0,
+    ) -> None:
         self._work = work
         self._next_pause_seconds = next_pause_seconds
+        self._gather_seconds = gather_seconds
         self._nudged = threading.Event()
         self._stopped = False
         self._is_away = False
@@ -30,7 +40,7 @@ class Rounds:
         self._thread.start()
 
     def nudge(self) -> None:
-        """Have the next round start now."""
+        """Have the next round start now, or as soon as nudges are gathered."""
         self._nudged.set()
 
     def stop(self) -> None:
@@ -54,4 +64,6 @@ class Rounds:
             except Exception:
                 log.exception("round_failed", extra={"round": self._thread.name})
             if self._nudged.wait(self._next_pause_seconds()):
+                if self._gather_seconds and not self._stopped:
+                    time.sleep(self._gather_seconds)
                 self._nudged.clear()

@@ -23,7 +23,7 @@ class RunningAttempt:
     """One leased job and the tokens it has so far.
 
     The engine's thread appends, the emitter and the attempt's own thread read; `ids` and `pieces` only
-    grow. With `has_outcome` the engine is through, and the tokens go with the outcome. Instants are of the
+    grow. While `is_ending` the outcome, tokens and all, is on its way to the record. Instants are of the
     worker's monotonic clock, in seconds.
     """
 
@@ -35,7 +35,7 @@ class RunningAttempt:
         self.pieces = list(lease.emitted_pieces)
         self.emitted = len(self.ids)
         self.is_streamed = False
-        self.has_outcome = False
+        self.is_ending = False
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.stop_reason: StopReason | None = None

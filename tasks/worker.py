@@ -30,6 +30,7 @@ from tasks.dispatch import Dispatcher
 from tasks.emitter import Emitter
 from tasks.identity import Identity
 from tasks.leases import LeaseKeeper, NameTaken
+from tasks.messages import UnacknowledgedRequest
 from tasks.running import RunningAttempts
 from tasks.settings import WorkerSettings
 from tasks.shutdown import Shutdown
@@ -62,6 +63,7 @@ class Worker:
             upstream_key=settings.upstream_key,
         )
         dispatcher = Dispatcher(store, app)
+        refill = dispatcher.refill_rounds(model)
         running = RunningAttempts(self.engine.cancel)
         reach = arm(settings.failpoints)
         emitter = Emitter(store, running, time.monotonic, reach=reach)
@@ -74,7 +76,7 @@ class Worker:
             engine=self.engine,
             running=running,
             receiver=emitter.receiver,
-            dispatch=dispatcher.dispatch,
+            refill=refill.nudge,
             model=model,
             worker=settings.worker,
             clock=time.monotonic,
@@ -86,11 +88,11 @@ class Worker:
         )
         rescued = keeper.join()
         log.info("worker_ready", extra={"worker": settings.worker, "model": model, "rescued": rescued})
-        dispatcher.dispatch(model)
         sweep_seconds = settings.store.sweep_seconds
         self._threads = (
             emitter,
             keeper,
+            refill,
             Control(store, client, running, worker=settings.worker, clock=time.monotonic),
             dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * sweep_seconds),
             Watchdog(self.engine, limit_seconds=settings.watchdog_seconds, end_process=os._exit),
@@ -112,7 +114,7 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
     app.conf.task_queues = (model_queue(settings.model.name),)
     workers: list[Worker] = []
 
-    @app.task(name=ATTEMPT, ignore_result=True)
+    @app.task(name=ATTEMPT, ignore_result=True, Request=UnacknowledgedRequest)
     def attempt(job_id: str) -> str:
         return workers[0].attempts.run(job_id)
 

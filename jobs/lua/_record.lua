@@ -88,6 +88,15 @@ local function live_slots(model)
   return slots
 end
 
+-- How many more jobs the window of a model takes: its workers' slots and a small margin, less what fills them; none
+-- while the model is paused.
+local function room_in_window(model)
+  local slots = live_slots(model)
+  if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return 0 end
+  return slots + math.max(2, math.floor(slots / 8))
+    - redis.call('SCARD', model_key(model, 'running')) - redis.call('HLEN', model_key(model, 'window'))
+end
+
 -- When a queued job expires: its deadline, or the time by which it had to start.
 local function expires_at(job)
   if job.start_by and not job.started then return math.min(job.deadline, job.start_by) end

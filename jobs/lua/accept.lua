@@ -7,9 +7,12 @@
 -- ARGV[7]  default deadline, ms     ARGV[13]  digest of the idempotency key, or ''
 -- ARGV[8]  cost in tokens           ARGV[14]  fingerprint     ARGV[15]  most waiting jobs, or ''
 --
--- Returns {'accepted' | 'replayed' | 'mismatch', job id} or {'full' | 'draining', model}.
+-- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or
+-- {'full' | 'draining', model}.
 
 local ref, model = ARGV[3], ARGV[4]
+local function can_start() return room_in_window(model) > 0 and 1 or 0 end
+
 local tenant, id = split(ref)
 local idem = nil
 if ARGV[13] ~= '' then
@@ -22,7 +25,7 @@ if ARGV[13] ~= '' then
     if known_id ~= id then return {'replayed', known_id} end
   end
 end
-if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', id} end
+if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', id, can_start()} end
 local refused = refusal(model, ARGV[15])
 if refused then return refused end
 
@@ -34,4 +37,4 @@ if idem then
   redis.call('SET', idem, ARGV[14] .. ':' .. id)
 end
 enter_queue(job)
-return {'accepted', id}
+return {'accepted', id, can_start()}

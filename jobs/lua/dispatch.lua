@@ -7,12 +7,8 @@
 -- Returns the ids to publish.
 
 local model, grace = ARGV[3], tonumber(ARGV[4])
-local slots = live_slots(model)
 local published = {}
-if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return published end
-
-local room = slots + math.max(2, math.floor(slots / 8))
-  - redis.call('SCARD', model_key(model, 'running')) - redis.call('HLEN', model_key(model, 'window'))
+local room = room_in_window(model)
 local most = tonumber(ARGV[5])
 while room > 0 and #published < most do
   local ref = policy_next(model)

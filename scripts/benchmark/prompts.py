@@ -24,3 +24,8 @@ def prompt_of_chars(chars: int, random: Random) -> str:
         words.append(random.choice(WORDS))
         length += len(words[-1]) + 1
     return " ".join(words)[:chars].ljust(chars, ".")
+
+
+def prompt_of_words(count: int, random: Random) -> str:
+    """So many words."""
+    return " ".join(random.choices(WORDS, k=count))

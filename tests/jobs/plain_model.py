@@ -68,9 +68,10 @@ class PlainModel(PlainRecord):
             if new.idempotency_key and (job.new.tenant, job.new.idempotency_key) == (new.tenant, new.idempotency_key):
                 if job.new.fingerprint != new.fingerprint:
                     raise IdempotencyMismatch(job.new.id)
-                return Accepted(job.new.id, replayed=job.new.id != new.id)
+                is_new = job.new.id == new.id
+                return Accepted(job.new.id, replayed=not is_new, can_start=is_new and self.room(job.model) > 0)
         if ref(new.tenant, new.id) in self.jobs:
-            return Accepted(new.id, replayed=False)
+            return Accepted(new.id, replayed=False, can_start=self.room(new.request.model) > 0)
         self._check_room(new.request.model, max_waiting)
         deadline = (
             milliseconds(new.deadline_at)
@@ -78,7 +79,7 @@ class PlainModel(PlainRecord):
             else self.now + milliseconds(self.settings.deadline_seconds)
         )
         self._begin(new, deadline)
-        return Accepted(new.id, replayed=False)
+        return Accepted(new.id, replayed=False, can_start=self.room(new.request.model) > 0)
 
     def requeue(self, tenant: str, job_id: str, *, new_id: str, max_waiting: int | None = None) -> Accepted:
         old = self._known(tenant, job_id)
@@ -87,12 +88,13 @@ class PlainModel(PlainRecord):
         if old.state is JobState.SUCCEEDED:
             raise JobSucceeded(job_id)
         if old.requeued_as and ref(tenant, old.requeued_as) in self.jobs:
-            return Accepted(old.requeued_as, replayed=old.requeued_as != new_id)
+            is_new = old.requeued_as == new_id
+            return Accepted(old.requeued_as, replayed=not is_new, can_start=is_new)
         self._check_room(old.model, max_waiting)
         new = replace(old.new, id=new_id, start_within_seconds=None, idempotency_key=None)
         self._begin(new, self.now + old.deadline - old.created).requeued_from = job_id
         old.requeued_as = new_id
-        return Accepted(new_id, replayed=False)
+        return Accepted(new_id, replayed=False, can_start=True)
 
     def cancel(self, tenant: str, job_id: str) -> Job:
         job = self._known(tenant, job_id)
@@ -155,8 +157,8 @@ class PlainModel(PlainRecord):
 
     def dispatch(self, model: str) -> list[str]:
         published: list[str] = []
-        room = self.allowance(model) - len(self.running_of(model)) - len(self.window_of(model))
-        for job in self.queue_of(model) if room > 0 and self.mode_of(model) != "paused" else ():
+        room = self.room(model)
+        for job in self.queue_of(model) if room > 0 else ():
             if len(published) >= min(room, self.settings.dispatch_limit):
                 break
             if self.now >= job.expires:

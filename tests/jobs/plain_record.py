@@ -62,6 +62,11 @@ class PlainRecord:
         slots = sum(worker.slots for worker in self.live_workers(model))
         return slots + max(2, slots // 8) if slots else 0
 
+    def room(self, model: str) -> int:
+        """How many more jobs may be dispatched; none while the model is paused."""
+        taken = len(self.running_of(model)) + len(self.window_of(model))
+        return 0 if self.mode_of(model) == "paused" else self.allowance(model) - taken
+
     def mode_of(self, model: str) -> ModelMode:
         return self.modes[model][0] if model in self.modes else "running"
 

@@ -91,6 +91,21 @@ def test_the_window_holds_slots_and_margin_and_keeps_accept_order(bench: Any) ->
     assert (status.waiting, status.dispatched, status.running, status.slots) == (4, 5, 1, 4)
 
 
+def test_a_submit_says_whether_the_window_has_room_for_a_job(bench: Any) -> None:
+    assert not bench.store.accept(bench.new()).can_start
+    bench.join(slots=4)
+    assert bench.store.accept(bench.new()).can_start
+    assert len(bench.store.dispatch(MODEL)) == 2
+    while bench.store.dispatch(MODEL):
+        pass
+    rest = [bench.store.accept(bench.new()) for _ in range(4)]
+    bench.store.dispatch(MODEL)
+    assert all(one.can_start for one in rest)
+    full = bench.new()
+    assert not bench.store.accept(full).can_start
+    assert not bench.store.accept(full).can_start
+
+
 def test_only_one_of_many_claims_gets_the_lease(bench: Any) -> None:
     job_id = bench.accept()
     bench.join()

@@ -37,6 +37,18 @@ def running(client: Client) -> int:
     return client.store.queue("m", "default").running
 
 
+def test_nothing_in_the_broker_waits_for_an_acknowledgement(
+    make_worker: Callable[..., WorkerProcess], client: Client, redis_client: Redis
+) -> None:
+    make_worker(tokens_per_second=20)
+    ids = client.submit(12, max_tokens=20)
+    wait_for(lambda: running(client) > 0)
+    assert redis_client.exists("unacked", "unacked_index") == 0
+    jobs = client.wait_until_final(ids)
+    assert {job.state.value for job in jobs} == {"succeeded"}
+    assert redis_client.exists("unacked", "unacked_index") == 0
+
+
 def test_a_worker_told_to_stop_gives_its_jobs_back_uncounted(
     make_worker: Callable[..., WorkerProcess], client: Client
 ) -> None:

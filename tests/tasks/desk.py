@@ -45,7 +45,7 @@ class Desk:
             engine=self.engine,
             running=self.running,
             receiver=self.emitter.receiver,
-            dispatch=lambda model: len(self.store.dispatch(model)),
+            refill=lambda: self.store.dispatch(MODEL),
             model=MODEL,
             worker=WORKER,
             clock=time.monotonic,

@@ -153,7 +153,7 @@ class Outage:
         self._pause_seconds = pause_seconds
         self.desk = Desk(self.client, lambda _: Reply("said at last", released=self._ends))
         self.desk.on_pause = self.pause
-        self.attempts = replace(self.desk.attempts, clock=lambda: self._now, dispatch=lambda _: 0)
+        self.attempts = replace(self.desk.attempts, clock=lambda: self._now, refill=lambda: None)
 
     def run(self) -> tuple[str, str]:
         """The job's id and what became of the attempt."""
