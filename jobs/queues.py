@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 import redis
+from redis.client import Pipeline
 
 from jobs.job import Job
 from jobs.keys import Keys, ref
@@ -57,44 +59,23 @@ class QueueReader:
 
     def status(self, model: str, tenant: str) -> QueueStatus:
         """Depth, work ahead and live capacity of one model."""
-        with unavailable_as_our_error():
-            seconds, micros = self._client.time()
-            now = seconds + micros / 1e6
-            with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.zcard(self._keys.model(model, "queue"))
-                pipeline.hlen(self._keys.model(model, "window"))
-                pipeline.scard(self._keys.model(model, "running"))
-                pipeline.zrangebyscore(self._keys.model(model, "workers"), f"({now * 1000:.0f}", "+inf")
-                pipeline.hgetall(self._keys.model(model, "slots"))
-                pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}")
-                pipeline.hget(self._keys.model(model, "pace"), "job_ms")
-                pipeline.zrange(self._keys.model(model, "queue"), 0, 0)
-                pipeline.hmget(self._keys.model(model, "mode"), "mode", "since")
-                waiting, dispatched, running, workers, slots_of, counts, pace, oldest, kept = pipeline.execute()
-            mode = cast("ModelMode", kept[0].decode() if kept[0] else "running")
-            slots = sum(int(slots_of.get(worker, 0)) for worker in workers)
-            return QueueStatus(
-                waiting=waiting,
-                dispatched=dispatched,
-                running=running,
-                workers=len(workers),
-                slots=slots,
-                oldest_age_seconds=self._age(oldest[0].decode(), now) if oldest else None,
-                tokens_ahead=max(0, int(counts[0] or 0)),
-                eta_seconds=None if mode == "paused" else _eta(waiting + dispatched + running, slots, pace),
-                tenant_waiting=int(counts[1] or 0),
-                mode=mode,
-                mode_since=float(kept[1]) / 1000 if kept[1] else None,
-            )
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            self._ask(pipeline, model, tenant)
+            pipeline.zrange(self._keys.model(model, "queue"), 0, 0)
+            now, *answers, oldest = pipeline.execute()
+            age = self._age(oldest[0].decode(), _seconds(now)) if oldest else None
+        return replace(_status(_seconds(now), answers), oldest_age_seconds=age)
 
     def place(self, job: Job) -> QueuePlace | None:
         """Where a queued job stands; None once it is running or final."""
         if job.state.value != "queued":
             return None
         model = job.request.model
-        with unavailable_as_our_error():
-            rank = self._client.zrank(self._keys.model(model, "queue"), ref(job.tenant, job.id))
-        status = self.status(model, job.tenant)
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            self._ask(pipeline, model, job.tenant)
+            pipeline.zrank(self._keys.model(model, "queue"), ref(job.tenant, job.id))
+            now, *answers, rank = pipeline.execute()
+        status = _status(_seconds(now), answers)
         position = rank if isinstance(rank, int) else 0
         average = status.tokens_ahead / status.waiting if status.waiting else _USUAL_TOKENS
         return QueuePlace(
@@ -103,10 +84,48 @@ class QueueReader:
             eta_seconds=_scaled(status, position),
         )
 
+    def _ask(self, pipeline: Pipeline, model: str, tenant: str) -> None:
+        """For the server's clock, and for what `_status` takes."""
+        pipeline.time()
+        pipeline.zcard(self._keys.model(model, "queue"))
+        pipeline.hlen(self._keys.model(model, "window"))
+        pipeline.scard(self._keys.model(model, "running"))
+        pipeline.zrange(self._keys.model(model, "workers"), 0, -1, withscores=True)
+        pipeline.hgetall(self._keys.model(model, "slots"))
+        pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}")
+        pipeline.hget(self._keys.model(model, "pace"), "job_ms")
+        pipeline.hmget(self._keys.model(model, "mode"), "mode", "since")
+
     def _age(self, oldest: str, now: float) -> float | None:
         tenant, _, job_id = oldest.partition("/")
         created = self._client.hget(self._keys.tenant(tenant, "job", job_id), "created")
         return max(0.0, now - float(created) / 1000) if isinstance(created, bytes) else None
+
+
+def _seconds(time: Sequence[Any]) -> float:
+    seconds, micros = map(int, time)
+    return seconds + micros / 1e6
+
+
+def _status(now: float, answers: Sequence[Any]) -> QueueStatus:
+    """All but the age of the oldest job; only workers whose heartbeat holds count."""
+    waiting, dispatched, running, heartbeats, slots_of, counts, pace, kept = answers
+    workers = [worker for worker, until_ms in heartbeats if until_ms > int(now * 1000)]
+    mode = cast("ModelMode", kept[0].decode() if kept[0] else "running")
+    slots = sum(int(slots_of.get(worker, 0)) for worker in workers)
+    return QueueStatus(
+        waiting=waiting,
+        dispatched=dispatched,
+        running=running,
+        workers=len(workers),
+        slots=slots,
+        oldest_age_seconds=None,
+        tokens_ahead=max(0, int(counts[0] or 0)),
+        eta_seconds=None if mode == "paused" else _eta(waiting + dispatched + running, slots, pace),
+        tenant_waiting=int(counts[1] or 0),
+        mode=mode,
+        mode_since=float(kept[1]) / 1000 if kept[1] else None,
+    )
 
 
 def _eta(ahead: int, slots: int, pace_ms: bytes | None) -> float | None:

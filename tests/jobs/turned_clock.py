@@ -23,6 +23,11 @@ class TurnedClock(redis.Redis):
         seconds, micros = turned
         return int(seconds), int(micros)
 
+    def pipeline(self, *args: Any, **options: Any) -> Any:
+        pipeline: Any = super().pipeline(*args, **options)
+        pipeline.time = lambda: pipeline.hmget(_CLOCK, ["seconds", "micros"])
+        return pipeline
+
     def turn_to(self, instant_ms: int) -> None:
         """From now on it is so many milliseconds after the epoch."""
         seconds, ms = divmod(instant_ms, 1000)
