@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scripts.benchmark.section import Section
-from scripts.benchmark.sections import engine, memory
+from scripts.benchmark.sections import engine, memory, overhead
 
-SECTIONS: tuple[Section, ...] = (engine.SECTION, memory.SECTION)
+SECTIONS: tuple[Section, ...] = (engine.SECTION, memory.SECTION, overhead.SECTION)
 
 
 def section(name: str) -> Section:
