@@ -26,12 +26,9 @@ def queue_name(model: str) -> str:
 
 
 def model_queue(model: str) -> Queue:
-    """That queue under an exchange of its own, so that no other model's messages reach it.
-
-    Who reads a message takes it for good: the broker keeps no copy that would have to be acknowledged.
-    """
+    """That queue under an exchange of its own, so that no other model's messages reach it."""
     name = queue_name(model)
-    return Queue(name, Exchange(name), routing_key=name, no_ack=True)
+    return Queue(name, Exchange(name), routing_key=name)
 
 
 def make_app(redis_url: str, *, events: bool = False) -> Celery:

@@ -30,7 +30,6 @@ from tasks.dispatch import Dispatcher
 from tasks.emitter import Emitter
 from tasks.identity import Identity
 from tasks.leases import LeaseKeeper, NameTaken
-from tasks.messages import UnacknowledgedRequest
 from tasks.running import RunningAttempts
 from tasks.settings import WorkerSettings
 from tasks.shutdown import Shutdown
@@ -114,7 +113,7 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
     app.conf.task_queues = (model_queue(settings.model.name),)
     workers: list[Worker] = []
 
-    @app.task(name=ATTEMPT, ignore_result=True, Request=UnacknowledgedRequest)
+    @app.task(name=ATTEMPT, ignore_result=True)
     def attempt(job_id: str) -> str:
         return workers[0].attempts.run(job_id)
 
