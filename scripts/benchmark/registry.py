@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from scripts.benchmark.section import Section
-from scripts.benchmark.sections import engine, memory, overhead
+from scripts.benchmark.sections import engine, latency, memory, overhead, settings, through
 
-SECTIONS: tuple[Section, ...] = (engine.SECTION, memory.SECTION, overhead.SECTION)
+SECTIONS: tuple[Section, ...] = (
+    engine.SECTION,
+    through.SECTION,
+    overhead.SECTION,
+    latency.SECTION,
+    memory.SECTION,
+    settings.SECTION,
+)
 
 
 def section(name: str) -> Section:

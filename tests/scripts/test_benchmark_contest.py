@@ -54,10 +54,11 @@ def test_clients_ask_for_every_request_once_and_get_its_tokens() -> None:
     requests = [Request(prompt=f"word {number}", prompt_ids=(1, 2), completion_tokens=number) for number in range(1, 9)]
     engine = ScriptedEngine(slots=2)
     try:
-        tokens = through_engine(engine, requests, clients=3)
+        heard = through_engine(engine, requests, clients=3)
     finally:
         engine.close()
-    assert [len(one) for one in tokens] == list(range(1, 9))
+    assert [len(one.ids) for one in heard] == list(range(1, 9))
+    assert all(one.first_at <= one.last_at for one in heard)
 
 
 def test_all_ways_generate_the_same_and_count_only_what_was_asked_for(arena: Arena) -> None:

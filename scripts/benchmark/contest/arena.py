@@ -54,7 +54,9 @@ class Arena:
         try:
             with continuous_batching(self.taken, concurrency=concurrency) as manager:
                 ways: dict[str, Generate] = {
-                    OWN: lambda requests: through_engine(engine, requests, clients=concurrency),
+                    OWN: lambda requests: [
+                        heard.ids for heard in through_engine(engine, requests, clients=concurrency)
+                    ],
                     CONTINUOUS: manager.generate,
                     ONE_BY_ONE: lambda requests: one_by_one(self.model, requests),
                 }

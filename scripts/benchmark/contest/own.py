@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from models.engine import Engine, OnToken, Token
+from jobs.ids import new_id
+from models.engine import Engine, Token
 from scripts.benchmark.contest.load import Request
+from scripts.benchmark.crowd import crowd
 
 
-def through_engine(engine: Engine, requests: Sequence[Request], *, clients: int) -> list[list[int]]:
-    """The tokens of each request; every client submits one, waits for it, and takes the next."""
-    waiting = iter(enumerate(requests))
-    lock = threading.Lock()
-    tokens: list[list[int]] = [[] for _ in requests]
+@dataclass(slots=True)
+class Heard:
+    """The token ids of a completion, and when the first and the last of them came, by *clock*."""
 
-    def client() -> None:
-        while True:
-            with lock:
-                number, request = next(waiting, (None, None))
-            if number is None or request is None:
-                return
-            engine.submit(str(number), request.inference(), _into(tokens[number])).result()
+    clock: Callable[[], float]
+    ids: list[int] = field(default_factory=list)
+    text: str = ""
+    first_at: float = 0.0
+    last_at: float = 0.0
 
-    with ThreadPoolExecutor(max_workers=clients) as pool:
-        for ended in [pool.submit(client) for _ in range(clients)]:
-            ended.result()
-    return tokens
+    def hear(self, token: Token) -> None:
+        self.last_at = self.clock()
+        if not self.ids:
+            self.first_at = self.last_at
+        self.ids.append(token.id)
 
 
-def _into(tokens: list[int]) -> OnToken:
-    def hear(token: Token) -> None:
-        tokens.append(token.id)
+def through_engine(engine: Engine, requests: Sequence[Request], *, clients: int) -> list[Heard]:
+    """What was said to each request; every client submits one, waits for it, and takes the next."""
 
-    return hear
+    def ask(request: Request) -> Heard:
+        heard = Heard(time.perf_counter)
+        heard.text = engine.submit(new_id("job"), request.inference(), heard.hear).result().text
+        return heard
+
+    return crowd(requests, ask, clients=clients)

@@ -1,0 +1,22 @@
+"""A system with an engine that costs nothing, where only what is around it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jobs.request import InferenceRequest, RequestType, SamplingParams
+
+MODEL = "scripted"
+REQUEST = InferenceRequest(
+    model=MODEL,
+    type=RequestType.COMPLETION,
+    prompt="Is the night chilly and dark?",
+    params=SamplingParams(max_tokens=16),
+)
+
+
+def scripted_config(folder: Path) -> Path:
+    """A file of models with one that answers at once."""
+    file = folder / "scripted.yaml"
+    file.write_text(f"models: {{{MODEL}: {{engine: scripted, script: {{reply: Yes.}}}}}}\n", encoding="utf-8")
+    return file
