@@ -75,6 +75,7 @@ class BulkRun:
         self._generation = generation
         self._stop = stop
         self._desk = Desk(in_flight=in_flight)
+        self._doomed: dict[int, Line] = {}
         self._gave_up: Exception | None = None
         self.input_error: OSError | None = None
         self._ends: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
@@ -150,7 +151,10 @@ class BulkRun:
         return self._failure(task, error)
 
     def _submit(self, line: Line) -> Outcome | None:
-        return self._outcome_or_later(line.number, self._job_of(line))
+        job = self._job_of(line)
+        if job.is_being_cancelled:
+            self._doomed[line.number] = line
+        return self._outcome_or_later(line.number, job)
 
     def _job_of(self, line: Line) -> JobView:
         """The line's job: the one that is under way or has a result, else a new one."""
@@ -184,7 +188,11 @@ class BulkRun:
 
     def _look(self, job: OpenJob) -> Outcome | None:
         seconds = CROWDED_LOOK_SECONDS if self._desk.is_crowded() else LOOK_SECONDS
-        return self._outcome_or_later(job.line, self._client.wait(job.id, seconds=seconds))
+        seen = self._client.wait(job.id, seconds=seconds)
+        doomed = self._doomed.pop(job.line, None) if seen.is_final else None
+        if doomed is not None and seen.state is JobState.CANCELLED:  # as an earlier run has asked for, not this one
+            return self._submit(doomed)
+        return self._outcome_or_later(job.line, seen)
 
     def _outcome_or_later(self, line: int, job: JobView) -> Outcome | None:
         if not job.is_final:

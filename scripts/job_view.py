@@ -28,6 +28,11 @@ class JobView:
         return self.state.is_final
 
     @property
+    def is_being_cancelled(self) -> bool:
+        """Whether its cancel was asked for and has not taken effect yet."""
+        return not self.is_final and self.body.get("cancel_requested_at") is not None
+
+    @property
     def succeeded(self) -> bool:
         return self.state is JobState.SUCCEEDED
 

@@ -124,6 +124,30 @@ def test_jobs_in_flight_at_a_kill_are_found_again_and_none_is_computed_twice(pla
     assert len(api.jobs) == 12
 
 
+def test_a_job_that_an_earlier_run_has_asked_to_stop_and_still_runs_is_done_again(place: Workplace) -> None:
+    place.write(1)
+    api = place.server.api
+    process = place.start()
+    with process:
+        api.wait_until(lambda: len(api.jobs) == 1)
+        process.kill()
+    api.jobs["job_000001"] |= {"status": "running", "cancel_requested_at": "2026-11-22T21:00:00.000Z"}
+    place.server.calls.clear()
+
+    def stop_late() -> None:
+        api.wait_until(lambda: place.server.calls["POST"] == 1)
+        api.looks_to_finish = 1
+        api.finish("job_000001", "cancelled")
+
+    story = Aside(stop_late)
+    api.looks_to_finish = float("inf")
+    outcome = place.run()
+    story.join()
+
+    assert outcome.exit_code == 0, outcome.output
+    assert jobs_of_line(place, 1) == ["cancelled", "succeeded"]
+
+
 def test_a_run_that_is_told_to_end_stops_as_after_an_interrupt(place: Workplace) -> None:
     place.write(12)
     api = place.server.api
