@@ -15,6 +15,7 @@ from scripts.finding import Finding, Level
 
 PATIENCE_SECONDS = 5.0
 LARGEST_LIST_BYTES = 4_000_000
+READ_BYTES = 65_536
 KEY_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -62,7 +63,11 @@ def _models_of(upstream: Upstream, key: str | None) -> tuple[int, list[str] | No
             upstream.url.rstrip("/") + "/models", timeout=PATIENCE_SECONDS, allow_redirects=False, stream=True
         ) as response,
     ):
-        body = next(response.iter_content(LARGEST_LIST_BYTES), b"")
+        body = b""
+        for part in response.iter_content(READ_BYTES):  # one chunk at a time, if the server sends chunks
+            body += part
+            if len(body) > LARGEST_LIST_BYTES:
+                break
     try:
         document: Any = json.loads(body)
         names = [str(entry["id"]) for entry in document["data"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from scripts.finding import Finding, Level
 from scripts.ports import free_port
 from scripts.upstream_checks import check_upstreams
-from tests.models.openai_stand_in import Behaviour, Problem, StandIn
+from tests.models.openai_stand_in import Behaviour, Problem, StandIn, Stream
 
 KEY = "sk-very-secret"
 LIST = {"object": "list", "data": [{"id": "theirs", "object": "model"}]}
@@ -46,6 +47,12 @@ def look(folder: Path, url: str, *, model: str = "theirs", key: str = KEY) -> Fi
 
 def test_a_server_that_has_the_model_is_sound(server: StandIn, tmp_path: Path) -> None:
     assert look(tmp_path, server.url) == Finding("model far", Level.OK, f"theirs at {server.url}")
+
+
+def test_a_list_that_comes_in_several_chunks_is_read_to_its_end(server: StandIn, tmp_path: Path) -> None:
+    whole = json.dumps(LIST).encode()
+    server.look = lambda _path, _headers: Stream([whole[:10], whole[10:]], content_type="application/json")
+    assert look(tmp_path, server.url).level is Level.OK
 
 
 def test_a_model_that_the_server_does_not_list_is_a_warning(server: StandIn, tmp_path: Path) -> None:
