@@ -92,6 +92,8 @@ def metadata_pairs(pairs: list[str] | None) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise typer.BadParameter(f"{pair!r} is not of the form KEY=VALUE", param_hint="--metadata")
+        if key in parsed:
+            raise typer.BadParameter(f"{key!r} is given twice", param_hint="--metadata")
         parsed[key] = value
     return parsed
 

@@ -77,6 +77,7 @@ def _facts(job: JobView) -> list[tuple[str, Text]]:
         "started": word(job.body.get("started_at")),
         "finished": word(job.body.get("finished_at")),
         "attempt": attempts_text(job),
+        "not before": word(job.body.get("not_before")),
         "position": "" if position is None else str(position),
         "metadata": drawable(metadata),
         "requeued from": word(job.body.get("requeued_from")),

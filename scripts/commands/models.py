@@ -97,15 +97,15 @@ def _change(
 def _follow(client: FrontierClient, queue: QueueView, is_through: IsThrough) -> QueueView:
     """The queue once *is_through*; ends the command if somebody changes the mode meanwhile."""
     mode, told = queue.mode, ""
-    while not is_through(client, queue):
-        if queue.mode != mode:
-            raise fail(f"somebody else has changed the mode: {_words(queue)}")
+    while queue.mode == mode:
+        if is_through(client, queue):
+            return queue
         words = _words(queue) + ("" if queue.waiting or queue.running else ", retries wait for their time")
         if words != told:
             note(told := words)
         time.sleep(LOOK_SECONDS)
         queue = client.queue(queue.model)
-    return queue
+    raise fail(f"somebody else has changed the mode: {_words(queue)}")
 
 
 def _runs_nothing(_client: FrontierClient, queue: QueueView) -> bool:

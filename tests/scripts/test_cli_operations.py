@@ -12,6 +12,7 @@ import pytest
 from typer.testing import Result
 
 from tests.scripts.client_app import Aside, run_frontier
+from tests.scripts.job_api import Answer, Request
 from tests.scripts.job_server import JobServer
 
 ERROR = {"type": "/problems/worker-lost", "title": "The job was lost.", "detail": "two workers died of it"}
@@ -156,12 +157,15 @@ def test_cancel_of_many_follows_to_the_end_and_counts(frontier: Frontier, server
     [
         ["requeue"],
         ["requeue", "job_1", "--all"],
+        ["requeue", "job_1", ""],
         ["requeue", "job_1", "--model", "m"],
         ["retry"],
         ["retry", "job_1", "--model", "m"],
         ["retry", "--status", "succeeded"],
         ["cancel"],
+        ["cancel", ""],
         ["cancel", "job_1", "--metadata", "a=1"],
+        ["cancel", "--metadata", "a=1", "--metadata", "a=2"],
         ["cancel", "--model", "m"],
     ],
     ids=" ".join,
@@ -236,6 +240,30 @@ def test_a_wait_ends_when_somebody_else_changes_the_mode(frontier: Frontier, ser
 
     assert outcome.exit_code == 1
     assert "somebody else has changed the mode: shakespeare is running" in outcome.stderr
+
+
+def test_a_wait_does_not_end_well_in_another_mode_even_if_nothing_runs(frontier: Frontier, server: JobServer) -> None:
+    server.api.loads["shakespeare"] = [{"running": 1}, {"running": 0}]
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/v1/queue":
+            server.api.modes["shakespeare"] = "running"
+        return server.api.answer(request)
+
+    server.answer = answer
+    outcome = frontier("models", "pause", "shakespeare", "--wait")
+
+    assert outcome.exit_code == 1
+    assert "somebody else has changed the mode: shakespeare is running" in outcome.stderr
+
+
+def test_a_job_that_waits_for_its_time_is_shown_with_it(frontier: Frontier, server: JobServer) -> None:
+    submit(frontier, server, "queued")
+    server.api.jobs["job_000001"]["not_before"] = "2026-11-22T22:00:00.000Z"
+
+    rows = [line.split() for line in frontier("jobs", "show", "job_000001").stdout.splitlines()]
+
+    assert ["not", "before", "2026-11-22T22:00:00.000Z"] in rows
 
 
 def test_an_interrupt_of_a_wait_says_what_stays(frontier: Frontier, server: JobServer) -> None:
