@@ -1,8 +1,8 @@
 """What an upstream's answer that is no completion means for the job.
 
 Three kinds: the job is to blame (RequestRefused, for good), the server asks to wait (EngineBusy, not counted),
-and everything else (EngineError, tried again). A job is not refused for what only the operator can mend: a key
-that is not accepted, an address or a model that does not exist.
+and everything else (EngineError, tried again). A job is not refused for a key that is not accepted: only the
+operator can mend that, and the server's words may repeat the key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONGEST_MESSAGE = 500
 
 _ASK_TO_WAIT = frozenset({429, 503})
 _MAY_PASS = frozenset({408, 409, 425, 429})
-_FOR_THE_OPERATOR = frozenset({401, 402, 403, 404, 405, 407})
+_KEY_NOT_ACCEPTED = frozenset({401, 403, 407})
 _ERRORS = range(400, 600)
 _PARAMS = frozenset({"max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "ignore_eos"})
 _NAMES_OF_REFUSALS = frozenset({"invalid_request_error", "badrequesterror", "context_length_exceeded"})
@@ -75,8 +75,8 @@ def wait_asked_for(header: str | None, *, now: float) -> float | None:
 
 
 def _by_status(status: int, error: dict[str, Any], hide: str) -> EngineError:
-    if status in _FOR_THE_OPERATOR:
-        return EngineError(f"the model's server turns this deployment away (HTTP {status}); its operator can mend that")
+    if status in _KEY_NOT_ACCEPTED:
+        return EngineError(f"the model's server does not accept the worker's key (HTTP {status})")
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _MAY_PASS:
         return _refused(error, hide)
     return EngineError(f"the model's server failed (HTTP {status})")
