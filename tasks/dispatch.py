@@ -23,7 +23,7 @@ SWEEPS_PER_ROUND = 20
 """So that a backlog, of jobs that expire together for example, does not keep lost workers' jobs waiting."""
 
 
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.01
 """How long a slot may stay empty so that several are filled in one round trip; the window's margin covers it."""
 
 
@@ -75,7 +75,7 @@ class Dispatcher:
             with self._app.producer_or_acquire() as producer, producer.batch():
                 for job_id in job_ids:
                     self._app.send_task(
-                        ATTEMPT, args=(job_id,), task_id=job_id, queue=queue_name(model), producer=producer
+                        ATTEMPT, args=(job_id,), task_id=job_id, queue=queue_name(model), declare=(), producer=producer
                     )
         except (KombuError, RedisError, OSError) as error:
             log.warning("publish_postponed", extra={"model": model, "jobs": len(job_ids), "reason": str(error)})
