@@ -108,20 +108,19 @@ def _seconds(time: Sequence[Any]) -> float:
 
 
 def _status(now: float, answers: Sequence[Any]) -> QueueStatus:
-    """All but the age of the oldest job; only workers whose heartbeat holds count."""
+    """All but the age of the oldest job; only workers whose heartbeat holds, and which offer slots, count."""
     waiting, dispatched, running, heartbeats, slots_of, counts, pace, kept = answers
-    workers = [worker for worker, until_ms in heartbeats if until_ms > int(now * 1000)]
+    slots = [int(slots_of.get(worker, 0)) for worker, until_ms in heartbeats if until_ms > int(now * 1000)]
     mode = cast("ModelMode", kept[0].decode() if kept[0] else "running")
-    slots = sum(int(slots_of.get(worker, 0)) for worker in workers)
     return QueueStatus(
         waiting=waiting,
         dispatched=dispatched,
         running=running,
-        workers=len(workers),
-        slots=slots,
+        workers=sum(1 for offered in slots if offered),
+        slots=sum(slots),
         oldest_age_seconds=None,
         tokens_ahead=max(0, int(counts[0] or 0)),
-        eta_seconds=None if mode == "paused" else _eta(waiting + dispatched + running, slots, pace),
+        eta_seconds=None if mode == "paused" else _eta(waiting + dispatched + running, sum(slots), pace),
         tenant_waiting=int(counts[1] or 0),
         mode=mode,
         mode_since=float(kept[1]) / 1000 if kept[1] else None,

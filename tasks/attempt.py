@@ -95,6 +95,7 @@ class Attempts:
                 return answer
             if isinstance(answer, Skipped):
                 log.info("message_skipped", extra={"job_id": job_id, "reason": answer.why})
+                self.refill()  # it may be back in the queue, for another worker
                 return None
             self.pause(SUSPECT_POLL_SECONDS)
         with suppress(StoreUnavailable):  # then its message counts as lost, and a sweep publishes it again

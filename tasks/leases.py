@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
+from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from tasks.identity import Identity
 from tasks.rounds import Rounds
@@ -41,6 +43,7 @@ class LeaseKeeper:
         self._identity = identity
         self._model = model
         self._slots = slots
+        self._offered = 0
         self._has_left = False
         self._presence = threading.Lock()
         self._rounds = Rounds("leases", self.renew, lambda: store.settings.lease_seconds / RENEWALS_PER_LEASE)
@@ -48,7 +51,7 @@ class LeaseKeeper:
         self.stop = self._rounds.stop
 
     def join(self) -> int:
-        """Announce the worker, and give back at once the jobs of a dead one of its name; how many there were.
+        """Announce the worker, without slots yet, and rescue the jobs of a dead one of its name; how many there were.
 
         Raises NameTaken if the name belongs to a worker that may be alive.
         """
@@ -60,6 +63,12 @@ class LeaseKeeper:
         rescued = self._store.rescue_worker(self._identity.worker)
         self._beat()
         return rescued
+
+    def open(self) -> None:
+        """Offer the worker's slots, now that it takes messages. If Redis is away, a later round does it."""
+        self._offered = self._slots
+        with suppress(StoreUnavailable):
+            self._beat()
 
     def leave(self) -> None:
         """Take no more jobs; leases of running ones are still renewed."""
@@ -83,4 +92,4 @@ class LeaseKeeper:
         with self._presence:
             if self._has_left:
                 return None
-            return self._store.heartbeat(who.worker, model=self._model, slots=self._slots, instance=who.instance)
+            return self._store.heartbeat(who.worker, model=self._model, slots=self._offered, instance=who.instance)

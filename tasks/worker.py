@@ -62,11 +62,11 @@ class Worker:
             upstream_key=settings.upstream_key,
         )
         dispatcher = Dispatcher(store, app)
-        refill = dispatcher.refill_rounds(model)
+        self._refill = dispatcher.refill_rounds(model)
         running = RunningAttempts(self.engine.cancel)
         reach = arm(settings.failpoints)
         emitter = Emitter(store, running, time.monotonic, reach=reach)
-        keeper = LeaseKeeper(
+        self._keeper = keeper = LeaseKeeper(
             store, running, identity=identity, model=model, slots=self.engine.slots, clock=time.monotonic
         )
         self.shutdown = Shutdown(running, keeper, grace_seconds=settings.shutdown_grace_seconds)
@@ -75,7 +75,7 @@ class Worker:
             engine=self.engine,
             running=running,
             receiver=emitter.receiver,
-            refill=refill.nudge,
+            refill=self._refill.nudge,
             model=model,
             worker=settings.worker,
             clock=time.monotonic,
@@ -86,18 +86,23 @@ class Worker:
             reach=reach,
         )
         rescued = keeper.join()
-        log.info("worker_ready", extra={"worker": settings.worker, "model": model, "rescued": rescued})
+        log.info("worker_joined", extra={"worker": settings.worker, "model": model, "rescued": rescued})
         sweep_seconds = settings.store.sweep_seconds
         self._threads = (
             emitter,
             keeper,
-            refill,
+            self._refill,
             Control(store, client, running, worker=settings.worker, clock=time.monotonic),
             dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * sweep_seconds),
             Watchdog(self.engine, limit_seconds=settings.watchdog_seconds, end_process=os._exit),
         )
         for thread in self._threads:
             thread.start()
+
+    def open(self) -> None:
+        """Let jobs come: Celery listens now, so that none has to wait in the broker until it does."""
+        self._keeper.open()
+        self._refill.nudge()
 
     def close(self) -> None:
         """End the engine and the threads; every attempt is over by now."""
@@ -132,6 +137,11 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
         except Exception as error:  # Celery would go on without an engine, and swallow messages
             log.critical("worker_cannot_start", exc_info=True, extra={"reason": repr(error)})
             raise SystemExit(EXIT_FAILURE) from error
+
+    @signals.worker_ready.connect(weak=False)
+    def take_jobs(**_: object) -> None:
+        workers[0].open()
+        log.info("worker_ready", extra={"worker": settings.worker, "model": settings.model.name})
 
     @signals.worker_shutting_down.connect(weak=False)
     def wind_down(**_: object) -> None:

@@ -10,6 +10,9 @@
 -- A suspect (two lost leases) runs alone: its claim reserves the worker, waits until the rest has
 -- ended, and keeps new claims waiting until its own attempt is over.
 --
+-- A worker that runs as many jobs as it has slots, while another has one free, passes the job on: back to its place in
+-- the queue. It does so once per job, so that one which lives but does not listen keeps nothing waiting.
+--
 -- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others waiting, spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
 
@@ -29,6 +32,26 @@ local function answer(job)
     job.wasted or 0, redis.call('HLEN', model_key(model, 'window')), redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
+end
+
+local function free_slots(name)
+  local slots = redis.call('HGET', model_key(model, 'slots'), name)
+  return slots and tonumber(slots) - redis.call('SCARD', worker_jobs_key(name))
+end
+
+local function another_is_better()
+  local own = free_slots(worker)
+  if not own or own > 0 then return false end
+  local is_alive, found = false, false
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'), '(' .. NOW, '+inf')) do
+    if name == worker then
+      is_alive = true
+    elseif (free_slots(name) or 0) > 0 then
+      local kept_until = tonumber(redis.call('HGET', worker_key(name), 'reserved_until') or 0)
+      found = found or kept_until <= NOW
+    end
+  end
+  return is_alive and found
 end
 
 local tenant = redis.call('HGET', model_key(model, 'window'), id)
@@ -61,11 +84,18 @@ if (job.lost or 0) >= SUSPECT_AFTER then
   if busy then return wait(job) end
 end
 
+if not job.passed_on and another_is_better() then
+  leave_place(job)
+  put(job, 'passed_on', 1)
+  enter_queue(job)
+  return {'skipped', 'another worker has room'}
+end
+
 -- The clock is part of the token: a server that has lost its last writes must not give the same one again.
 start_running(job, worker, lease_ms)
 put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'attempt', (job.failures or 0) + (job.lost or 0) + 1,
   'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
-drop(job, 'rescued', 'not_before', 'dispatches')
+drop(job, 'rescued', 'not_before', 'dispatches', 'passed_on')
 if not job.started then put(job, 'started', NOW) end
 if ARGV[7] ~= '1' and (job.emitted or 0) > 0 then
   put(job, 'wasted', (job.wasted or 0) + job.emitted, 'emitted', 0)

@@ -25,6 +25,7 @@ class PlainJob:
     place: Place | None = "queue"
     published: int = 0
     publish_again_at: int = 0
+    is_passed_on: bool = False
     not_before: int | None = None
     token: int = 0
     token_of_the_lost: int | None = None

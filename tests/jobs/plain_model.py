@@ -184,7 +184,11 @@ class PlainModel(PlainRecord):
         if self._must_wait(job, worker):
             job.publish_again_at = self.now + self._lease
             return Wait()
+        if not job.is_passed_on and self._another_is_better(worker, model):
+            job.place, job.is_passed_on = "queue", True
+            return Skipped("another worker has room")
         self._start(job, worker)
+        job.is_passed_on = False
         job.token = max(job.token + 1, self.now)
         job.attempt = job.failures + job.lost + 1
         job.claim_id, job.claimed, job.run_until = claim_id, self.now, self.now + milliseconds(job.new.timeout_seconds)
@@ -328,6 +332,12 @@ class PlainModel(PlainRecord):
         is_busy = bool(self.running_on(name))
         worker.kept_for, worker.kept_until = job.ref, self.now + RESERVED_FOR if is_busy else job.deadline
         return is_busy
+
+    def _another_is_better(self, name: str, model: str) -> bool:
+        """Whether a worker runs all it has slots for, while another has one free and is kept for nobody."""
+        live = {other: one for other, one in self.workers.items() if one in self.live_workers(model)}
+        free = {other for other, one in live.items() if len(self.running_on(other)) < one.slots}
+        return name in live.keys() - free and any(self.workers[one].kept_until <= self.now for one in free)
 
     def _check_room(self, model: str, max_waiting: int | None) -> None:
         if self.mode_of(model) == "draining":

@@ -91,6 +91,28 @@ def test_the_window_holds_slots_and_margin_and_keeps_accept_order(bench: Any) ->
     assert (status.waiting, status.dispatched, status.running, status.slots) == (4, 5, 1, 4)
 
 
+def test_a_worker_whose_slots_are_taken_passes_a_job_on_to_one_that_has_some_once(bench: Any) -> None:
+    bench.join(slots=1)
+    bench.join("w2", slots=2)
+    first, second, third = (bench.accept() for _ in range(3))
+    assert bench.store.dispatch(MODEL) == [first, second, third]
+    bench.claim(first)
+    assert bench.try_claim(second) == Skipped("another worker has room")
+    assert bench.store.dispatch(MODEL) == [second]
+    bench.claim(second)
+    bench.claim(third, "w2")
+
+
+def test_a_worker_keeps_a_job_beyond_its_slots_where_nobody_has_room(bench: Any) -> None:
+    bench.join(slots=1)
+    bench.join("w2", slots=1)
+    jobs = [bench.accept() for _ in range(3)]
+    assert bench.store.dispatch(MODEL) == jobs
+    bench.claim(jobs[0])
+    bench.claim(jobs[1], "w2")
+    bench.claim(jobs[2])
+
+
 def test_a_submit_says_whether_the_window_has_room_for_a_job(bench: Any) -> None:
     assert not bench.store.accept(bench.new()).can_start
     bench.join(slots=4)

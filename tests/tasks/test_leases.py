@@ -36,7 +36,9 @@ def running_attempt(desk: Desk, **changes: Any) -> tuple[RunningAttempts, Runnin
 
 def test_a_worker_that_starts_under_a_dead_one_s_name_gives_its_jobs_back(make_desk: Any) -> None:
     desk = make_desk()
-    keeper(desk, DEAD).join()
+    dead = keeper(desk, DEAD)
+    dead.join()
+    dead.open()
     _, attempt = running_attempt(desk)
     assert keeper(desk).join() == 1
     assert desk.find(attempt.lease.job_id).state.value == "queued"
@@ -49,6 +51,18 @@ def test_a_name_whose_bearer_may_be_alive_is_refused(make_desk: Any, namesake: I
     other = Identity("w9", ME.host, ME.pid, ME.started - 1)
     with pytest.raises(NameTaken, match="FRONTIER_WORKER_NAME"):
         keeper(desk, other).join()
+
+
+def test_a_worker_offers_no_slots_until_it_takes_messages(make_desk: Any) -> None:
+    desk = make_desk()
+    before = desk.store.queue(MODEL, "default")
+    starting = keeper(desk)
+    starting.join()
+    starting.renew()
+    assert desk.store.queue(MODEL, "default") == before
+    starting.open()
+    after = desk.store.queue(MODEL, "default")
+    assert (after.workers, after.slots) == (before.workers + 1, before.slots + 4)
 
 
 def test_a_lease_that_another_has_is_given_up(make_desk: Any) -> None:
@@ -70,6 +84,7 @@ def test_a_worker_that_has_left_does_not_come_back_by_its_heartbeat(make_desk: A
     desk = make_desk()
     leaving = keeper(desk)
     leaving.join()
+    leaving.open()
     before = desk.store.queue(MODEL, "default").workers
     leaving.leave()
     leaving.renew()
