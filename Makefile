@@ -41,7 +41,7 @@ performance: $(READY)  ## Measure how fast it is on this machine, for docs/perfo
 
 .PHONY: test-deep
 test-deep: $(READY)  ## Hold the record of jobs against its model, a quarter of an hour
-	@$(BIN)/python -m pytest tests/jobs/test_against_model.py --hypothesis-profile=deep --hypothesis-show-statistics
+	@$(BIN)/python -m pytest tests/jobs/test_against_model.py --hypothesis-profile=deep
 
 .PHONY: test-system
 test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... repeats a run

@@ -75,6 +75,12 @@ class SideBySide(RuleBasedStateMachine):
         return held * 2 + list(self.leases)[:-6:-1]
 
     @property
+    def sleepers(self) -> list[str]:
+        """Leases of rescued jobs that nobody has claimed since."""
+        jobs = [job for job in self.model.jobs.values() if job.place and job.token_of_the_lost]
+        return [lease_name(job.new.id, job.token) for job in jobs]
+
+    @property
     def dispatched(self) -> list[str]:
         return [job.new.id for model in MODELS for job in self.model.window_of(model)]
 
@@ -83,8 +89,9 @@ class SideBySide(RuleBasedStateMachine):
         return [job.new.id for job in self.model.jobs.values()]
 
     @property
-    def running(self) -> list[str]:
-        return [job.new.id for job in self.model.jobs.values() if job.is_running]
+    def wanted(self) -> list[str]:
+        """Running jobs, and then any."""
+        return [job.new.id for job in self.model.jobs.values() if job.is_running] + self.recent
 
     @property
     def ended(self) -> list[str]:

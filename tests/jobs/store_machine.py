@@ -28,6 +28,7 @@ LIMITS: tuple[Mapping[str, Any], ...] = (
 ENDS = tuple(state for state in JobState if state.is_final)
 
 any_worker = st.sampled_from(sorted(WORKERS))
+awake = st.sampled_from(["everybody", "a sweeper", "nobody"])
 any_model = st.sampled_from(MODELS)
 
 
@@ -49,30 +50,25 @@ class StoreMachine(SideBySide):
     # --- time
 
     @there_are("recent")
-    @rule(ms=st.sampled_from([1000, 1, 6000, 12_000, 30_000, 61_000]), are_awake=st.booleans())
-    def time_passes(self, ms: int, *, are_awake: bool) -> None:
-        self.come_to(self.model.now + ms, are_awake=are_awake)
+    @rule(ms=st.sampled_from([0, 1, 1000, 6000, 12_000, 30_000, 61_000]), awake=awake)
+    def time_passes(self, ms: int, awake: str) -> None:
+        self.come_to(self.model.now + ms, awake)
 
     @there_are("instants")
-    @rule(instant=one_of("instants"), off=st.sampled_from([0, 0, -1, 1]), are_awake=st.booleans())
-    def something_is_due(self, instant: int, off: int, *, are_awake: bool) -> None:
-        self.come_to(max(self.model.now, instant + off), are_awake=are_awake)
+    @rule(instant=one_of("instants"), off=st.sampled_from([0, 0, -1, 1]), awake=awake)
+    def something_is_due(self, instant: int, off: int, awake: str) -> None:
+        self.come_to(max(self.model.now, instant + off), awake)
 
-    def come_to(self, instant: int, *, are_awake: bool) -> None:
-        """Either everybody sleeps until then, or workers say that they live, somebody sweeps, and work goes on."""
+    def come_to(self, instant: int, awake: str) -> None:
+        """Until then nobody does anything; then perhaps somebody sweeps, and workers say that they live and go on."""
         alive = [(name, one.slots) for name, one in self.model.workers.items() if one.silent_at > self.model.now]
         self.turn_to(instant)
-        if are_awake:
+        if awake != "nobody":
+            self.both(lambda it: it.sweep())
+        if awake == "everybody":
             for name, slots in alive:
                 self.beat(name, slots)
-            self.both(lambda it: it.sweep())
-            for name, _ in alive:
                 self.work(name, 1)
-
-    @there_are("recent")
-    @rule()
-    def sweep(self) -> None:
-        self.both(lambda it: it.sweep())
 
     # --- clients
 
@@ -107,11 +103,6 @@ class StoreMachine(SideBySide):
         if then_work:
             self.work(f"{model}1", 1)
 
-    @there_are("known")
-    @rule(job_id=one_of("known"))
-    def accept_again(self, job_id: str) -> None:
-        self.submit(self.submits[job_id], None)
-
     def submit(self, new: NewJob, max_waiting: int | None) -> None:
         accepted = self.both(lambda it: it.accept(new, max_waiting=max_waiting))
         if isinstance(accepted, Accepted) and not accepted.replayed and new.id not in self.submits:
@@ -119,13 +110,15 @@ class StoreMachine(SideBySide):
 
     @there_are("recent")
     @rule(
-        job_id=one_of("recent"),
-        wish=st.sampled_from(["read", "cancel", "erase", "cancel all like it", "read as other"]),
+        job_id=one_of("wanted"),
+        wish=st.sampled_from(["read", "cancel", "erase", "cancel all like it", "submit again", "read as other"]),
     )
     def a_client_wishes(self, job_id: str, wish: str) -> None:
         new = self.submits[job_id]
         match wish:
-            case "read":
+            case "submit again" if job_id in self.known:
+                self.submit(new, None)
+            case "read" | "submit again":
                 self.both(lambda it: it.stream(new.tenant, new.id))
             case "cancel":
                 self.both(lambda it: it.cancel(new.tenant, new.id))
@@ -137,14 +130,6 @@ class StoreMachine(SideBySide):
                 self.both(lambda it: it.find("nobody", new.id))
                 self.both(lambda it: it.cancel("nobody", new.id))
                 self.both(lambda it: it.erase("nobody", new.id))
-
-    @there_are("running")
-    @rule(job_id=one_of("running"), then_dies=st.booleans())
-    def cancel_running(self, job_id: str, *, then_dies: bool) -> None:
-        new = self.submits[job_id]
-        job = self.both(lambda it: it.cancel(new.tenant, job_id))
-        if then_dies:
-            self.a_worker_dies(job.worker, returns=True, can_continue=True)
 
     @there_are("ended")
     @rule(job_id=one_of("ended"), max_waiting=st.sampled_from([None, None, 1]))
@@ -165,47 +150,52 @@ class StoreMachine(SideBySide):
             self.submit(self.new(model), None)
             self.work(f"{model}1", 1)
 
-    @rule(worker=any_worker, slots=st.sampled_from([2, 1, 24]), instance=st.sampled_from("aab"))
-    def heartbeat(self, worker: str, slots: int, instance: str) -> None:
-        self.beat(worker, slots, instance)
-
     def beat(self, worker: str, slots: int, instance: str = "a") -> None:
         self.both(lambda it: it.heartbeat(worker, model=WORKERS[worker], slots=slots, instance=instance))
 
     @there_are("recent")
-    @rule(worker=any_worker, mode=st.sampled_from(["", "", "running", "running", "paused", "draining"]))
-    def an_operator_acts(self, worker: str, mode: str) -> None:
-        if mode:
-            self.both(lambda it: it.set_mode(WORKERS[worker], mode))
-        else:
-            self.both(lambda it: it.leave(worker, model=WORKERS[worker]))
+    @rule(model=any_model, mode=st.sampled_from(["running", "running", "paused", "draining"]))
+    def an_operator_acts(self, model: str, mode: str) -> None:
+        self.both(lambda it: it.set_mode(model, mode))
+        self.dispatch(model)
 
     @there_are("recent")
-    @rule(worker=any_worker, returns=st.sampled_from([True, True, False]), can_continue=st.booleans())
-    def a_worker_dies(self, worker: str, *, returns: bool, can_continue: bool) -> None:
-        self.both(lambda it: it.rescue_worker(worker))
-        if returns:
-            self.beat(worker, 2)
+    @rule(
+        worker=any_worker,
+        what=st.sampled_from(["dies and returns"] * 4 + ["dies", "leaves", "returns", "has a namesake"]),
+        slots=st.sampled_from([2, 1, 24]),
+        can_continue=st.booleans(),
+    )
+    def a_worker_comes_or_goes(self, worker: str, what: str, slots: int, *, can_continue: bool) -> None:
+        if "dies" in what:
+            self.both(lambda it: it.rescue_worker(worker))
+        if what == "leaves":
+            self.both(lambda it: it.leave(worker, model=WORKERS[worker]))
+        if what == "has a namesake":
+            self.beat(worker, slots, "b")
+        if "returns" in what:
+            self.beat(worker, slots)
             self.work(worker, 2, can_continue=can_continue)
 
     # --- workers work
 
-    @there_are("recent")
-    @rule(model=any_model)
     def dispatch(self, model: str) -> None:
         published = self.both(lambda it: it.dispatch(model))
         busy = len(self.model.window_of(model)) + len(self.model.running_of(model))
         assert not published or busy <= self.model.allowance(model)
 
-    @rule(worker=any_worker, most=st.integers(1, 3), can_continue=st.sampled_from([True, False]))
+    @there_are("recent")
+    @rule(worker=any_worker, most=st.integers(0, 3), can_continue=st.sampled_from([True, False]))
     def come_to_work(self, worker: str, most: int, *, can_continue: bool) -> None:
         self.work(worker, most, can_continue=can_continue)
 
     def work(self, worker: str, most: int, *, can_continue: bool = True) -> None:
-        """Dispatch, and claim what came of it."""
+        """Dispatch, claim what came of it, and record the first tokens."""
         self.dispatch(WORKERS[worker])
         for job in self.model.window_of(WORKERS[worker])[:most]:
-            self.claim_as(job.new.id, worker, self.new_id(), can_continue=can_continue)
+            lease = self.claim_as(job.new.id, worker, self.new_id(), can_continue=can_continue)
+            if isinstance(lease, Lease):
+                self.emit_some(lease, 0, 2)
 
     @there_are("dispatched")
     @rule(job_id=one_of("dispatched"), second=st.booleans(), can_continue=st.sampled_from([True, True, False]))
@@ -215,21 +205,18 @@ class StoreMachine(SideBySide):
         self.claim_as(job_id, worker, self.new_id(), can_continue=can_continue)
 
     @there_are("claims")
-    @rule(claim=one_of("claims"))
-    def claim_again(self, claim: tuple[str, str, str]) -> None:
-        """The answer was lost on the way."""
-        self.claim_as(*claim)
+    @rule(claim=one_of("claims"), job_id=one_of("recent"), what=st.sampled_from(["asked again", "late", "put back"]))
+    def a_message_gets_no_answer(self, claim: tuple[str, str, str], job_id: str, what: str) -> None:
+        """The answer to a claim was lost; the message is stale; or its worker is about to leave."""
+        match what:
+            case "asked again":
+                self.claim_as(*claim)
+            case "late" if job_id not in self.dispatched:
+                self.claim_as(job_id, claim[1], self.new_id())
+            case _:
+                self.both(lambda it: it.put_back(job_id, model=WORKERS[claim[1]]))
 
-    @there_are("recent")
-    @rule(job_id=one_of("recent"), worker=any_worker, is_wanted=st.booleans())
-    def a_message_comes_late(self, job_id: str, worker: str, *, is_wanted: bool) -> None:
-        """Doubled, or for a worker that is about to leave."""
-        if is_wanted:
-            self.both(lambda it: it.put_back(job_id, model=WORKERS[worker]))
-        elif job_id not in self.dispatched:
-            self.claim_as(job_id, worker, self.new_id())
-
-    def claim_as(self, job_id: str, worker: str, claim_id: str, *, can_continue: bool = True) -> None:
+    def claim_as(self, job_id: str, worker: str, claim_id: str, *, can_continue: bool = True) -> Any:
         self.claims = [(job_id, worker, claim_id), *self.claims[:3]]
         model = WORKERS[worker]
         lease = self.both(
@@ -238,25 +225,31 @@ class StoreMachine(SideBySide):
         if isinstance(lease, Lease):
             same = self.leases.setdefault(lease_name(lease.job_id, lease.token), lease)
             assert same.worker == worker
+        return lease
 
     @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"))
-    def renew(self, name: str) -> None:
-        self.both(lambda it: it.renew([self.leases[name]]))
-
-    @there_are("usable_leases")
-    @rule()
-    def renew_all(self) -> None:
+    @rule(name=one_of("usable_leases"), all_do=st.booleans())
+    def renew(self, name: str, *, all_do: bool) -> None:
         """Of all who ever held a job's lease, at most one still does."""
-        leases = list(self.leases.values())
+        leases = list(self.leases.values()) if all_do else [self.leases[name]]
         kept = self.both(lambda it: it.renew(leases))
         holders = [lease.job_id for lease, is_kept in zip(leases, kept, strict=True) if is_kept]
         assert len(holders) == len(set(holders))
 
+    @there_are("sleepers")
+    @rule(name=one_of("sleepers"), gap=st.sampled_from([0, 1, None]))
+    def a_sleeper_wakes(self, name: str, gap: int | None) -> None:
+        if gap is None:
+            self.renew(name, all_do=False)
+        else:
+            self.emit_some(self.leases[name], gap, 1)
+
     @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"), gap=st.sampled_from([0, 0, 0, -1, -2, 1]), count=st.integers(1, 3))
+    @rule(name=one_of("usable_leases"), gap=st.sampled_from([0, 1, -1, 0, -2, 1]), count=st.integers(1, 3))
     def emit(self, name: str, gap: int, count: int) -> None:
-        lease = self.leases[name]
+        self.emit_some(self.leases[name], gap, count)
+
+    def emit_some(self, lease: Lease, gap: int, count: int) -> None:
         first = max(0, len(self.stored(lease)) + gap)
         ids, pieces = self.tokens_of(lease, first, count)
         self.both(lambda it: it.emit([Emission(lease, first, ids, pieces)]))
@@ -298,14 +291,12 @@ class StoreMachine(SideBySide):
         return [lease.attempt * 1000 + index for index in indexes], [f"{index} " for index in indexes]
 
     @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"))
-    def release(self, name: str) -> None:
-        self.both(lambda it: it.release(self.leases[name]))
-
-    @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"), seconds=st.sampled_from([7.0, 0.0, 400.0]))
-    def postpone(self, name: str, seconds: float) -> None:
-        self.both(lambda it: it.postpone(self.leases[name], seconds=seconds))
+    @rule(name=one_of("usable_leases"), seconds=st.sampled_from([None, 7.0, 0.0, 400.0]))
+    def give_back(self, name: str, seconds: float | None) -> None:
+        if seconds is None:
+            self.both(lambda it: it.release(self.leases[name]))
+        else:
+            self.both(lambda it: it.postpone(self.leases[name], seconds=seconds))
 
     def new(self, model: str, max_tokens: int = 1) -> NewJob:
         params = SamplingParams(max_tokens=max_tokens)
