@@ -26,12 +26,17 @@ def with_measurements(page: str, records: Sequence[SectionRecord]) -> str:
 
 
 def measurements(records: Sequence[SectionRecord]) -> str:
-    """Markdown: all goals, then section by section."""
+    """Markdown: all goals and which are missed, then section by section."""
     goals = verdicts(records)
-    parts = ["## Goals", *_markdown(goals)] if goals.rows else []
+    parts = ["## Goals", *_markdown(goals), _misses(records)] if goals.rows else []
     for record in records:
         parts += _section(record)
     return "\n\n".join(parts) + "\n"
+
+
+def _misses(records: Sequence[SectionRecord]) -> str:
+    missed = [goal.text for record in records for goal in record.missed]
+    return f"Missed: {'; '.join(missed)}." if missed else "None is missed."
 
 
 def _section(record: SectionRecord) -> Iterator[str]:

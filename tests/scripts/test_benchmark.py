@@ -86,9 +86,14 @@ def test_the_page_keeps_what_is_typed_and_shows_what_is_measured() -> None:
     assert page.endswith(f"{END}\n\n## Typed\n")
     assert "old" not in page
     assert "| pace \\| speed | ≥ 4 | 2 | 1.5 to 2.5 | 75% | 3 | missed |" in page
+    assert "Missed: pace | speed." in page
     assert "| snail | 0.001 |" in page
     assert "It was raining." in page
     assert with_measurements(page, [_record()]) == page
+
+
+def test_the_page_says_when_nothing_is_missed() -> None:
+    assert "None is missed." in with_measurements(f"{BEGIN}\n{END}", [_record(median=5.0)])
 
 
 def test_a_page_without_markers_is_refused() -> None:

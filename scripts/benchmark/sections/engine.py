@@ -39,13 +39,13 @@ QUICK = {
 FULL = {
     SHIPPED: [
         Plan(concurrency=1, rounds=3, requests=3, sample=3),
-        Plan(concurrency=8, rounds=3, requests=16, sample=6),
-        Plan(concurrency=32, rounds=5, requests=64, sample=8),
-        Plan(concurrency=64, rounds=2, requests=96, sample=6),
+        Plan(concurrency=8, rounds=3, requests=16, sample=4),
+        Plan(concurrency=32, rounds=5, requests=64, sample=6),
+        Plan(concurrency=64, rounds=2, requests=80, sample=4),
     ],
     RANDOM: [
-        Plan(concurrency=8, rounds=2, requests=12, sample=2, bare_steps=12),
-        Plan(concurrency=32, rounds=2, requests=40, sample=2, bare_steps=12),
+        Plan(concurrency=8, rounds=2, requests=10, sample=2, bare_steps=12),
+        Plan(concurrency=32, rounds=2, requests=36, sample=2, bare_steps=8),
     ],
 }
 LONGEST = {SHIPPED: 256, RANDOM: 48}

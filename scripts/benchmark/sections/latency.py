@@ -25,7 +25,7 @@ from scripts.benchmark.settings import Settings, say
 JOBS_PER_SECOND = 20
 CLIENTS = 32
 BACKLOG = 100_000
-BLOCK = 40
+BLOCK = 10
 SHARES = (0.5, 0.95, 0.99)
 
 
@@ -35,7 +35,7 @@ def run(settings: Settings) -> Report:
     say(f"{JOBS_PER_SECOND} jobs per second")
     accepted, ended = calm(settings.folder / "calm", config, jobs=settings.pick(quick=100, full=600))
     say(f"submits with {BACKLOG:,} jobs waiting, and without")
-    short, long = backlog(settings.folder, config, waiting=BACKLOG, rounds=settings.pick(quick=5, full=25))
+    short, long = backlog(settings.folder, config, waiting=BACKLOG, rounds=settings.pick(quick=20, full=100))
     share = ratio(long, short)
     rows = {"submit to 202": accepted, "submit to result, by long poll": ended}
     return Report(
