@@ -69,6 +69,8 @@ class Books:
                 assert (job.state, job.error and job.error.code) == (JobState.FAILED, "worker_lost"), job
             else:
                 self._check_result(promise, job)
+            told = self._history.told(promise)
+            assert (told.state, told.text) == (job.state, job.text), (told, job)
         self._check_that_one_key_made_one_job()
         self._check_that_each_result_was_recorded_once()
         self._check_that_no_work_is_left()

@@ -127,6 +127,12 @@ class Fleet:
         time.sleep(max(0.0, until - time.monotonic()))
         self.redis.start()
 
+    def cut_connections(self) -> None:
+        """Close every connection to Redis, as a firewall that is restarted does."""
+        with Redis.from_url(self.redis.url) as client:
+            for kind in ("normal", "pubsub"):
+                client.execute_command("CLIENT", "KILL", "TYPE", kind)
+
     def message(self, job_id: str) -> None:
         """One more message for a job, as a broker that doubles them would deliver."""
         self.broker.send_task("frontier.attempt", args=(job_id,), task_id=job_id, queue=queue_name(MODEL))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -13,10 +13,13 @@ from typing import Any
 from jobs.request import InferenceRequest, RequestType
 from models.scripted import echo
 from scripts.client import ApiProblem, FrontierClient
+from scripts.job_view import JobView
 from scripts.patience import Patience
 from tests.system.fleet import MODEL, PATIENCE_SECONDS, TOKEN, TOKENS_PER_SECOND
 
 SUBMITTERS = 8
+WAITERS = 64
+LONGEST_POLL_SECONDS = 20.0
 VOCABULARY = ["hark", "who", "knocks", "there", "within", "the", "name", "of", "sorrow", "speak", "again", "angel"]
 
 
@@ -37,20 +40,25 @@ class Promise:
 
 
 class History:
-    """Jobs of random lengths, all drawn from one *random*."""
+    """Jobs of random lengths, all drawn from one *random*; each is waited for from its promise on."""
 
     def __init__(self, url: str, random: Random) -> None:
         self._random = random
         self._name = f"{random.getrandbits(48):012x}"
         self._drawn = 0
         self._submitters = ThreadPoolExecutor(SUBMITTERS)
+        self._waiters = ThreadPoolExecutor(WAITERS)
+        self._told: dict[str, Future[JobView]] = {}
+        self._is_closed = False
         patience = Patience(seconds=PATIENCE_SECONDS, first_answer_seconds=PATIENCE_SECONDS, cap_seconds=0.5)
-        self._client = FrontierClient(url, TOKEN, connections=SUBMITTERS, patience=patience)
+        self._client = FrontierClient(url, TOKEN, connections=SUBMITTERS + WAITERS, patience=patience)
         self._hasty = FrontierClient(url, TOKEN, patience=Patience(seconds=0.0, first_answer_seconds=0.0))
         self.promises: list[Promise] = []
 
     def close(self) -> None:
+        self._is_closed = True
         self._submitters.shutdown()
+        self._waiters.shutdown(cancel_futures=True)
         self._client.close()
         self._hasty.close()
 
@@ -72,6 +80,10 @@ class History:
         promised += [answer.result() for answer in answers]
         self.promises += promised
 
+    def told(self, promise: Promise) -> JobView:
+        """The final job as the client heard of it, over whatever has happened to the API meanwhile."""
+        return self._told[promise.key].result(PATIENCE_SECONDS)
+
     def try_to_submit(self) -> ApiProblem | None:
         """Ask once for one more job; why it was refused, or None if it was promised."""
         try:
@@ -92,9 +104,13 @@ class History:
 
     def _submit(self, key: str, prompt: str, tokens: int, *, client: FrontierClient | None = None) -> Promise:
         body: dict[str, Any] = {"model": MODEL, "input": {"prompt": prompt}, "params": {"max_tokens": tokens}}
-        return Promise(
-            key=key,
-            prompt=prompt,
-            tokens=tokens,
-            job_id=(client or self._client).submit(body, idempotency_key=key).id,
-        )
+        job_id = (client or self._client).submit(body, idempotency_key=key).id
+        if key not in self._told:
+            self._told[key] = self._waiters.submit(self._wait, job_id)
+        return Promise(key=key, prompt=prompt, tokens=tokens, job_id=job_id)
+
+    def _wait(self, job_id: str) -> JobView:
+        while True:
+            job = self._client.wait(job_id, seconds=LONGEST_POLL_SECONDS)
+            if job.is_final or self._is_closed:
+                return job

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from jobs.job import JobState
 from tests.system.books import Books, nothing_was_counted
@@ -68,9 +67,7 @@ def test_everybody_connects_again_after_all_connections_are_cut(
     with history.submitting(random.randint(20, 40)):
         books.wait_until_emitted(random.randint(1, 8))
         for _ in range(random.randint(1, 4)):
-            with Redis.from_url(fleet.redis.url) as client:
-                for kind in ("normal", "pubsub"):
-                    client.execute_command("CLIENT", "KILL", "TYPE", kind)
+            fleet.cut_connections()
             time.sleep(random.uniform(0.0, 0.6))
     assert nothing_was_counted(books.close())
 
