@@ -127,6 +127,16 @@ class Fleet:
         time.sleep(max(0.0, until - time.monotonic()))
         self.redis.start()
 
+    @contextmanager
+    def redis_full(self, share: float) -> Iterator[None]:
+        """Limit the server's memory to this share of what it uses now; after the block there is room again."""
+        memory: Any = self.client.info("memory")
+        self.client.config_set("maxmemory", int(memory["used_memory"] * share))
+        try:
+            yield
+        finally:
+            self.client.config_set("maxmemory", 0)
+
     def cut_connections(self) -> None:
         """Close every connection to Redis, as a firewall that is restarted does."""
         with Redis.from_url(self.redis.url) as client:

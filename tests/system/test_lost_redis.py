@@ -7,13 +7,12 @@ import signal
 import time
 from collections.abc import Iterator
 from random import Random
-from typing import Any
 
 import pytest
 
 from jobs.job import JobState
 from tests.system.books import Books, nothing_was_counted
-from tests.system.fleet import LEASE_SECONDS, PATIENCE_SECONDS, TENANT, Fleet
+from tests.system.fleet import LEASE_SECONDS, MODEL, PATIENCE_SECONDS, TENANT, Fleet
 from tests.system.history import History
 from tests.system.worker_process import wait_for
 
@@ -89,8 +88,8 @@ def test_a_redis_that_hangs_past_the_socket_timeout_is_an_outage_and_no_more(
 def test_an_outage_longer_than_a_lease_costs_no_attempt(
     fleet: Fleet, history: History, books: Books, random: Random
 ) -> None:
-    history.submit(random.randint(20, 40), seconds=(0.5, 9.0))
-    books.wait_until_emitted(random.randint(1, 8))
+    history.submit(random.randint(6, 30), seconds=(2.0, 9.0))
+    books.wait_until_emitted(random.randint(1, 6))
     with fleet.redis_away(random.uniform(2, 4) * LEASE_SECONDS):
         pass
     assert nothing_was_counted(books.close())
@@ -101,20 +100,29 @@ def test_an_outage_longer_than_a_lease_costs_no_attempt(
 def test_a_full_redis_is_told_to_clients_and_lets_running_work_end(
     fleet: Fleet, history: History, books: Books, random: Random, share: float
 ) -> None:
-    promises = history.submit(random.randint(25, 40))
+    history.submit(random.randint(25, 40))
     books.wait_until_emitted(random.randint(1, 8))
-    for promise in [*promises, *promises, *promises]:  # so that workers have messages to take while there is no room
-        fleet.message(promise.job_id)
-    memory: Any = fleet.client.info("memory")
-    fleet.client.config_set("maxmemory", int(memory["used_memory"] * share))
-    try:
+    with fleet.redis_full(share):
         wait_for(lambda: has_told_that_it_is_full(history), PATIENCE_SECONDS)
         running = [job for job in books.jobs() if job.state is JobState.RUNNING]
         wait_for(lambda: all(fleet.store.find(TENANT, job.id).is_final for job in running), PATIENCE_SECONDS)
-    finally:
-        fleet.client.config_set("maxmemory", 0)
     wait_for(lambda: history.try_to_submit() is None, PATIENCE_SECONDS)
     history.submit(random.randint(5, 10))
+    assert nothing_was_counted(books.close())
+
+
+@pytest.mark.long
+def test_workers_outlive_messages_that_come_while_redis_has_no_room(
+    fleet: Fleet, history: History, books: Books, random: Random
+) -> None:
+    for worker in fleet.workers:
+        worker.send(signal.SIGSTOP)
+    history.submit(random.randint(4, 10))
+    assert fleet.client.llen(f"frontier.{MODEL}") > 0
+    with fleet.redis_full(0.9):
+        for worker in fleet.workers:
+            worker.send(signal.SIGCONT)
+        wait_for(lambda: fleet.client.llen(f"frontier.{MODEL}") == 0, PATIENCE_SECONDS)
     assert nothing_was_counted(books.close())
 
 
