@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kombu import pools
 from redis import Redis
 
 from jobs.connection import connect
@@ -89,7 +90,8 @@ class Fleet:
     def stop(self) -> None:
         for process in (self.api, *self.workers):
             process.end()
-        self.client.close()
+        pools.reset()
+        self.client.connection_pool.disconnect()
         self.redis.kill()
 
     def wait_until_whole(self) -> None:

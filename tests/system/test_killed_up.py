@@ -70,5 +70,6 @@ def test_everything_that_frontier_up_runs_may_be_killed_with_it(
             deployment.start_again()
         books.close()
     finally:
+        deployment.client.connection_pool.disconnect()
         killed.close()
         deployment.up.close()
