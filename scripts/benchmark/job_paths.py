@@ -51,10 +51,12 @@ START_SECONDS = 60.0
 
 
 @contextmanager
-def celery_alone(url: str, folder: File, *, stride: int) -> Iterator[Path]:
+def celery_alone(url: str, folder: File, *, stride: int, acknowledges: bool) -> Iterator[Path]:
     """`delay` of a task that does nothing; `done` counts in steps of *stride*."""
-    app = make_noop_app(url, concurrency=CONCURRENCY, stride=stride)
+    app = make_noop_app(url, concurrency=CONCURRENCY, stride=stride, acknowledges=acknowledges)
     env = {"BENCHMARK_CONCURRENCY": str(CONCURRENCY), "BENCHMARK_STRIDE": str(stride)}
+    if acknowledges:
+        env["BENCHMARK_ACKNOWLEDGES"] = "1"
     with Redis.from_url(url) as client, _worker("scripts.benchmark.noop_worker", url, folder, env) as worker:
         yield Path(
             submit=lambda _: app.tasks[TASK].delay(new_id("job")),

@@ -1,7 +1,8 @@
 """A Celery worker whose task does nothing: `celery -A scripts.benchmark.noop_worker worker`.
 
 Its app, pool and log are those of our own worker. BENCHMARK_CONCURRENCY threads; after every
-BENCHMARK_STRIDE tasks it says so in Redis.
+BENCHMARK_STRIDE tasks it says so in Redis. With BENCHMARK_ACKNOWLEDGES it acknowledges messages, which Celery
+does by default over Redis and our own worker does not.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ STRIDES = "benchmark:strides"
 """A counter in Redis: how many times so many tasks were done."""
 
 
-def make_noop_app(redis_url: str, *, concurrency: int, stride: int) -> Celery:
+def make_noop_app(redis_url: str, *, concurrency: int, stride: int, acknowledges: bool) -> Celery:
     """The app with the task, which counts what it has done."""
     app = make_app(redis_url)
+    app.conf.broker_transport_options["ack_emulation"] = acknowledges
     app.conf.worker_concurrency = concurrency
     done = itertools.count(1)
 
@@ -45,4 +47,5 @@ app = make_noop_app(
     os.environ.get("REDIS_URL", "redis://localhost:6379/0"),
     concurrency=int(os.environ.get("BENCHMARK_CONCURRENCY", "36")),
     stride=int(os.environ.get("BENCHMARK_STRIDE", "100")),
+    acknowledges="BENCHMARK_ACKNOWLEDGES" in os.environ,
 )
