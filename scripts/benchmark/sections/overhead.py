@@ -99,16 +99,17 @@ SECTION = Section(
     name="overhead",
     title="What the queue costs",
     method=(
-        f"{JOBS:,} jobs of a scripted engine with {job_paths.SLOTS} slots, which says six words at once, against as "
-        "many `delay()` calls of a Celery task that does nothing: the same app (`tasks.app.make_app`: no result backend, "
-        f"no acknowledgement), thread pool of {job_paths.CONCURRENCY} and log level. Without acknowledgement, Celery "
-        "alone forgets what a killed worker had in hand, which we find again; so it is measured with acknowledgement "
-        f"too, which is its default. {THREADS} threads of one process submit as fast as they can while one worker "
-        f"process works, after {WARM_UP} jobs that warm both up. Without HTTP a submit is `Submissions.submit`, which is "
-        "all that the API does but parse and answer; over HTTP it is `POST /v1/jobs` on a kept connection per thread to "
-        "one gunicorn worker. Jobs per second are those finished, over the time from the first submit to the last end. "
-        "Every run begins with an empty Redis and fresh processes; the ways alternate, and shares are of the runs of one "
-        "round. On two cores all of it competes for them, the submitting process too."
+        f"{JOBS:,} jobs of a scripted engine with {job_paths.SLOTS} slots, which says six words at once, against "
+        "as many `delay()` calls of a Celery task that does nothing: the same app (`tasks.app.make_app`: no "
+        f"result backend, no acknowledgement), thread pool of {job_paths.CONCURRENCY} and log level. Without "
+        "acknowledgement, Celery alone forgets what a killed worker had in hand, which we find again; so it is "
+        f"measured with acknowledgement too, which is its default. {THREADS} threads of one process submit as fast "
+        f"as they can while one worker process works, after {WARM_UP} jobs that warm both up. Without HTTP a "
+        "submit is `Submissions.submit`, which is all that the API does but parse and answer; over HTTP it is "
+        "`POST /v1/jobs` on a kept connection per thread to one gunicorn worker. Jobs per second are those "
+        "finished, over the time from the first submit to the last end. Every run begins with an empty Redis and "
+        "fresh processes; the ways alternate, and shares are of the runs of one round. On two cores all of it "
+        "competes for them, the submitting process too."
     ),
     run=run,
     goals=[
