@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -27,6 +28,12 @@ SEED = os.environ.get(SEED_VARIABLE) or str(random.SystemRandom().randrange(10**
 
 DATABASE = 15
 """The database of a server named by REDIS_URL that the tests may empty."""
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let children hear it, also where a shell has started the tests in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
