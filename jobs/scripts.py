@@ -82,6 +82,8 @@ def unavailable_as_our_error() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError, *_STANDBY) as error:
         raise StoreUnavailable(str(error) or type(error).__name__) from error
+    except redis.exceptions.NoScriptError as error:  # redis-py loads scripts itself, just before it calls them
+        raise StoreUnavailable("Redis was started again between the loading of a script and its call") from error
     except redis.exceptions.OutOfMemoryError as error:
         raise StorageFull("Redis has no memory left") from error
     except redis.ResponseError as error:

@@ -6,7 +6,8 @@ import pytest
 import redis
 
 from jobs.connection import check_server
-from jobs.errors import UnsupportedServer
+from jobs.errors import StoreUnavailable, UnsupportedServer
+from jobs.scripts import unavailable_as_our_error
 from tests.redis_process import RedisProcess
 
 
@@ -33,3 +34,10 @@ def test_strict_durability_needs_a_server_that_writes_a_log(client: redis.Redis)
     check_server(client, durability="everysec")
     with pytest.raises(UnsupportedServer, match="appendonly"):
         check_server(client, durability="strict")
+
+
+def test_a_server_that_lost_its_scripts_between_load_and_call_counts_as_away(client: redis.Redis) -> None:
+    digest = client.script_load("return 1")
+    client.script_flush()
+    with pytest.raises(StoreUnavailable, match="started again"), unavailable_as_our_error():
+        client.evalsha(digest, 0)
