@@ -14,7 +14,7 @@ from scripts.benchmark.contest.load import LONGEST, Request
 PAGE_TOKENS = 64
 PREFILL_TOKENS = 256
 NO_TOKEN = -1
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 600.0
 
 
 class ContinuousBatching:
