@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
 from models.catalog import ModelConfig
 from models.engine import Engine
@@ -80,6 +80,9 @@ class Arena:
 
 
 def _load(path: Path) -> PreTrainedModel:
+    """Without the generation settings that come with it: their end of text would count wherever none is given."""
     untyped: Any = AutoModelForCausalLM
+    plain: Any = GenerationConfig
     model: PreTrainedModel = untyped.from_pretrained(path, dtype=torch.float32).eval()
+    model.generation_config = plain()
     return model

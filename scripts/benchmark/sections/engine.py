@@ -40,15 +40,15 @@ FULL = {
     SHIPPED: [
         Plan(concurrency=1, rounds=3, requests=3, sample=3),
         Plan(concurrency=8, rounds=3, requests=16, sample=4),
-        Plan(concurrency=32, rounds=5, requests=64, sample=6),
-        Plan(concurrency=64, rounds=2, requests=80, sample=4),
+        Plan(concurrency=32, rounds=5, requests=56, sample=4),
+        Plan(concurrency=64, rounds=2, requests=72, sample=3),
     ],
     RANDOM: [
         Plan(concurrency=8, rounds=2, requests=10, sample=2, bare_steps=12),
         Plan(concurrency=32, rounds=2, requests=36, sample=2, bare_steps=8),
     ],
 }
-LONGEST = {SHIPPED: 256, RANDOM: 48}
+LONGEST = {SHIPPED: 256, RANDOM: 32}
 """Tokens of the longest prompt and completion."""
 RIVALS = {"one_by_one": ONE_BY_ONE, "static": STATIC, "continuous": CONTINUOUS, "bare": BARE}
 
@@ -118,7 +118,7 @@ SECTION = Section(
     name="engine",
     title="The engine beside its alternatives",
     method=(
-        "Prompts have 16 to 256 tokens, completions 16 to 256 (16 to 48 each for the larger model), spread evenly; "
+        "Prompts have 16 to 256 tokens, completions 16 to 256 (16 to 32 each for the larger model), spread evenly; "
         "greedy, past the end of text, float32, one thread of torch. The same requests go to all: to `TorchEngine` "
         "through `submit` from as many client threads as there are concurrent requests, each of which takes the next "
         "request when its last one has ended; to transformers' continuous batching with as many in flight (pages and "

@@ -33,7 +33,7 @@ def run(settings: Settings) -> Report:
     """First the latencies of a system with little to do, then submits to a long queue and to a short one."""
     config = scripted_config(settings.folder)
     say(f"{JOBS_PER_SECOND} jobs per second")
-    accepted, ended = calm(settings.folder / "calm", config, jobs=settings.pick(quick=100, full=600))
+    accepted, ended = calm(settings.folder / "calm", config, jobs=settings.pick(quick=100, full=400))
     say(f"submits with {BACKLOG:,} jobs waiting, and without")
     short, long = backlog(settings.folder, config, waiting=BACKLOG, rounds=settings.pick(quick=20, full=100))
     share = ratio(long, short)

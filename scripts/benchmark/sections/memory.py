@@ -26,7 +26,7 @@ MOST_BYTES = 1_536
 def run(settings: Settings) -> Report:
     """Accept jobs into an empty server, and divide what its memory has grown by."""
     random = Random(settings.seed)  # noqa: S311 - prompts, no secrets
-    rounds = settings.pick(quick=1, full=3)
+    rounds = settings.pick(quick=1, full=2)
     values = []
     for number in range(rounds):
         with redis(settings.folder / f"redis-{number}") as url, connect(url) as client:

@@ -43,7 +43,7 @@ LONGEST = 96
 def run(settings: Settings) -> Report:
     """The settings of an engine on the shipped model, then those that decide how fast jobs are accepted."""
     model = Catalog.load(CONFIG).default
-    rounds, count = settings.pick(quick=(1, 64), full=(3, 112))
+    rounds, count = settings.pick(quick=(1, 64), full=(3, 96))
     drawn = _requests(model, rounds, count, Random(settings.seed))  # noqa: S311 - prompts, no secrets
     say(f"{len(ENGINES)} engines, {rounds} rounds of {count} requests")
     runs = paces(model, ENGINES, drawn, clients=IN_FLIGHT)
