@@ -44,12 +44,14 @@ def has_current(job: Job) -> bool:
     return bool(request.if_none_match.contains_weak(str(job.version)))
 
 
-def retry_after(job: Job, place: QueuePlace | None) -> dict[str, str]:
-    """When to ask again, while there is something to ask for."""
+def retry_after(job: Job, place: QueuePlace | None, *, now: float) -> dict[str, str]:
+    """When to ask again, while there is something to ask for; `now` is in Unix seconds."""
     if job.is_final:
         return {}
     seconds: float = _USUAL_SECONDS if job.started_at is None else 1
-    if place is not None and place.eta_seconds is not None:
+    if job.not_before is not None:
+        seconds = job.not_before - now
+    elif place is not None and place.eta_seconds is not None:
         seconds = place.eta_seconds
     return {"Retry-After": str(min(MAX_RETRY_SECONDS, max(1, math.ceil(seconds))))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -43,7 +44,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
         seconds = preferred.wait_seconds or 0
         job = waiting.find(TENANT, checked_id(job_id), seconds=seconds, is_enough=is_enough)
         if has_current(job):
-            return not_modified(job, retry_after(job, None) | preferred.applied())
+            return not_modified(job, retry_after(job, None, now=time.time()) | preferred.applied())
         body, headers = describe(store, job)
         return body, HTTPStatus.OK, headers | preferred.applied()
 
@@ -130,7 +131,7 @@ def describe(store: JobStore, job: Job) -> tuple[dict[str, Any], dict[str, str]]
         place = store.place(job)
     except StoreUnavailable:
         place = None  # An estimate is missing, which is no reason to withhold the rest.
-    return job_document(job, place), {"ETag": entity_tag(job)} | retry_after(job, place)
+    return job_document(job, place), {"ETag": entity_tag(job)} | retry_after(job, place, now=time.time())
 
 
 def _differs(job: Job) -> bool:

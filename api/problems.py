@@ -213,7 +213,7 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
         case job_errors.QueueFull():
             return f"{error.limit} jobs wait for {error.model}; no more are accepted until some have started.", ()
         case job_errors.ModelDraining():
-            return f"{error.model} is being drained and takes no new jobs.", ()
+            return f"{error.model} works off the jobs it has until somebody resumes it.", ()
     return kind.title, ()
 
 

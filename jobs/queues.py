@@ -67,8 +67,8 @@ class QueueReader:
         return replace(_status(_seconds(now), answers), oldest_age_seconds=age)
 
     def place(self, job: Job) -> QueuePlace | None:
-        """Where a queued job stands; None once it is running or final."""
-        if job.state.value != "queued":
+        """Where a queued job stands; None for one that waits for its time, runs or is final."""
+        if job.state.value != "queued" or job.not_before is not None:
             return None
         model = job.request.model
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:

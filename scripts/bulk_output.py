@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from scripts.bulk_files import STREAM, UnusableFile
 from scripts.bulk_input import BadLine, Line, Survey
 from scripts.bulk_outcome import Outcome
-from scripts.bulk_record import OutputTaken, RunRecord, RunRecordFile, lock_record
+from scripts.bulk_record import OutputTaken, RunRecord, RunRecordFile, lock_record, record_path
 from scripts.bulk_tally import Tally
 
 WAY_OUT = "choose another --output, or let --restart replace it"
@@ -67,6 +67,8 @@ def open_output(
             with path.open("wb", buffering=0) as file:
                 yield OpenOutput(run_id, path, file, Tally())
             return
+        if not restart and not record_path(path.resolve()).exists() and _has_content(path):
+            raise _foreign(path)  # before anything is made beside it
         with lock_record(path.resolve()) as record_file:
             record = None if restart else _record_of_earlier(path, record_file, source, settings)
             tally = _mend(path) if record else Tally()
@@ -102,16 +104,23 @@ def _record_of_earlier(
     if not path.exists():
         return None
     record = record_file.read()
-    is_empty = not path.stat().st_size
     if record is None:
-        if is_empty:
+        if not _has_content(path):
             return None
-        raise UnusableFile(f"{path} has content already, and not of a run that could go on; {WAY_OUT}")
+        raise _foreign(path)
     if differences := record.differences(source, settings):
-        if is_empty:
+        if not _has_content(path):
             return None
         raise UnusableFile(f"{path} has results of another run: {'; '.join(differences)}. Repeat that, or {WAY_OUT}")
     return record
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _foreign(path: Path) -> UnusableFile:
+    return UnusableFile(f"{path} has content already, and not of a run that could go on; {WAY_OUT}")
 
 
 def _mend(path: Path) -> Tally:

@@ -77,6 +77,11 @@ class RunRecordFile:
         os.fsync(self._descriptor)
 
 
+def record_path(output: Path) -> Path:
+    """Where the record of the run that writes to *output* lies."""
+    return output.with_name(output.name + SUFFIX)
+
+
 class OutputTaken(Exception):
     """Raised when another run writes to the output."""
 
@@ -84,7 +89,7 @@ class OutputTaken(Exception):
 @contextmanager
 def lock_record(output: Path) -> Iterator[RunRecordFile]:
     """The record of the run that writes to *output*, held by nobody else until the end of the block."""
-    descriptor = os.open(output.with_name(output.name + SUFFIX), os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = os.open(record_path(output), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -219,6 +219,17 @@ local function take_back(job, lease_ms)
   drop(job, 'rescued')
 end
 
+-- A holder gives its job up, uncounted, and its token for good; the caller says where the job goes. False if the
+-- token no longer holds.
+local function give_up(job, token, lease_ms)
+  if not holds(job, token) then return false end
+  take_back(job, lease_ms)
+  stop_running(job)
+  put(job, 'fence', job.fence + 1)
+  drop(job, 'lease', 'claim_id')
+  return true
+end
+
 -- Erase every trace of a final job.
 local function erase(job)
   local tenant, id = split(job.ref)

@@ -8,11 +8,7 @@
 -- Returns 1, or 0 if the token no longer holds.
 
 local job = read_job(ARGV[3])
-if not holds(job, tonumber(ARGV[4])) then return 0 end
-take_back(job, tonumber(ARGV[6]))
-stop_running(job)
-put(job, 'fence', job.fence + 1)
-drop(job, 'lease', 'claim_id')
+if not give_up(job, tonumber(ARGV[4]), tonumber(ARGV[6])) then return 0 end
 if job.cancel then
   finalise(job, 'cancelled')
 else

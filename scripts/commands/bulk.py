@@ -141,10 +141,10 @@ def bulk(
         stderr().print("", troubles(tally), sep="\n")
     if run.input_error:
         raise fail(f"cannot read on in {source}: {run.input_error}")
-    if stop_signal.is_set():
-        left = "The other" if total is None else str(total - began.ended(tally))
+    left = None if total is None else total - began.ended(tally)
+    if stop_signal.is_set() and left != 0:
         way_on = " The same command goes on with them." if goes_on else ""
-        note(f"Interrupted: {left} lines are left without a result.{way_on}")
+        note(f"Interrupted: {'the other' if left is None else left} lines are left without a result.{way_on}")
         raise typer.Exit(INTERRUPTED)
     if tally.unsuccessful:
         if goes_on:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from scripts.address import find_address
 from scripts.api_errors import problem_sentence
+from scripts.arguments import JobId
 from scripts.client import FrontierClient
 from scripts.commands import jobs_cancel, jobs_dead_letters, jobs_retry
 from scripts.generation import DataDirOption, JsonOption, MetadataOption, ModelOption, UrlOption, metadata_pairs
@@ -21,8 +22,6 @@ from scripts.screen import drawable, one_line_errors, print_text, stdout
 from scripts.timings import timing_line
 
 app = typer.Typer(help="Look at jobs, stop them and submit them again.", no_args_is_help=True)
-
-JobId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 @app.command("list")

@@ -8,19 +8,12 @@ from typing import Annotated
 import typer
 
 from scripts.address import find_address
+from scripts.arguments import JobIds
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.one_by_one import for_each_id
 from scripts.screen import one_line_errors
 
-
-def _none_empty(job_ids: list[str] | None) -> list[str] | None:
-    if job_ids and not all(job_ids):
-        raise typer.BadParameter("an id is empty", param_hint="ID")
-    return job_ids
-
-
-JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID", callback=_none_empty)]
 OfModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.")]
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from scripts.address import find_address
+from scripts.arguments import JobIds
 from scripts.client import FrontierClient
-from scripts.commands.jobs_cancel import JobIds, OfModelOption
+from scripts.commands.jobs_cancel import OfModelOption
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import ended_table
 from scripts.one_by_one import for_each_id

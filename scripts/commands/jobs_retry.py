@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from scripts.address import find_address
+from scripts.arguments import JobIds
 from scripts.client import FrontierClient
-from scripts.commands.jobs_cancel import JobIds, OfModelOption
+from scripts.commands.jobs_cancel import OfModelOption
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import ended_table
 from scripts.job_view import JobView

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.address import find_address
+from scripts.arguments import ModelName
 from scripts.client import FrontierClient, ModeChange
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.queue_view import QueueView
@@ -25,7 +26,6 @@ LOOK_SECONDS = 0.5
 INTERRUPTED = 130
 COLOURS = {"paused": "yellow", "draining": "yellow"}
 IsThrough = Callable[[FrontierClient, QueueView], bool]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.")]
 
 
 @app.command("list")
@@ -49,7 +49,7 @@ def list_models(as_json: JsonOption = False, url: UrlOption = None, data_dir: Da
 
 @app.command()
 def pause(
-    name: Name,
+    name: ModelName,
     wait: Annotated[bool, typer.Option("--wait", help="Until none of its jobs runs.")] = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
@@ -60,7 +60,7 @@ def pause(
 
 @app.command()
 def drain(
-    name: Name,
+    name: ModelName,
     wait: Annotated[bool, typer.Option("--wait", help="Until none of its jobs waits or runs.")] = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
@@ -70,7 +70,7 @@ def drain(
 
 
 @app.command()
-def resume(name: Name, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+def resume(name: ModelName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
     """Let a model that was paused or drained go on as usual."""
     _change(name, "resume", url, data_dir, None)
 
@@ -113,10 +113,14 @@ def _runs_nothing(_client: FrontierClient, queue: QueueView) -> bool:
 
 
 def _is_empty(client: FrontierClient, queue: QueueView) -> bool:
-    """Retries that wait for their time stand in no queue, but they are listed as queued."""
+    """Retries that wait for their time stand in no queue, but they are listed as queued.
+
+    Queued ones are looked for twice: a running one may have failed, and wait, since the first look.
+    """
     if queue.waiting or queue.running:
         return False
-    listed = (client.jobs(limit=1, status=status, model=queue.model, metadata={}) for status in ("queued", "running"))
+    looks = ("queued", "running", "queued")
+    listed = (client.jobs(limit=1, status=status, model=queue.model, metadata={}) for status in looks)
     return not any(job for jobs in listed for job in jobs)
 
 

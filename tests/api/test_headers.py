@@ -79,8 +79,15 @@ def test_a_key_is_read_or_refused(header: str) -> None:
 def test_clients_are_told_to_return_when_it_may_be_their_turn(eta: float | None, seconds: str) -> None:
     place = QueuePlace(position=1, tokens_ahead=100, eta_seconds=eta)
 
-    assert retry_after(examples.QUEUED, place) == {"Retry-After": seconds}
+    assert retry_after(examples.QUEUED, place, now=0) == {"Retry-After": seconds}
+
+
+@pytest.mark.parametrize(("not_before", "seconds"), [(1004.2, "5"), (999.0, "1"), (9000.0, "120")])
+def test_clients_are_told_to_return_when_a_retry_is_due(not_before: float, seconds: str) -> None:
+    delayed = replace(examples.QUEUED, not_before=not_before)
+
+    assert retry_after(delayed, None, now=1000) == {"Retry-After": seconds}
 
 
 def test_a_final_job_asks_nobody_to_return() -> None:
-    assert retry_after(replace(examples.QUEUED, state=JobState.CANCELLED), None) == {}
+    assert retry_after(replace(examples.QUEUED, state=JobState.CANCELLED), None, now=0) == {}

@@ -308,7 +308,9 @@ def test_a_delayed_retry_waits_for_its_time(bench: Any) -> None:
     bench.store.finish(lease, FAILED, retry_after_seconds=60)
     bench.store.sweep()
     assert bench.store.dispatch(MODEL) == []
-    assert bench.store.find("default", lease.job_id).not_before is not None
+    delayed = bench.store.find("default", lease.job_id)
+    assert delayed.not_before is not None
+    assert bench.store.place(delayed) is None
     assert bench.watched() == {lease.job_id}
 
 

@@ -233,11 +233,13 @@ def test_results_of_an_earlier_run_are_not_written_over_unasked(place: Workplace
 
     refused = place.run()
     content = place.target.read_text()
+    left_beside = list(place.folder.glob("*.run"))
     replaced = place.run("--restart")
 
     assert refused.exit_code == 1
     assert "has content already" in refused.stderr
     assert content == "precious\n"
+    assert not left_beside
     assert replaced.exit_code == 0
     assert len(place.results()) == 1
 

@@ -155,6 +155,8 @@ def test_cancel_of_many_follows_to_the_end_and_counts(frontier: Frontier, server
 @pytest.mark.parametrize(
     "words",
     [
+        ["show", ""],
+        ["show", ".."],
         ["requeue"],
         ["requeue", "job_1", "--all"],
         ["requeue", "job_1", ""],
@@ -172,6 +174,12 @@ def test_cancel_of_many_follows_to_the_end_and_counts(frontier: Frontier, server
 )
 def test_what_is_not_clear_is_a_usage_error(frontier: Frontier, server: JobServer, words: list[str]) -> None:
     assert frontier("jobs", *words).exit_code == 2
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["", "..", "../jobs"])
+def test_what_is_no_name_of_a_model_is_a_usage_error(frontier: Frontier, server: JobServer, name: str) -> None:
+    assert frontier("models", "drain", name).exit_code == 2
     assert server.requests == []
 
 
