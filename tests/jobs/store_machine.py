@@ -28,7 +28,7 @@ LIMITS: tuple[Mapping[str, Any], ...] = (
 ENDS = tuple(state for state in JobState if state.is_final)
 
 any_worker = st.sampled_from(sorted(WORKERS))
-awake = st.sampled_from(["everybody", "a sweeper", "nobody"])
+awake = st.sampled_from(["everybody", "a sweeper and heartbeats", "a sweeper", "nobody"])
 any_model = st.sampled_from(MODELS)
 
 
@@ -60,9 +60,15 @@ class StoreMachine(SideBySide):
         self.come_to(max(self.model.now, instant + off), awake)
 
     def come_to(self, instant: int, awake: str) -> None:
-        """Until then nobody does anything; then perhaps somebody sweeps, and workers say that they live and go on."""
+        """Until then nobody does anything; then perhaps somebody sweeps, and workers say that they live and go on.
+
+        Or their heartbeats have come all along: they live, but hear of no message.
+        """
         alive = [(name, one.slots) for name, one in self.model.workers.items() if one.silent_at > self.model.now]
         self.turn_to(instant)
+        if awake == "a sweeper and heartbeats":
+            for name, slots in alive:
+                self.beat(name, slots)
         if awake != "nobody":
             self.both(lambda it: it.sweep())
         if awake == "everybody":
@@ -215,6 +221,16 @@ class StoreMachine(SideBySide):
                 self.claim_as(job_id, claim[1], self.new_id())
             case _:
                 self.both(lambda it: it.put_back(job_id, model=WORKERS[claim[1]]))
+
+    @there_are("recent")
+    @rule(model=any_model, off=st.sampled_from([0, 0, -1]))
+    def a_message_is_lost(self, model: str, off: int) -> None:
+        """The workers live, but hear nothing of a job until it is published again."""
+        self.beat(f"{model}1", 2)
+        self.submit(self.new(model), None)
+        self.dispatch(model)
+        for job in self.model.window_of(model)[:1]:
+            self.come_to(max(self.model.now, job.due + off), "a sweeper and heartbeats")
 
     def claim_as(self, job_id: str, worker: str, claim_id: str, *, can_continue: bool = True) -> Any:
         self.claims = [(job_id, worker, claim_id), *self.claims[:3]]

@@ -499,6 +499,16 @@ def test_after_an_outage_leases_are_extended_once_instead_of_lost(bench: Any) ->
     assert bench.state(lease.job_id) == "queued"
 
 
+def test_after_an_outage_a_lease_that_still_holds_is_extended_too(bench: Any) -> None:
+    lease = bench.running()
+    bench.store.sweep()
+    seconds, _ = bench.client.time()
+    bench.client.zadd("frontier:watch", {f"default/{lease.job_id}": (seconds + 3) * 1000})
+    bench.client.set("frontier:tick", (seconds - 6) * 1000)
+    bench.store.sweep()
+    assert bench.client.zscore("frontier:watch", f"default/{lease.job_id}") >= (seconds + 10) * 1000
+
+
 def test_sweeping_slower_than_half_a_lease_is_not_taken_for_an_outage(make_bench: Callable[..., Any]) -> None:
     bench = make_bench(lease_seconds=1.5, sweep_seconds=1.0)
     lease = bench.running()

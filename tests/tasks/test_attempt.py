@@ -15,6 +15,7 @@ from jobs.events import AttemptFinished, AttemptStarted
 from jobs.job import JobState, Lease
 from models.engine import EngineBusy, EngineError, RequestRefused
 from models.scripted import Reply
+from resilience.failpoints import Failpoint
 from tasks.running import StopReason
 from tests.redis_process import RedisProcess
 from tests.tasks.desk import Desk
@@ -41,6 +42,20 @@ def test_a_repeated_message_is_skipped(make_desk: Desks, times: int) -> None:
     answers = [desk.attempts.run(job_id) for _ in range(times)]
     assert answers == ["ok: succeeded"] + ["skipped"] * (times - 1)
     assert desk.find(job_id).attempt == 1
+
+
+def test_an_attempt_passes_each_failpoint_where_its_name_says(make_desk: Desks) -> None:
+    desk = make_desk()
+    job_id = desk.submit()
+    passed: list[tuple[Failpoint, JobState]] = []
+    attempts = replace(desk.attempts, reach=lambda place: passed.append((place, desk.find(job_id).state)))
+    attempts.run(job_id)
+    assert passed == [
+        (Failpoint.WORKER_AFTER_MESSAGE, JobState.QUEUED),
+        (Failpoint.WORKER_AFTER_CLAIM, JobState.RUNNING),
+        (Failpoint.WORKER_BEFORE_FINISH, JobState.RUNNING),
+        (Failpoint.WORKER_AFTER_FINISH, JobState.SUCCEEDED),
+    ]
 
 
 def test_listeners_hear_of_start_and_end_and_may_fail(make_desk: Desks) -> None:
