@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import threading
 
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from scripts.benchmark.beside_default import beside_default
 from scripts.benchmark.crowd import crowd
 from scripts.benchmark.steady import Generation, steady_rate, window
+
+MANY = range(3_000_000)
+"""More questions than are asked while an error or an interrupt travels."""
 
 
 def _generation(first_at: float, last_at: float, tokens: int = 10) -> Generation:
@@ -28,6 +33,34 @@ def test_an_error_of_one_client_is_not_lost() -> None:
 
     with pytest.raises(ValueError, match="no answer"):
         crowd([1, 2, 3], refuse, clients=2)
+
+
+def test_after_an_error_no_more_questions_are_taken() -> None:
+    last = 0
+
+    def ask(question: int) -> None:
+        nonlocal last
+        last = question
+        if question == 0:
+            raise ValueError("no answer")
+
+    with pytest.raises(ValueError, match="no answer"):
+        crowd(MANY, ask, clients=2)
+    assert last < MANY[-1]
+
+
+def test_after_an_interrupt_no_more_questions_are_taken() -> None:
+    last = 0
+
+    def ask(question: int) -> None:
+        nonlocal last
+        last = question
+        if question == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        crowd(MANY, ask, clients=2)
+    assert last < MANY[-1]
 
 
 def test_start_and_end_do_not_count() -> None:
