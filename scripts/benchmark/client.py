@@ -1,11 +1,12 @@
-"""A client of the API that costs next to nothing: one connection per thread, kept open."""
+"""A client of the API that costs next to nothing: it keeps its connections open."""
 
 from __future__ import annotations
 
 import json
-import threading
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -14,21 +15,23 @@ from jobs.request import InferenceRequest
 WAIT_SECONDS = 60
 IDLE_SECONDS = 5.0
 """A connection that nobody has used for so long may be closed at the other end."""
+PATIENCE_SECONDS = 300.0
 
 
 class Client:
-    """May be used from any thread."""
+    """May be used from any thread: a call takes a free connection, or opens one, and gives it back."""
 
-    def __init__(self, *, port: int, token: str) -> None:
-        self._port = port
+    def __init__(self, *, port: int, token: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """*patience_seconds* is how long a result may take."""
+        self.port = port
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self._mine = threading.local()
-        self._opened: list[HTTPConnection] = []
+        self._patience_seconds = patience_seconds
+        self._free: list[tuple[HTTPConnection, float]] = []
 
     def close(self) -> None:
-        """Close the connections of all threads, which must not be in use."""
-        for connection in self._opened:
-            connection.close()
+        """Close the connections; none may be in use."""
+        while self._free:
+            self._free.pop()[0].close()
 
     def answers(self, path: str) -> bool:
         """Whether a GET is answered with 200."""
@@ -39,18 +42,30 @@ class Client:
 
     def submit(self, request: InferenceRequest, *, wait: bool = False) -> dict[str, Any]:
         """The accepted job; with *wait* the answer is held for a while in the hope that it ends."""
-        return self._job("POST", "/v1/jobs", wait=wait, body=body_of(request))
+        return self.submit_body(body_of(request), wait_seconds=WAIT_SECONDS if wait else 0)
+
+    def submit_body(self, body: Mapping[str, Any], *, wait_seconds: int = 0) -> dict[str, Any]:
+        """The same for whatever is sent to `POST /v1/jobs`."""
+        return self._job("POST", "/v1/jobs", wait_seconds=wait_seconds, body=body)
 
     def result(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The job once it has succeeded, by long polls. Raises RuntimeError if it ends in another way."""
+        """The job once it has succeeded, by long polls.
+
+        Raises RuntimeError if it ends in another way, and TimeoutError if it does not end.
+        """
+        give_up_at = time.monotonic() + self._patience_seconds
         while job["status"] in {"queued", "running"}:
-            job = self._job("GET", f"/v1/jobs/{job['id']}", wait=True)
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"job {job['id']} was still {job['status']} after {self._patience_seconds:g} s")
+            job = self._job("GET", f"/v1/jobs/{job['id']}", wait_seconds=min(WAIT_SECONDS, math.ceil(left)))
         if job["status"] != "succeeded":
             raise RuntimeError(f"job {job['id']} ended as {job['status']}: {job.get('error')}")
         return job
 
-    def _job(self, method: str, path: str, *, wait: bool, body: Any = None) -> dict[str, Any]:
-        status, document = self._call(method, path, body, {"Prefer": f"wait={WAIT_SECONDS}"} if wait else {})
+    def _job(self, method: str, path: str, *, wait_seconds: int, body: Any = None) -> dict[str, Any]:
+        headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}
+        status, document = self._call(method, path, body, headers)
         if status not in {200, 201, 202}:
             raise RuntimeError(f"{method} {path} was answered with {status}: {document}")
         return document
@@ -58,27 +73,27 @@ class Client:
     def _call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
-        connection = self._connection()
-        try:
+        with self._connection() as connection:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, {**self._headers, **(headers or {})})
             response = connection.getresponse()
-            document = json.loads(response.read() or b"{}")
-        except (OSError, HTTPException):
+            return response.status, json.loads(response.read() or b"{}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[HTTPConnection]:
+        try:
+            connection, used_at = self._free.pop()
+        except IndexError:
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=2 * WAIT_SECONDS)
+        else:
+            if time.monotonic() - used_at > IDLE_SECONDS:
+                connection.close()
+        try:
+            yield connection
+        except BaseException:
             connection.close()
             raise
-        self._mine.used_at = time.monotonic()
-        return response.status, document
-
-    def _connection(self) -> HTTPConnection:
-        if not hasattr(self._mine, "connection"):
-            self._mine.connection = HTTPConnection("127.0.0.1", self._port, timeout=2 * WAIT_SECONDS)
-            self._mine.used_at = time.monotonic()
-            self._opened.append(self._mine.connection)
-        connection: HTTPConnection = self._mine.connection
-        if time.monotonic() - self._mine.used_at > IDLE_SECONDS:
-            connection.close()
-        return connection
+        self._free.append((connection, time.monotonic()))
 
 
 def body_of(request: InferenceRequest) -> dict[str, Any]:

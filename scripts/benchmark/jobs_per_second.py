@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Way:
     """One way of a job: `submit` makes a job of a number, `done` says how many are over.
 
     `processes` are those whose CPU time a job costs, by a name, besides this one and Redis.
@@ -45,47 +45,47 @@ class Pace:
         return sum(self.cpu_ms.values())
 
 
-def measure(path: Path, client: Redis, *, jobs: int, warm_up: int, threads: int) -> Pace:
+def measure(way: Way, client: Redis, *, jobs: int, warm_up: int, threads: int) -> Pace:
     """The pace of *jobs* after *warm_up*, which load scripts and open connections.
 
     Raises TimeoutError if they are not done within minutes.
     """
-    _drive(path, jobs=warm_up, threads=threads)
-    _wait(path, warm_up)
-    cpu, began = _cpu_seconds(path, client), time.perf_counter()
-    _drive(path, jobs=jobs, threads=threads)
-    _wait(path, warm_up + jobs)
+    _drive(way, jobs=warm_up, threads=threads)
+    _wait(way, warm_up)
+    cpu, began = _cpu_seconds(way, client), time.perf_counter()
+    _drive(way, jobs=jobs, threads=threads)
+    _wait(way, warm_up + jobs)
     seconds = time.perf_counter() - began
-    spent = {name: (after - cpu[name]) / jobs * 1000 for name, after in _cpu_seconds(path, client).items()}
+    spent = {name: (after - cpu[name]) / jobs * 1000 for name, after in _cpu_seconds(way, client).items()}
     return Pace(jobs=jobs, seconds=seconds, cpu_ms=spent)
 
 
-def _drive(path: Path, *, jobs: int, threads: int) -> None:
+def _drive(way: Way, *, jobs: int, threads: int) -> None:
     numbers = itertools.count()
 
     def submit_until_enough() -> None:
         while (number := next(numbers)) < jobs:
-            path.submit(number)
+            way.submit(number)
 
     with ThreadPoolExecutor(threads) as pool:
         for ended in [pool.submit(submit_until_enough) for _ in range(threads)]:
             ended.result()
 
 
-def _wait(path: Path, jobs: int) -> None:
+def _wait(way: Way, jobs: int) -> None:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while (done := path.done()) < jobs:
+    while (done := way.done()) < jobs:
         if time.monotonic() > give_up_at:
             raise TimeoutError(f"{done} of {jobs} jobs were done after {PATIENCE_SECONDS:g} s")
         time.sleep(POLL_SECONDS)
 
 
-def _cpu_seconds(path: Path, client: Redis) -> dict[str, float]:
+def _cpu_seconds(way: Way, client: Redis) -> dict[str, float]:
     server: dict[str, Any] = client.info("cpu")
     return {
         "submitting": time.process_time(),
         "redis": server["used_cpu_user"] + server["used_cpu_sys"],
-        **{name: _with_children(process) for name, process in path.processes.items()},
+        **{name: _with_children(process) for name, process in way.processes.items()},
     }
 
 

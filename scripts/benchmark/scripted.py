@@ -15,8 +15,10 @@ REQUEST = InferenceRequest(
 )
 
 
-def scripted_config(folder: Path) -> Path:
+def scripted_config(folder: Path, *, slots: int = 32, reply: str = "Yes.") -> Path:
     """A file of models with one that answers at once."""
     file = folder / "scripted.yaml"
-    file.write_text(f"models: {{{MODEL}: {{engine: scripted, script: {{reply: Yes.}}}}}}\n", encoding="utf-8")
+    file.write_text(
+        f"models: {{{MODEL}: {{engine: scripted, slots: {slots}, script: {{reply: {reply}}}}}}}\n", encoding="utf-8"
+    )
     return file

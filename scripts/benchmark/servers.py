@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
+from redis import Redis
 
 from jobs.connection import connect
 from jobs.settings import Durability
@@ -17,6 +18,7 @@ from jobs.store import JobStore
 from models.catalog import Catalog
 from scripts import redis_server
 from scripts.benchmark.client import Client
+from scripts.guardian import Guardian, Ward
 from scripts.ports import free_port
 from scripts.programs import Deployment
 from scripts.supervisor import Program
@@ -24,7 +26,6 @@ from scripts.supervisor import Program
 START_SECONDS = 120.0
 END_SECONDS = 60.0
 TOKEN = "benchmark"  # noqa: S105 - of servers that only this machine reaches, for minutes
-NO_LIMITS = {"RATE_LIMIT_RPM": "100000000"}
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def redis(folder: Path, *, durability: Durability = "everysec") -> Iterator[str]
     folder.mkdir(parents=True)
     port = free_port()
     command = redis_server.command(redis_server.find_binary(), port=port, data_dir=folder, durability=durability)
-    with (folder / "redis.log").open("wb") as log, running(subprocess.Popen(command, stdout=log, stderr=log)) as server:
+    with _running(command, folder / "redis.log", os.environ) as server:
         redis_server.wait_until_ready(redis_server.url(port), is_alive=lambda: server.poll() is None)
         yield redis_server.url(port)
 
@@ -43,11 +44,21 @@ def api(
     folder: Path, *, redis_url: str, config: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Client]:
     """The API as `frontier up` serves it; a client of it."""
-    deployment = _deployment(folder, redis_url=redis_url, config=config, environment=environment)
-    program = deployment.api()
-    with _program(program) as server, closing(Client(port=deployment.port, token=TOKEN)) as client:
-        _wait_until(lambda: client.answers("/health/live"), server, program.log.path)
+    with api_and_process(folder, redis_url=redis_url, config=config, environment=environment) as (client, _):
         yield client
+
+
+@contextmanager
+def api_and_process(
+    folder: Path, *, redis_url: str, config: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[Client, psutil.Process]]:
+    """The same, and the process that the others of gunicorn are children of."""
+    deployment = _deployment(folder, redis_url=redis_url, config=config, environment=environment)
+    with (
+        closing(Client(port=deployment.port, token=TOKEN)) as client,
+        started(deployment.api(), is_ready=lambda: client.answers("/health/live")) as process,
+    ):
+        yield client, process
 
 
 @contextmanager
@@ -58,24 +69,53 @@ def worker(
     model = Catalog.load(config).default.name
     deployment = _deployment(folder, redis_url=redis_url, config=config, environment=environment, model=model)
     [program] = deployment.workers()
-    with connect(redis_url, max_connections=1) as client, _program(program) as process:
+    with connected(redis_url) as client:
         store = JobStore(client)
-        _wait_until(lambda: store.queue(model, "default").slots > 0, process, program.log.path)
+        with started(program, is_ready=lambda: store.queue(model, "default").slots > 0) as process:
+            yield process
+
+
+@contextmanager
+def connected(redis_url: str) -> Iterator[Redis]:
+    """A client for a store, whose connections are closed with the block."""
+    client = connect(redis_url)
+    try:
+        yield client
+    finally:
+        client.connection_pool.disconnect()
+
+
+@contextmanager
+def started(program: Program, *, is_ready: Callable[[], bool]) -> Iterator[psutil.Process]:
+    """The process, once it is ready. Raises RuntimeError, with the end of its log, if that takes too long."""
+    with _running(program.command, program.log.path, program.environment) as process:
+        _wait_until(is_ready, process, program.log.path)
         yield psutil.Process(process.pid)
 
 
 @contextmanager
-def running(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """End the process at the end of the block: as an operator would, and with force if that takes too long."""
-    try:
-        yield process
-    finally:
-        process.terminate()
+def _running(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended with the block, or with this process, by a guardian.
+
+    It is ended as an operator would, and with force if that takes too long.
+    """
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as process,
+    ):
         try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            with closing(Guardian(log=log, leftover=log.with_suffix(".leftover"))) as guardian:
+                guardian.add(Ward(pid=process.pid, stage=0, grace_seconds=END_SECONDS))
+                yield process
+        finally:
+            process.kill()  # it has ended, unless somebody has killed the guardian
 
 
 def _deployment(
@@ -92,21 +132,8 @@ def _deployment(
         redis_url=redis_url,
         namespace="",
         grace_seconds=1.0,
-        environment={**os.environ, **NO_LIMITS, "SHUTDOWN_GRACE_S": "1", **(environment or {})},
+        environment={**os.environ, "SHUTDOWN_GRACE_S": "1", **(environment or {})},
     )
-
-
-@contextmanager
-def _program(program: Program) -> Iterator[subprocess.Popen[bytes]]:
-    with (
-        program.log.path.open("ab") as log,
-        running(
-            subprocess.Popen(
-                program.command, env=dict(program.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        ) as process,
-    ):
-        yield process
 
 
 def _wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:

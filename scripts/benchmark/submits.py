@@ -41,7 +41,7 @@ def accepted_per_second(
             )
             contestants[name] = partial(_rate, client, request, jobs)
         results = alternate(contestants, rounds=rounds + 1)
-    return {name: rates[1:] for name, rates in results.items()}  # the first round opens connections to the server
+    return {name: rates[1:] for name, rates in results.items()}  # the first round opens the connections
 
 
 def _rate(client: Client, request: InferenceRequest, jobs: int, _round: int) -> float:

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from scripts.benchmark import jobs_per_second
-from scripts.benchmark.jobs_per_second import Path, measure
+from scripts.benchmark.jobs_per_second import Way, measure
 
 
 class Desk:
@@ -24,8 +24,8 @@ class Desk:
 
 def test_a_pace_is_of_the_jobs_after_the_warm_up(redis_client: Redis) -> None:
     desk = Desk()
-    path = Path(submit=desk.submit, done=lambda: len(desk.numbers), processes={"worker": psutil.Process()})
-    pace = measure(path, redis_client, jobs=30, warm_up=5, threads=3)
+    way = Way(submit=desk.submit, done=lambda: len(desk.numbers), processes={"worker": psutil.Process()})
+    pace = measure(way, redis_client, jobs=30, warm_up=5, threads=3)
     assert (sorted(desk.numbers[:5]), sorted(desk.numbers[5:])) == (list(range(5)), list(range(30)))
     assert pace.jobs == 30
     assert pace.per_second > 0
@@ -36,13 +36,13 @@ def test_a_submit_that_fails_ends_the_measurement(redis_client: Redis) -> None:
     def refuse(_: int) -> None:
         raise RuntimeError("503")
 
-    path = Path(submit=refuse, done=lambda: 0, processes={})
+    way = Way(submit=refuse, done=lambda: 0, processes={})
     with pytest.raises(RuntimeError, match="503"):
-        measure(path, redis_client, jobs=4, warm_up=2, threads=2)
+        measure(way, redis_client, jobs=4, warm_up=2, threads=2)
 
 
 def test_jobs_that_do_not_end_are_told(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs_per_second, "PATIENCE_SECONDS", 0.0)
-    path = Path(submit=lambda _: None, done=lambda: 1, processes={})
+    way = Way(submit=lambda _: None, done=lambda: 1, processes={})
     with pytest.raises(TimeoutError, match="1 of 2 jobs"):
-        measure(path, redis_client, jobs=4, warm_up=2, threads=2)
+        measure(way, redis_client, jobs=4, warm_up=2, threads=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path as File
+from pathlib import Path
 from statistics import median
 
 from redis import Redis
@@ -14,7 +14,7 @@ from observability.logs import configure_logging
 from scripts.benchmark import job_paths
 from scripts.benchmark.estimate import Estimate, estimate, ratio
 from scripts.benchmark.figures import estimates
-from scripts.benchmark.jobs_per_second import Pace, Path, measure
+from scripts.benchmark.jobs_per_second import Pace, Way, measure
 from scripts.benchmark.pairs import alternate
 from scripts.benchmark.section import Goal, Report, Section, Table
 from scripts.benchmark.servers import redis
@@ -28,7 +28,7 @@ OURS, HTTP = "Frontier, without HTTP", "Frontier, over HTTP"
 PROCESSES = ("submitting", "api", "redis", "worker")
 LEAST_SHARE = 0.6
 
-Begin = Callable[[str, File], AbstractContextManager[Path]]
+Begin = Callable[[str, Path], AbstractContextManager[Way]]
 
 
 def run(settings: Settings) -> Report:
@@ -62,7 +62,7 @@ def run(settings: Settings) -> Report:
     )
 
 
-def _pace(begin: Begin, url: str, folder: File, jobs: int, _round: int) -> Pace:
+def _pace(begin: Begin, url: str, folder: Path, jobs: int, _round: int) -> Pace:
     with Redis.from_url(url) as client:
         client.flushall()
         with begin(url, folder) as path:
