@@ -121,7 +121,10 @@ class JobStore:
         return bool(self._moves.run("release", ref_of(lease), lease.token, self._lease_ms))
 
     def postpone(self, lease: Lease, *, seconds: float) -> bool:
-        """Have a running job wait for a while, uncounted; False if the lease was lost before."""
+        """Have a running job wait for a while, uncounted; False if the lease was lost before.
+
+        One that had not started before the lease, and has emitted nothing, counts as not started.
+        """
         return bool(self._moves.run("postpone", ref_of(lease), lease.token, milliseconds(seconds), self._lease_ms))
 
     def put_back(self, job_id: str, *, model: str) -> bool:

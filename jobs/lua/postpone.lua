@@ -1,5 +1,7 @@
 -- postpone: a running job waits for a while; nothing is counted, and the token is never used again.
 --
+-- A job that had not started before this lease, and has no token of it, has not started: it expires by its start_by.
+--
 -- ARGV[3]  ref
 -- ARGV[4]  token of the lease
 -- ARGV[5]  how long it waits, ms
@@ -9,6 +11,8 @@
 
 local job = read_job(ARGV[3])
 if not give_up(job, tonumber(ARGV[4]), tonumber(ARGV[6])) then return 0 end
+if job.started == job.claimed and (job.emitted or 0) == 0 then drop(job, 'started') end
+put(job, 'attempt', math.max((job.failures or 0) + (job.lost or 0), job.started and 1 or 0))
 if job.cancel then
   finalise(job, 'cancelled')
 else

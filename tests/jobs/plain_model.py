@@ -254,6 +254,9 @@ class PlainModel(PlainRecord):
             return False
         self._take_back(job)
         job.token += 1
+        if job.started == job.claimed and not job.tokens:
+            job.started = None
+        job.attempt = max(job.failures + job.lost, int(job.started is not None))
         self._delay(job, self.now + milliseconds(seconds))
         return True
 

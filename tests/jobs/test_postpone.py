@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.answers import Emission
-from jobs.job import JobState, Outcome
+from jobs.job import AttemptError, JobState, Outcome
 
 MODEL = "m"
 DONE = Outcome(state=JobState.SUCCEEDED, text="upon", finish_reason="stop")
@@ -65,3 +65,64 @@ def test_a_job_postponed_past_its_deadline_expires_then(bench: Any) -> None:
     bench.client.zadd("frontier:watch", {f"default/{job.id}": 1})
     bench.store.sweep()
     assert bench.state(job.id) == "expired"
+
+
+def test_a_job_that_has_only_been_postponed_has_not_started(bench: Any) -> None:
+    lease = bench.running()
+    claimed = bench.store.find("default", lease.job_id)
+    bench.store.postpone(lease, seconds=60)
+    job = bench.store.find("default", lease.job_id)
+    assert (claimed.attempt, job.attempt) == (1, 0)
+    assert claimed.started_at is not None
+    assert job.started_at is None
+
+
+def test_a_postponed_job_expires_unless_it_starts_in_time(bench: Any) -> None:
+    lease = bench.running(start_within_seconds=30)
+    bench.store.postpone(lease, seconds=60)
+    job = bench.store.find("default", lease.job_id)
+    assert bench.client.zscore("frontier:watch", f"default/{job.id}") == pytest.approx(job.start_by * 1000)
+    bench.client.hset(f"frontier:t:default:job:{job.id}", "start_by", 1)
+    bench.client.zadd("frontier:watch", {f"default/{job.id}": 1})
+    bench.store.sweep()
+    expired = bench.store.find("default", job.id)
+    assert (expired.state, expired.error and expired.error.code) == (JobState.EXPIRED, "not_started_in_time")
+
+
+def test_a_job_that_was_postponed_starts_with_its_next_lease(bench: Any) -> None:
+    first = bench.running(max_attempts=1)
+    bench.store.postpone(first, seconds=60)
+    bench.client.zadd("frontier:watch", {f"default/{first.job_id}": 1})
+    bench.store.sweep()
+    bench.store.dispatch(MODEL)
+    again = bench.claim(first.job_id)
+    job = bench.store.find("default", first.job_id)
+    assert again.attempt == job.attempt == 1
+    assert job.started_at == job.claimed_at is not None
+    assert bench.store.finish(again, DONE) == "ok"
+
+
+def test_what_ran_before_it_was_postponed_stays_started(bench: Any) -> None:
+    lease = bench.running(start_within_seconds=30)
+    bench.store.emit([Emission(lease, 0, [1], ["a"])])
+    bench.store.postpone(lease, seconds=60)
+    job = bench.store.find("default", lease.job_id)
+    assert job.attempt == 1
+    assert job.started_at is not None
+    assert bench.client.zscore("frontier:watch", f"default/{job.id}") == pytest.approx(job.not_before * 1000)
+
+
+def test_of_a_job_that_has_failed_once_the_postponed_attempt_alone_is_not_counted(bench: Any) -> None:
+    lease = bench.running()
+    failed = Outcome(state=JobState.FAILED, error=AttemptError(code="engine_error", message="it broke"))
+    bench.store.finish(lease, failed, retry_after_seconds=60)
+    before = bench.store.find("default", lease.job_id)
+    bench.client.hset(f"frontier:t:default:job:{lease.job_id}", "started", 1)
+    bench.client.zadd("frontier:watch", {f"default/{lease.job_id}": 1})
+    bench.store.sweep()
+    bench.store.dispatch(MODEL)
+    second = bench.claim(lease.job_id)
+    bench.store.postpone(second, seconds=60)
+    job = bench.store.find("default", lease.job_id)
+    assert (before.attempt, second.attempt, job.attempt, job.failures) == (1, 2, 1, 1)
+    assert job.started_at is not None
