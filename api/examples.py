@@ -98,6 +98,7 @@ QUEUES: dict[str, Any] = {
             "model": "shakespeare",
             "mode": "running",
             "depth": 12,
+            "delayed": 2,
             "dispatched": 4,
             "running": 32,
             "workers": 1,

@@ -32,6 +32,9 @@ class QueueSchema(Schema):
         metadata={"format": "date-time", "description": "Since when it is paused or draining; absent while it runs"}
     )
     depth = fields.Integer(required=True, metadata={"description": "Jobs that wait"})
+    delayed = fields.Integer(
+        required=True, metadata={"description": "Jobs that wait for their `not_before`; `depth` leaves them out"}
+    )
     dispatched = fields.Integer(required=True, metadata={"description": "Jobs on their way to a worker"})
     running = fields.Integer(required=True)
     workers = fields.Integer(required=True, metadata={"description": "Live workers"})
@@ -51,6 +54,7 @@ def queue_document(model: str, queue: QueueStatus) -> dict[str, Any]:
         "mode": queue.mode,
         **since,
         "depth": queue.waiting,
+        "delayed": queue.delayed,
         "dispatched": queue.dispatched,
         "running": queue.running,
         "workers": queue.workers,

@@ -18,7 +18,7 @@ Global (members are refs, `tenant/id`; no client names them):
   tick                     string   when the last sweep ran, ms
   models                   set      models that have ever had a job or a worker
   m:{model}:queue          zset     waiting jobs by accept order
-  m:{model}:waiting        hash     tokens and, per tenant, jobs in that queue
+  m:{model}:waiting        hash     tokens and, per tenant, jobs in that queue; how many are delayed
   m:{model}:window         hash     job id to tenant of the jobs that are in the broker
   m:{model}:running        set      running jobs
   m:{model}:pace           hash     moving average of a job's time on a slot, ms

@@ -25,7 +25,8 @@ ModelMode = Literal["running", "paused", "draining"]
 class QueueStatus:
     """One model's queue as a tenant sees it; the estimate is for a job submitted now.
 
-    `mode_since` is in Unix seconds, None while the model runs as usual.
+    `delayed` jobs are not among those that wait: each has a time before which it does not start. `mode_since` is in
+    Unix seconds, None while the model runs as usual.
     """
 
     waiting: int
@@ -37,6 +38,7 @@ class QueueStatus:
     tokens_ahead: int
     eta_seconds: float | None
     tenant_waiting: int
+    delayed: int = 0
     mode: ModelMode = "running"
     mode_since: float | None = None
 
@@ -92,7 +94,7 @@ class QueueReader:
         pipeline.scard(self._keys.model(model, "running"))
         pipeline.zrange(self._keys.model(model, "workers"), 0, -1, withscores=True)
         pipeline.hgetall(self._keys.model(model, "slots"))
-        pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}")
+        pipeline.hmget(self._keys.model(model, "waiting"), "tokens", f"tenant:{tenant}", "delayed")
         pipeline.hget(self._keys.model(model, "pace"), "job_ms")
         pipeline.hmget(self._keys.model(model, "mode"), "mode", "since")
 
@@ -122,6 +124,7 @@ def _status(now: float, answers: Sequence[Any]) -> QueueStatus:
         tokens_ahead=max(0, int(counts[0] or 0)),
         eta_seconds=None if mode == "paused" else _eta(waiting + dispatched + running, sum(slots), pace),
         tenant_waiting=int(counts[1] or 0),
+        delayed=int(counts[2] or 0),
         mode=mode,
         mode_since=float(kept[1]) / 1000 if kept[1] else None,
     )

@@ -113,14 +113,19 @@ local function enter_queue(job)
   look_at(job, expires_at(job))
 end
 
+local function count_one_less(model, field)
+  local key = model_key(model, 'waiting')
+  if redis.call('HINCRBY', key, field, -1) <= 0 then redis.call('HDEL', key, field) end
+end
+
 local function leave_place(job)
   local tenant, id = split(job.ref)
   if job.place == 'queue' then
     policy_remove(job)
     redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', -job.cost)
-    if redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tenant:' .. tenant, -1) <= 0 then
-      redis.call('HDEL', model_key(job.model, 'waiting'), 'tenant:' .. tenant)
-    end
+    count_one_less(job.model, 'tenant:' .. tenant)
+  elseif job.place == 'delayed' then
+    count_one_less(job.model, 'delayed')
   elseif job.place == 'window' then
     redis.call('HDEL', model_key(job.model, 'window'), id)
   end
@@ -148,6 +153,7 @@ local function begin(ref, spec, model, cost, deadline, timeout, retention, max)
 end
 
 local function enter_delay(job, until_ms)
+  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'delayed', 1)
   put(job, 'place', 'delayed', 'not_before', until_ms)
   look_at(job, math.min(until_ms, expires_at(job)))
 end

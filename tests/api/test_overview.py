@@ -42,6 +42,23 @@ def test_the_queue_is_told_per_model(api: Api, worker: Worker) -> None:
     assert api.get("/v1/queue?model=oracle").status_code == 404
 
 
+def test_jobs_that_wait_for_their_time_are_counted_apart(api: Api, worker: Worker) -> None:
+    worker.store.postpone(worker.claim(api.submit()), seconds=60)
+    worker.store.finish(worker.claim(api.submit()), worker.failed, retry_after_seconds=60)
+    retried, busy = (job["id"] for job in api.get("/v1/jobs?status=queued").json["data"])
+
+    (queue,) = api.get("/v1/queue?model=poet").json["data"]
+    first, second = (api.get(f"/v1/jobs/{job_id}").json for job_id in (busy, retried))
+
+    assert (queue["depth"], queue["delayed"], queue["running"]) == (0, 2, 0)
+    assert (first["attempt"], second["attempt"]) == (0, 1)
+    assert "started_at" not in first
+    assert "queue_wait_s" not in first["timing"]
+    assert "started_at" in second
+    api.post(f"/v1/jobs/{busy}/cancel")
+    assert api.get("/v1/queue?model=poet").json["data"][0]["delayed"] == 1
+
+
 def health(api: Api, path: str = "/health") -> Any:
     return api.client.get(path)
 

@@ -57,6 +57,7 @@ class PlainModel(PlainRecord):
             tokens_ahead=sum(job.cost for job in waiting),
             eta_seconds=max(0, ahead - slots + 1) / slots * (pace or 0) / 1000 if has_estimate else None,
             tenant_waiting=sum(job.new.tenant == tenant for job in waiting),
+            delayed=len(self.delayed_of(model)),
             mode=self.mode_of(model),
             mode_since=self.modes[model][1] / 1000 if model in self.modes else None,
         )

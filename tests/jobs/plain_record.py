@@ -45,6 +45,9 @@ class PlainRecord:
         waiting = [job for job in self.jobs.values() if job.model == model and job.place == "queue"]
         return sorted(waiting, key=lambda job: job.sequence)
 
+    def delayed_of(self, model: str) -> list[PlainJob]:
+        return [job for job in self.jobs.values() if job.model == model and job.place == "delayed"]
+
     def window_of(self, model: str) -> list[PlainJob]:
         return [job for job in self.jobs.values() if job.model == model and job.place == "window"]
 

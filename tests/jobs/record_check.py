@@ -66,6 +66,7 @@ class RecordCheck:
         assert self._members(KEYS.model(model, "running")) == {job.ref for job in self._model.running_of(model)}
         waiting = {f"tenant:{tenant}": str(n) for tenant, n in Counter(job.new.tenant for job in queue).items()}
         counted = self._fields(KEYS.model(model, "waiting"))
+        assert int(counted.pop("delayed", "0")) == len(self._model.delayed_of(model))
         assert int(counted.pop("tokens", "0")) == sum(job.cost for job in queue)
         assert counted == waiting
 
