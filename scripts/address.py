@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.api_errors import ApiProblem
-from scripts.paths import data_dir, read_address, read_token, token_file
+from scripts.paths import DATA_DIR_VARIABLE, data_dir, read_address, read_token, token_file
+from scripts.screen import fail
 
 TOKEN_VARIABLE = "TRUTHGPT_API_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
@@ -28,9 +29,17 @@ class Address:
 
 
 def find_address(url: str | None, folder: Path | None, env: Mapping[str, str]) -> Address:
-    """*url* if given, else what `frontier up` has written in the data folder, else this machine's PORT."""
+    """*url* if given, else what `frontier up` has written in the data folder.
+
+    Where it runs with none, a folder that was named ends the command, for its token is for no other
+    system; the user's own folder stands for this machine's PORT.
+    """
     home = data_dir(folder)
-    found = url or read_address(home) or f"http://127.0.0.1:{env.get('PORT') or 8080}"
+    found = url or read_address(home)
+    if found is None:
+        if folder or env.get(DATA_DIR_VARIABLE):
+            raise fail(f"no `frontier up` runs with {home}; start it or give --url")
+        found = f"http://127.0.0.1:{env.get('PORT') or 8080}"
     if "://" not in found:
         found = f"http://{found}"
     if token := env.get(TOKEN_VARIABLE):

@@ -1,10 +1,11 @@
-"""The arguments that name jobs and models.
+"""What no argument may be: empty, as an unset shell variable is.
 
-None may be empty, as an unset shell variable would be, and none may be a step through the paths of the API.
+What names jobs and models may be no step through the paths of the API either.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,23 @@ def _name(name: str) -> str:
 
 def _names(names: list[str] | None) -> list[str] | None:
     return names and [_name(name) for name in names]
+
+
+def given(value: str | None) -> str | None:
+    """*value*, which raises BadParameter if it is empty; None is left as it is."""
+    if value == "":
+        raise typer.BadParameter("is empty")
+    return value
+
+
+def each_given(values: list[str] | None) -> list[str] | None:
+    return values and [value for value in values if given(value)]
+
+
+def path(text: str) -> Path:
+    """*text* as a path; an empty one would be this folder."""
+    given(text)
+    return Path(text)
 
 
 JobId = Annotated[str, typer.Argument(metavar="ID", callback=_name)]

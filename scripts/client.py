@@ -140,12 +140,12 @@ class FrontierClient:
     ) -> Iterator[JobView]:
         """Up to *limit* jobs that match, newest first."""
         query = {f"metadata.{key}": value for key, value in metadata.items()}
-        query |= {name: value for name, value in (("status", status), ("model", model)) if value}
+        query |= {name: value for name, value in (("status", status), ("model", model)) if value is not None}
         return self._listed("/v1/jobs", query, limit)
 
     def dead_letters(self, *, limit: int | None, model: str | None = None) -> Iterator[JobView]:
         """Up to *limit* jobs that gave up and were not requeued, the latest first."""
-        return self._listed("/v1/dead-letters", {"model": model} if model else {}, limit)
+        return self._listed("/v1/dead-letters", {} if model is None else {"model": model}, limit)
 
     def queues(self) -> list[QueueView]:
         """One for each model, the default one first."""

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from scripts.arguments import each_given, given, path
+
 
 def _checked_url(url: str | None) -> str | None:
     if url is None:
@@ -27,17 +29,27 @@ UrlOption = Annotated[
     str | None, typer.Option("--url", envvar="FRONTIER_URL", help="Address of the API.", callback=_checked_url)
 ]
 DataDirOption = Annotated[
-    Path | None, typer.Option("--data-dir", help="Data folder of `frontier up`, where address and token are kept.")
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="PATH",
+        parser=path,
+        help="Data folder of `frontier up`, where address and token are kept.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model or alias; else the default model.")]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", "-m", help="Model or alias; else the default model.", callback=given)
+]
 MaxTokensOption = Annotated[int | None, typer.Option("--max-tokens", help="Longest completion, in tokens.")]
 TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="0 always takes the likeliest token.")]
 TopPOption = Annotated[float | None, typer.Option("--top-p", help="Sample from the likeliest tokens up to this mass.")]
 TopKOption = Annotated[int | None, typer.Option("--top-k", help="Sample from this many tokens; 0 for all.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Makes sampling repeatable.")]
-StopOption = Annotated[list[str] | None, typer.Option("--stop", help="End before this text; may be repeated.")]
+StopOption = Annotated[
+    list[str] | None, typer.Option("--stop", help="End before this text; may be repeated.", callback=each_given)
+]
 ChatOption = Annotated[
     bool, typer.Option("--chat/--completion", help="Send the prompt as a user's message, or as text to go on from.")
 ]

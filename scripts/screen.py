@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scripts.address import Address
 from scripts.api_errors import ApiProblem, ApiUnreachable
+
+if TYPE_CHECKING:
+    from scripts.address import Address
 
 PIPE_COLUMNS = 500
 UNDRAWABLE = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}

@@ -10,12 +10,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from jobs.job import JobState
 from scripts.address import find_address
 from scripts.api_errors import problem_sentence
 from scripts.arguments import JobId
 from scripts.client import FrontierClient
 from scripts.commands import jobs_cancel, jobs_dead_letters, jobs_retry
-from scripts.generation import DataDirOption, JsonOption, MetadataOption, ModelOption, UrlOption, metadata_pairs
+from scripts.commands.jobs_cancel import OfModelOption
+from scripts.generation import DataDirOption, JsonOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import attempts_text, job_table, status_text, word
 from scripts.job_view import JobView
 from scripts.screen import drawable, one_line_errors, print_text, stdout
@@ -27,8 +29,8 @@ app = typer.Typer(help="Look at jobs, stop them and submit them again.", no_args
 @app.command("list")
 def list_jobs(
     *,
-    status: Annotated[str | None, typer.Option("--status", help="queued, running, succeeded, failed, …")] = None,
-    model: ModelOption = None,
+    status: Annotated[JobState | None, typer.Option("--status", help="Only jobs in this state.")] = None,
+    model: OfModelOption = None,
     metadata: MetadataOption = None,
     limit: Annotated[int, typer.Option("--limit", help="At most this many, newest first.", min=1)] = 20,
     as_json: JsonOption = False,

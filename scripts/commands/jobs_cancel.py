@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from jobs.job import JobState
 from scripts.address import find_address
-from scripts.arguments import JobIds
+from scripts.arguments import JobIds, given
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.one_by_one import for_each_id
 from scripts.screen import one_line_errors
 
-OfModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.")]
+OfModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.", callback=given)]
+
+
+class NotEnded(StrEnum):
+    """The states in which a job can be cancelled."""
+
+    QUEUED = JobState.QUEUED
+    RUNNING = JobState.RUNNING
 
 
 def cancel(
@@ -23,7 +32,7 @@ def cancel(
     metadata: MetadataOption = None,
     model: OfModelOption = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only jobs that are queued, or only those that are running.")
+        NotEnded | None, typer.Option("--status", help="Only jobs that are queued, or only those that are running.")
     ] = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from scripts.address import find_address
+from scripts.arguments import given
 from scripts.client import FrontierClient
 from scripts.generation import (
     ChatOption,
@@ -45,7 +46,8 @@ def submit(
     chat: ChatOption = False,
     metadata: MetadataOption = None,
     idempotency_key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="The same key and prompt again give the same job.")
+        str | None,
+        typer.Option("--idempotency-key", help="The same key and prompt again give the same job.", callback=given),
     ] = None,
     timeout: RunLimitOption = None,
     as_json: JsonOption = False,

@@ -133,6 +133,17 @@ def test_metadata_that_is_no_pair_is_a_usage_error(frontier: Frontier) -> None:
     assert "KEY=VALUE" in outcome.stderr
 
 
+@pytest.mark.parametrize("option", ["--idempotency-key", "--model", "--stop"])
+def test_an_empty_setting_of_a_submission_is_a_usage_error_that_names_it(
+    frontier: Frontier, server: JobServer, option: str
+) -> None:
+    outcome = frontier("submit", "hello", option, "")
+
+    assert outcome.exit_code == 2
+    assert option in outcome.stderr
+    assert server.requests == []
+
+
 def test_jobs_list_filters_and_shows_one_row_for_each_job(frontier: Frontier) -> None:
     frontier("submit", "one", "--metadata", "order=1")
     frontier("submit", "two", "--metadata", "order=2")

@@ -169,11 +169,39 @@ def test_cancel_of_many_follows_to_the_end_and_counts(frontier: Frontier, server
         ["cancel", "job_1", "--metadata", "a=1"],
         ["cancel", "--metadata", "a=1", "--metadata", "a=2"],
         ["cancel", "--model", "m"],
+        ["cancel", "--metadata", "a=1", "--status", "foo"],
+        ["cancel", "--metadata", "a=1", "--status", "succeeded"],
+        ["list", "--status", "foo"],
     ],
     ids=" ".join,
 )
 def test_what_is_not_clear_is_a_usage_error(frontier: Frontier, server: JobServer, words: list[str]) -> None:
     assert frontier("jobs", *words).exit_code == 2
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "--model="],
+        ["list", "--status="],
+        ["list", "--data-dir="],
+        ["dead-letters", "--model="],
+        ["requeue", "--all", "--model="],
+        ["retry", "--model="],
+        ["retry", "--status="],
+        ["cancel", "--metadata", "a=1", "--model="],
+        ["cancel", "--metadata", "a=1", "--status="],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_filter_is_a_usage_error_that_names_it(
+    frontier: Frontier, server: JobServer, words: list[str]
+) -> None:
+    outcome = frontier("jobs", *words)
+
+    assert outcome.exit_code == 2
+    assert words[-1].rstrip("=") in outcome.stderr
     assert server.requests == []
 
 
