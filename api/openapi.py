@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import flask
 import flask_smorest  # type: ignore[import-untyped]
@@ -21,6 +22,15 @@ from api.problem_schema import EXAMPLE, ProblemSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+_OF_ANY_BODY = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+"""What a call may answer that takes no body and is sent one."""
+
 
 class Json(DefaultJSONProvider):
     """Members in the order in which they were written, and never a number that is not JSON."""
@@ -36,10 +46,7 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         del schema
-        if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
-            raise UnsupportedBody.of("Content-Type", "must be application/json")
-        if req.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise UnsupportedBody.of("Content-Encoding", "must be absent: bodies are not decompressed")
+        _check_form(req)
         return parse_body(_read(req))
 
     def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
@@ -48,12 +55,29 @@ class StrictParser(FlaskParser):
 
     def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
         (messages,) = error.messages_dict.values()  # webargs puts the location around them
-        found = _flatten(messages, "")
-        detail = "; ".join(f"{one.field}: {one.message}" for one in found)
-        raise InvalidRequest(detail, found) from error
+        raise _refusal(_flatten(messages, "")) from error
 
 
 StrictParser.DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}
+
+
+def _refusal(found: list[FieldError]) -> InvalidRequest:
+    return InvalidRequest("; ".join(f"{one.field}: {one.message}" for one in found), found)
+
+
+def _check_form(request: flask.Request) -> None:
+    if request.mimetype != "application/json" or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+        raise UnsupportedBody.of("Content-Type", "must be application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedBody.of("Content-Encoding", "must be absent: bodies are not decompressed")
+
+
+def _check_empty(request: flask.Request) -> None:
+    """Take no body, or an object without members."""
+    if body := _read(request):
+        _check_form(request)
+        if members := parse_body(body):
+            raise _refusal(_flatten(dict.fromkeys(members, "Unknown field."), ""))
 
 
 def _read(request: flask.Request) -> bytes:
@@ -101,10 +125,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = StrictParser()
 
     def view(self, method: str, rule: str, **doc: Any) -> Callable[[View], View]:
-        """Route *method* and *rule* to the view; *doc* goes into its OpenAPI operation as it is."""
+        """Route *method* and *rule* to the view; *doc* goes into its OpenAPI operation as it is.
+
+        What changes something and takes no body is called without one, or with `{}`.
+        """
 
         def register(view: View) -> View:
-            documented = self.doc(**doc)(view)
+            is_bare = method != "GET" and not _takes_a_body(view)
+            documented = self.doc(**doc)(self.refuses(*_OF_ANY_BODY)(_bare(view)) if is_bare else view)
             self.route(rule, methods=[method], endpoint=doc["operationId"])(documented)
             return view
 
@@ -138,6 +166,22 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             return view
 
         return document
+
+
+def _takes_a_body(view: Callable[..., Any]) -> bool:
+    arguments = getattr(view, "_apidoc", {}).get("arguments", {})
+    return any(one["in"] == "json" for one in arguments.get("parameters", ()))
+
+
+def _bare(view: View) -> View:
+    """The view, which looks for a body that it does not take."""
+
+    @wraps(view)
+    def checked(*arguments: Any, **options: Any) -> Any:
+        _check_empty(flask.request)
+        return view(*arguments, **options)
+
+    return cast("View", checked)
 
 
 class ProblemApi(flask_smorest.Api):  # type: ignore[misc]
