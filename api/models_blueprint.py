@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from api.model_addresses import model_at, refuse_other_methods
 from api.model_lookup import find_model
 from api.model_modes import add_mode_views
 from api.openapi import Blueprint
@@ -57,8 +58,9 @@ def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatc
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
     def get(name: str) -> dict[str, Any]:
         """Look at a model."""
-        return describe(name, find_model(catalog, name))
+        return describe(name, model_at(catalog, name))
 
+    refuse_other_methods(blueprint, catalog)
     add_mode_views(blueprint, store=store, dispatcher=dispatcher, catalog=catalog)
 
     def describe(name: str, model: ModelConfig) -> dict[str, Any]:
