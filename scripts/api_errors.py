@@ -88,5 +88,9 @@ def _field_errors(errors: object) -> list[FieldError]:
 
 def _sentence(title: str, detail: str, fields: tuple[FieldError, ...]) -> str:
     said = f"{title.removesuffix('.')}: {detail}" if detail and detail != title else title
-    unsaid = [f"{error.field}: {error.message}" for error in fields if error.field not in said]
+    unsaid = [
+        f"{error.field}: {error.message}"
+        for error in fields
+        if error.field not in said and (not error.message or error.message != detail)
+    ]
     return f"{said} ({'; '.join(unsaid)})" if unsaid else said

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from scripts.api_errors import problem_sentence
 from scripts.bulk_outcome import SUCCEEDED, Outcome
 
-_VARIABLE = re.compile(r"job_\w+|\d+")
+_VARIABLE = re.compile(r"job_\w+|(?<!HTTP )(?<!\d)\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why lines have no result: one *sentence* stands for all that differ from it only in numbers and ids."""
+    """Why lines have no result.
+
+    One *sentence* stands for all that differ from it only in ids and numbers; a status of HTTP is no such number.
+    """
 
     status: str
     type: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -16,25 +16,32 @@ from scripts.screen import drawable
 from scripts.timings import seconds_text
 
 COLOURS = {"succeeded": "green", "failed": "red", "expired": "red", "running": "cyan", "cancelled": "yellow"}
-ID_LETTERS = 26
 ROOM_FOR_ERRORS = 120
 INDENT = 4
+GAP = 2
 
 
-def job_table(jobs: Sequence[JobView]) -> Table:
-    """One row for each job, with what there is to know of any."""
-    table = Table(id_column(), "status", "model", "created", "tokens", "time to result", box=None, pad_edge=False)
-    for job in jobs:
-        tokens = job.member("usage").get("completion_tokens")
-        seconds = job.member("timing").get("time_to_result_s")
-        table.add_row(
-            Text(job.id),
-            status_text(job),
-            Text(word(job.body.get("model"))),
-            Text(word(job.body.get("created_at"))),
-            Text("" if tokens is None else str(tokens), justify="right"),
-            Text("" if seconds is None else seconds_text(seconds), justify="right"),
-        )
+def job_table(jobs: Sequence[JobView], *, console: Console) -> RenderableType:
+    """One row for each job, with what there is to know of any; what a narrow screen has no room for stands below."""
+    tokens = [job.member("usage").get("completion_tokens") for job in jobs]
+    seconds = [job.member("timing").get("time_to_result_s") for job in jobs]
+    columns = {
+        "id": [job.id for job in jobs],
+        "status": [str(job.state) for job in jobs],
+        "model": [word(job.body.get("model")) for job in jobs],
+        "created": [_to_the_second(word(job.body.get("created_at"))) for job in jobs],
+        "tokens": ["" if count is None else str(count) for count in tokens],
+        "time to result": ["" if time is None else seconds_text(time) for time in seconds],
+    }
+    if sum(_widths(columns)) + GAP * (len(columns) - 1) > console.width:
+        return _folded(columns, [""] * len(jobs), room=console.width)
+    table = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
+    for column in table.columns[-2:]:
+        column.justify = "right"
+    for job, cells in zip(jobs, zip(*columns.values(), strict=True), strict=True):
+        row = [Text(cell) for cell in cells]
+        row[1] = status_text(job)
+        table.add_row(*row)
     return table
 
 
@@ -54,15 +61,7 @@ def ended_table(jobs: Sequence[JobView], *, console: Console, with_status: bool)
         for cells in zip(*columns.values(), errors, strict=True):
             table.add_row(*map(Text, cells))
         return table
-    widths = [max(map(len, [name, *cells])) for name, cells in columns.items()]
-    lines: list[RenderableType] = [Text(_line(columns, widths), style="bold")]
-    for *row, error in zip(*columns.values(), errors, strict=True):
-        lines += [Text(_line(row, widths)), Padding(Text(error), (0, 0, 0, INDENT))]
-    return Group(*lines)
-
-
-def id_column() -> Column:
-    return Column("id", no_wrap=True, min_width=ID_LETTERS)
+    return _folded(columns, errors, room=console.width)
 
 
 def status_text(job: JobView) -> Text:
@@ -77,8 +76,31 @@ def word(value: Any) -> str:
     return "" if value is None else drawable(str(value))
 
 
+def _folded(columns: Mapping[str, Sequence[str]], remarks: Sequence[str], *, room: int) -> RenderableType:
+    """The first *columns* in lines of *room* letters; below each the others, with their names, and its remark."""
+    widths = _widths(columns)
+    ends = [sum(widths[: n + 1]) + GAP * n for n in range(len(widths))]
+    beside = max(1, sum(end <= room for end in ends))
+    names = list(columns)
+    lines: list[RenderableType] = [Text(_line(names[:beside], widths[:beside]), style="bold")]
+    for *row, remark in zip(*columns.values(), remarks, strict=True):
+        line = Text(_line(row[:beside], widths[:beside]))
+        if "status" in names[:beside]:
+            at = names.index("status")
+            line.stylize(COLOURS.get(row[at], ""), ends[at] - widths[at], ends[at])
+        lines.append(line)
+        rest = [f"{name} {cell}" for name, cell in zip(names[beside:], row[beside:], strict=True) if cell]
+        below = [text for text in (", ".join(rest), remark) if text]
+        lines += [Padding(Text(text), (0, 0, 0, INDENT)) for text in below]
+    return Group(*lines)
+
+
+def _widths(columns: Mapping[str, Sequence[str]]) -> list[int]:
+    return [max(map(len, [name, *cells])) for name, cells in columns.items()]
+
+
 def _line(cells: Iterable[str], widths: Iterable[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    return (" " * GAP).join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _to_the_second(instant: str) -> str:

@@ -46,7 +46,8 @@ def list_jobs(
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))
         return
-    stdout().print(job_table(jobs) if jobs else "no jobs")
+    console = stdout()
+    console.print(job_table(jobs, console=console) if jobs else "no jobs")
 
 
 @app.command()
