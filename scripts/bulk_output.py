@@ -77,8 +77,12 @@ def open_output(
                 record_file.clear()
                 path.write_bytes(b"")
                 record_file.write(record)
-            with path.open("ab", buffering=0) as file:
-                yield OpenOutput(record.run_id, path, file, tally)
+            try:
+                with path.open("ab", buffering=0) as file:
+                    yield OpenOutput(record.run_id, path, file, tally)
+            finally:
+                if source is None:  # nothing could go on with it
+                    record_path(path.resolve()).unlink(missing_ok=True)
             if tally.has_superseded:
                 _keep_last_of_each_line(path.resolve())
     except OutputTaken as taken:

@@ -160,9 +160,10 @@ class FrontierClient:
         path = f"/v1/models/{quote(model, safe='/')}/{change}"
         return QueueView(self._json(Call(method="POST", path=path), "model"))
 
-    def models(self) -> list[str]:
-        """Names of the models, the default one first."""
-        return [str(model["id"]) for model in self._json(Call(method="GET", path="/v1/models")).get("data", [])]
+    def models(self) -> dict[str, int | None]:
+        """The most new tokens of one job, by the name of its model: the default one first, aliases last."""
+        listed = self._json(Call(method="GET", path="/v1/models")).get("data", [])
+        return {str(model["id"]): model.get("max_tokens") for model in listed}
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether the API is ready, and what it says; asked once, for a retry would hide what is asked for."""

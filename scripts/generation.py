@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,18 @@ def _checked_url(url: str | None) -> str | None:
     return url
 
 
+def _number(low: float, high: float, *, above: bool = False) -> Callable[[float | None], float | None]:
+    """Lets a number in *low* to *high* pass; with *above* the lower end itself does not count."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and (not low <= value <= high or (above and value == low)):
+            span = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
+            raise typer.BadParameter(f"{value:g} is not a number {span}")
+        return value
+
+    return check
+
+
 UrlOption = Annotated[
     str | None, typer.Option("--url", envvar="FRONTIER_URL", help="Address of the API.", callback=_checked_url)
 ]
@@ -42,11 +55,23 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", help="Model or alias; else the default model.", callback=given)
 ]
-MaxTokensOption = Annotated[int | None, typer.Option("--max-tokens", help="Longest completion, in tokens.")]
-TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="0 always takes the likeliest token.")]
-TopPOption = Annotated[float | None, typer.Option("--top-p", help="Sample from the likeliest tokens up to this mass.")]
-TopKOption = Annotated[int | None, typer.Option("--top-k", help="Sample from this many tokens; 0 for all.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Makes sampling repeatable.")]
+MaxTokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", help="Longest completion, in tokens.", min=1, max=1_000_000)
+]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option("--temperature", help="0 always takes the likeliest token; at most 2.", callback=_number(0, 2)),
+]
+TopPOption = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p", help="Sample from the likeliest tokens up to this mass.", callback=_number(0, 1, above=True)
+    ),
+]
+TopKOption = Annotated[
+    int | None, typer.Option("--top-k", help="Sample from this many tokens; 0 for all.", min=0, max=1_000_000)
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Makes sampling repeatable.", min=0, max=2**53)]
 StopOption = Annotated[
     list[str] | None, typer.Option("--stop", help="End before this text; may be repeated.", callback=each_given)
 ]
@@ -54,7 +79,10 @@ ChatOption = Annotated[
     bool, typer.Option("--chat/--completion", help="Send the prompt as a user's message, or as text to go on from.")
 ]
 MetadataOption = Annotated[list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="May be repeated.")]
-RunLimitOption = Annotated[float | None, typer.Option("--timeout", help="Longest a job may run, in seconds.")]
+RunLimitOption = Annotated[
+    float | None,
+    typer.Option("--timeout", help="Longest a job may run, in seconds.", callback=_number(0, 86_400, above=True)),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +118,16 @@ class Generation:
             "metadata": metadata or None,
         }
         return {name: value for name, value in body.items() if value is not None}
+
+    def complaint(self, models: Mapping[str, int | None]) -> str | None:
+        """Why no prompt can be submitted, or None; *models* are what `FrontierClient.models` tells."""
+        name = self.model if self.model is not None else next(iter(models), None)
+        if self.model is not None and self.model not in models:
+            return f"there is no model {self.model!r}; there is {', '.join(models) or 'none'}"
+        limit = models.get(name) if name is not None else None
+        if limit is not None and self.max_tokens is not None and self.max_tokens > limit:
+            return f"--max-tokens is {self.max_tokens}; {name} generates at most {limit} tokens"
+        return None
 
     def settings(self) -> dict[str, Any]:
         """What was asked for, by the names of the options."""

@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
-from scripts.address import find_address
+from scripts.address import Address, find_address
+from scripts.arguments import given, path
 from scripts.bulk_drive import drive
-from scripts.bulk_files import UnusableFile, default_output, open_source, refuse_one_file_for_both
+from scripts.bulk_files import STREAM, UnusableFile, default_output, open_source, refuse_one_file_for_both
 from scripts.bulk_input import read_lines, survey
 from scripts.bulk_output import is_resumable, lines_to_do, open_output
 from scripts.bulk_report import Beginning, BulkReport, summary, troubles
 from scripts.bulk_run import BulkRun, StopSignal, thread_count
+from scripts.bulk_tally import Tally
 from scripts.client import FrontierClient
 from scripts.generation import (
     ChatOption,
@@ -39,13 +41,19 @@ NOT_RESUMABLE = "This run cannot go on after an interrupt: it needs a file to re
 
 
 def bulk(
-    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help="JSON objects, one per line; - for stdin.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN.jsonl", parser=path, help="JSON objects, one per line; - for stdin.")
+    ],
     *,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="OUT.jsonl", help="- for stdout; else IN.results.jsonl, here."),
+        typer.Option(
+            "-o", "--output", metavar="OUT.jsonl", parser=path, help="- for stdout; else IN.results.jsonl, here."
+        ),
     ] = None,
-    field: Annotated[str, typer.Option("--field", help="The member of each line that holds the prompt.")] = "prompt",
+    field: Annotated[
+        str, typer.Option("--field", help="The member of each line that holds the prompt.", callback=given)
+    ] = "prompt",
     in_flight: Annotated[int, typer.Option("--in-flight", help="Jobs open at once.", min=1, max=10_000)] = 64,
     patience: Annotated[
         float, typer.Option("--patience", help="Seconds to keep trying while the API is away.", min=0.0)
@@ -108,8 +116,7 @@ def bulk(
     started = time.monotonic()
     try:
         with client, canceller, open_source(source) as file:
-            with one_line_errors(address):
-                client.models()  # a wrong address or token ends here, before the output is touched
+            _end_if_hopeless(client, generation, address)
             refuse_one_file_for_both(source, target)
             surveyed = survey(source)
             goes_on = surveyed is not None and is_resumable(target)
@@ -137,8 +144,7 @@ def bulk(
         raise fail(str(error)) from None
     tally = results.tally
     stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(target)))
-    if tally.unsuccessful:
-        stderr().print("", troubles(tally), sep="\n")
+    _say_more(tally, source, was_cut=stop_signal.is_set() or run.input_error is not None)
     if run.input_error:
         raise fail(f"cannot read on in {source}: {run.input_error}")
     left = None if total is None else total - began.ended(tally)
@@ -150,3 +156,18 @@ def bulk(
         if goes_on:
             note("The same command with --retry-failed does the lines without success again.")
         raise typer.Exit(WITHOUT_SUCCESS)
+
+
+def _end_if_hopeless(client: FrontierClient, generation: Generation, address: Address) -> None:
+    """A wrong address, token or setting ends the command here, before the output is touched."""
+    with one_line_errors(address):
+        models = client.models()
+    if complaint := generation.complaint(models):
+        raise fail(complaint)
+
+
+def _say_more(tally: Tally, source: Path, *, was_cut: bool) -> None:
+    if tally.unsuccessful:
+        stderr().print("", troubles(tally), sep="\n")
+    elif not (tally.lines or was_cut):
+        note(f"{'stdin' if source == STREAM else source} has no lines")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -75,7 +76,8 @@ def infer(
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         job = client.submit(body, idempotency_key=uuid.uuid4().hex)
         try:
-            job = _wait(client, job, timeout)
+            with _sigterm_interrupts():
+                job = _wait(client, job, timeout)
         except KeyboardInterrupt:
             note(_cancel(client, job))
             raise typer.Exit(INTERRUPTED) from None
@@ -94,6 +96,16 @@ def _wait(client: FrontierClient, job: JobView, timeout: float) -> JobView:
             look_seconds = WATCHED_LOOK_SECONDS if spinner else UNWATCHED_LOOK_SECONDS
             job = client.wait(job.id, seconds=min(look_seconds, left))
     return job
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """A `kill` leaves no job behind either."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

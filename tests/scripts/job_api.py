@@ -148,7 +148,7 @@ class JobApi:
         return Answer(200, page | {"next_cursor": str(begin + limit) if more else None})
 
     def _models(self, _request: Request) -> Answer:
-        return Answer(200, {"object": "list", "data": [{"id": "shakespeare", "object": "model"}]})
+        return Answer(200, {"object": "list", "data": [{"id": "shakespeare", "object": "model", "max_tokens": 1024}]})
 
 
 def _refusal(body: Body) -> Answer | None:

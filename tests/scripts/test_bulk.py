@@ -297,3 +297,44 @@ def test_a_token_that_is_refused_half_way_refuses_lines_instead_of_ending_the_ru
 
     assert outcome.exit_code == 3
     assert [result["status"] for result in place.results()] == ["refused"] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--model", "nope"), "error: there is no model 'nope'; there is shakespeare\n"),
+        (("--max-tokens", "1025"), "error: --max-tokens is 1025; shakespeare generates at most 1024 tokens\n"),
+    ],
+)
+def test_a_setting_that_is_wrong_for_every_line_ends_the_run_before_the_first(
+    place: Workplace, options: tuple[str, str], said: str
+) -> None:
+    place.write(3)
+
+    refused = place.run(*options)
+    files = sorted(file.name for file in place.folder.iterdir())
+    corrected = place.run()
+
+    assert (refused.exit_code, refused.stderr) == (1, said)
+    assert files == ["in.jsonl"]
+    assert corrected.exit_code == 0
+
+
+@pytest.mark.parametrize(("source", "output", "named"), [("", "out.jsonl", "IN.jsonl"), ("in.jsonl", "", "--output")])
+def test_an_empty_path_is_a_usage_error_that_names_it(place: Workplace, source: str, output: str, named: str) -> None:
+    outcome = run_frontier(place.server.url, place.folder, "bulk", source, "-o", output)
+
+    assert outcome.exit_code == 2
+    assert named in outcome.stderr
+    assert "is empty" in outcome.stderr
+
+
+def test_an_input_without_lines_is_told(place: Workplace) -> None:
+    place.write(0)
+
+    outcome = place.run()
+    piped = run_frontier(place.server.url, place.folder, "bulk", "-", "-o", "-", given="")
+
+    assert (outcome.exit_code, piped.exit_code) == (0, 0)
+    assert outcome.stderr.endswith(f"{place.source} has no lines\n")
+    assert piped.stderr.endswith("stdin has no lines\n")

@@ -92,12 +92,15 @@ def test_infer_tells_why_a_job_failed(frontier: Frontier, server: JobServer) -> 
     assert outcome.stderr == "error: job job_000001 failed: worker lost: twice\n"
 
 
-def test_an_interrupt_of_infer_cancels_the_job_and_says_so(frontier: Frontier, server: JobServer) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_of_infer_cancels_the_job_and_says_so(
+    frontier: Frontier, server: JobServer, number: signal.Signals
+) -> None:
     server.api.looks_to_finish = 1_000_000
 
     def interrupt() -> None:
         server.api.wait_until(lambda: server.calls["GET"] == 1)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     story = Aside(interrupt)
     outcome = frontier("infer", "hello")
@@ -225,10 +228,10 @@ def test_the_token_of_frontier_up_is_used_when_none_is_set(frontier: Frontier) -
 
 
 def test_a_refused_member_is_named(frontier: Frontier) -> None:
-    outcome = frontier("infer", "hello", "--top-p", "3")
+    outcome = frontier("infer", "please refuse this")
 
     assert outcome.exit_code == 1
-    assert "params.top_p: must be at most 1" in outcome.stderr
+    assert "input.prompt: is longer than the context" in outcome.stderr
 
 
 def test_a_model_cannot_steer_the_terminal() -> None:
