@@ -405,10 +405,12 @@ def test_results_of_prompts_from_a_pipe_are_not_mixed_with_those_of_another(plac
 def test_prompts_from_a_pipe_leave_no_record_of_the_run_they_replace(place: Workplace) -> None:
     place.write(1)
     place.run()
-    words = ("bulk", "-", "-o", str(place.target), "--restart")
-    run_frontier(place.server.url, place.folder, *words, given='{"prompt": "other"}\n')
+    words = ("bulk", "-", "-o", str(place.target))
+    refused = run_frontier(place.server.url, place.folder, *words, given='{"prompt": "other"}\n')
+    run_frontier(place.server.url, place.folder, *words, "--restart", given='{"prompt": "other"}\n')
     again = place.run()
 
+    assert "the input is a stream" in refused.stderr
     assert again.exit_code == 1
     assert "has content already" in again.stderr
     assert place.by_line()[1]["text"] == "echo other"
