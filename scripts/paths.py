@@ -19,12 +19,17 @@ DATA_DIR_VARIABLE = "FRONTIER_DATA_DIR"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What a running `frontier up` tells others: its address, its own pid, and those of its children by name."""
+    """What a running `frontier up` tells others.
+
+    Its address, its own pid, those of its children by name, and its configuration, which one that runs
+    since before an update does not tell.
+    """
 
     url: str
     redis_url: str
     pid: int
     children: Mapping[str, int]
+    config: str | None = None
 
 
 def data_dir(override: Path | None) -> Path:

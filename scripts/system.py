@@ -76,6 +76,7 @@ class System:
             redis_url=self.deployment.redis_url,
             pid=os.getpid(),
             children=supervisor.pids,
+            config=str(self.deployment.config),
         )
         paths.write_running(self.deployment.data_dir, running)
 

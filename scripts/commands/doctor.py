@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.catalog import CONFIG_VARIABLE
 from scripts.finding import Finding, Level
 from scripts.generation import DataDirOption
+from scripts.paths import Running, read_running
 from scripts.paths import data_dir as find_data_dir
 from scripts.screen import stdout
 
@@ -25,7 +28,8 @@ def doctor(
     """Say what is wrong on this machine and what to do; exits with 1 if something is bad."""
     from scripts import machine_checks, service_checks, upstream_checks
 
-    folder, env = find_data_dir(data_dir), os.environ
+    folder = find_data_dir(data_dir)
+    env = _with_config_of(read_running(folder), os.environ)
     findings = [
         machine_checks.check_python(),
         *machine_checks.check_packages(),
@@ -39,6 +43,13 @@ def doctor(
     stdout().print(_table(findings))
     if any(finding.level is Level.BAD for finding in findings):
         raise typer.Exit(1)
+
+
+def _with_config_of(running: Running | None, env: Mapping[str, str]) -> Mapping[str, str]:
+    """*env*, with the configuration that runs if it names none."""
+    if running is None or running.config is None or env.get(CONFIG_VARIABLE):
+        return env
+    return {**env, CONFIG_VARIABLE: running.config}
 
 
 def _table(findings: list[Finding]) -> Table:

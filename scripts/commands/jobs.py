@@ -16,10 +16,10 @@ from scripts.api_errors import problem_sentence
 from scripts.arguments import JobId
 from scripts.client import FrontierClient
 from scripts.commands import jobs_cancel, jobs_dead_letters, jobs_retry
-from scripts.commands.jobs_cancel import OfModelOption
 from scripts.generation import DataDirOption, JsonOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import attempts_text, job_table, status_text, word
 from scripts.job_view import JobView
+from scripts.of_model import OfModelOption, note_unknown
 from scripts.screen import drawable, one_line_errors, print_text, stdout
 from scripts.timings import timing_line
 
@@ -42,6 +42,8 @@ def list_jobs(
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         jobs = list(client.jobs(limit=limit, status=status, model=model, metadata=wanted))
+        if not jobs:
+            note_unknown(model, client)
     if as_json:
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))

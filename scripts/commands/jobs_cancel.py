@@ -10,13 +10,12 @@ import typer
 
 from jobs.job import JobState
 from scripts.address import find_address
-from scripts.arguments import JobIds, given
+from scripts.arguments import JobIds
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
+from scripts.of_model import OfModelOption, note_unknown
 from scripts.one_by_one import for_each_id
 from scripts.screen import one_line_errors
-
-OfModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.", callback=given)]
 
 
 class NotEnded(StrEnum):
@@ -49,6 +48,8 @@ def cancel(
         ended, asked = 0, 0
         for part in client.cancel_matching(wanted, status=status, model=model):
             ended, asked = ended + len(part.cancelled), asked + len(part.requested)
+        if not ended + asked:
+            note_unknown(model, client)
     typer.echo(f"{ended} cancelled, {asked} running asked to stop")
 
 

@@ -11,9 +11,9 @@ import typer
 from scripts.address import find_address
 from scripts.arguments import JobIds
 from scripts.client import FrontierClient
-from scripts.commands.jobs_cancel import OfModelOption
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import ended_table
+from scripts.of_model import OfModelOption, note_unknown
 from scripts.one_by_one import for_each_id
 from scripts.screen import note, one_line_errors, stdout
 
@@ -30,6 +30,8 @@ def dead_letters(
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         jobs = list(client.dead_letters(limit=limit, model=model))
+        if not jobs:
+            note_unknown(model, client)
     if as_json:
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))
@@ -56,5 +58,6 @@ def requeue(
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         ids = job_ids or (job.id for job in client.dead_letters(limit=None, model=model))
         count = for_each_id(ids, lambda job_id: f"{job_id} -> {client.requeue(job_id).id}", address)
-    if not count:
-        note("no dead letters")
+        if not count:
+            note_unknown(model, client)
+            note("no dead letters")

@@ -12,10 +12,10 @@ import typer
 from scripts.address import find_address
 from scripts.arguments import JobIds
 from scripts.client import FrontierClient
-from scripts.commands.jobs_cancel import OfModelOption
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import ended_table
 from scripts.job_view import JobView
+from scripts.of_model import OfModelOption, note_unknown
 from scripts.one_by_one import for_each_id
 from scripts.screen import note, one_line_errors, stdout
 
@@ -51,6 +51,8 @@ def retry(
             ids: Iterator[str] = iter(job_ids)
         else:
             jobs = list(_named(client, job_ids) if job_ids else _matching(client, status or (), model, wanted))
+            if not jobs:
+                note_unknown(model, client)
             if dry_run or not jobs:
                 console = stdout()
                 console.print(ended_table(jobs, console=console, with_status=True) if jobs else "no jobs")

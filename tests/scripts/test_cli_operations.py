@@ -211,6 +211,31 @@ def test_what_is_no_name_of_a_model_is_a_usage_error(frontier: Frontier, server:
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["list"], ["dead-letters"], ["requeue", "--all"], ["retry"], ["cancel", "--metadata", "a=1"]],
+    ids=" ".join,
+)
+def test_where_a_model_has_no_jobs_it_is_told_that_none_is_called_so(frontier: Frontier, words: list[str]) -> None:
+    unknown, known = (frontier("jobs", *words, "--model", name) for name in ("nope", "shakespeare"))
+
+    assert (unknown.exit_code, known.exit_code) == (0, 0)
+    assert "no model is called 'nope'\n" in unknown.stderr
+    assert "no model" not in known.stderr
+
+
+def test_the_jobs_of_a_model_that_was_taken_away_are_found_without_a_remark(
+    frontier: Frontier, server: JobServer
+) -> None:
+    submit(frontier, server, "failed")
+    server.api.jobs["job_000001"]["model"] = "retired"
+
+    outcome = frontier("jobs", "dead-letters", "--model", "retired")
+
+    assert "job_000001" in outcome.stdout
+    assert outcome.stderr == ""
+
+
 def test_models_are_listed_with_their_mode_and_queue(frontier: Frontier, server: JobServer) -> None:
     server.api.loads["shakespeare"] = [{"depth": 2, "dispatched": 3, "running": 4}]
     server.api.modes["org/echo"] = "paused"

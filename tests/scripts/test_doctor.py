@@ -118,6 +118,19 @@ def test_an_api_that_should_run_and_does_not_answer_is_bad(tmp_path: Path) -> No
     assert url in finding.words
 
 
+def test_the_configuration_that_runs_is_checked_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRUTHGPT_CONFIG", raising=False)
+    named = write_config(tmp_path, "models: {runs: {engine: scripted}}")["TRUTHGPT_CONFIG"]
+    url = f"http://127.0.0.1:{free_port()}"
+    paths.write_running(tmp_path, paths.Running(url=url, redis_url="", pid=os.getpid(), children={}, config=named))
+    words = ["doctor", "--data-dir", str(tmp_path)]
+
+    assert "model runs" in CliRunner().invoke(app, words).output
+    assert "none.yaml" in CliRunner().invoke(app, words, env={"TRUTHGPT_CONFIG": str(tmp_path / "none.yaml")}).output
+
+
 def test_the_command_fails_only_if_something_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
     config = write_config(tmp_path, "models: {echo: {engine: scripted}}")
