@@ -96,7 +96,7 @@ class PlainRecord:
     def _stop(self, job: PlainJob) -> None:
         worker = self.workers.get(job.worker or "")
         if job.is_running and worker and worker.kept_for == job.ref:
-            worker.kept_for = None
+            worker.kept_for, worker.kept_until = None, 0
 
     def _to_the_queue(self, job: PlainJob) -> None:
         self._stop(job)
