@@ -16,6 +16,11 @@ class NoMarkers(Exception):
     """Raised for a page that has no place for measurements."""
 
 
+def check_markers(page: str) -> None:
+    """Raises NoMarkers for a page that measurements could not be written to."""
+    with_measurements(page, [])
+
+
 def with_measurements(page: str, records: Sequence[SectionRecord]) -> str:
     """*page* with what stands between the two markers replaced. Raises NoMarkers."""
     before, begin, rest = page.partition(BEGIN)
@@ -65,6 +70,6 @@ def _occasion(name: str, occasion: Occasion) -> str:
     before, after = occasion.load
     return (
         f"<sub>`--only {name}`, {occasion.measured_at}, {occasion.seconds:.0f} s, seed {occasion.seed}"
-        f"{', quick' if occasion.is_quick else ''}; load average {before} before, {after} after; "
+        f"; load average {before} before, {after} after; "
         f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}, {packages}.</sub>"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 WORDS = tuple(
@@ -24,6 +25,11 @@ def prompt_of_chars(chars: int, random: Random) -> str:
         words.append(random.choice(WORDS))
         length += len(words[-1]) + 1
     return " ".join(words)[:chars].ljust(chars, ".")
+
+
+def random_text(alphabet: Sequence[str], chars: int, random: Random) -> str:
+    """So many characters, each as likely as the others: hardly any two texts have more in common than letters."""
+    return "".join(random.choices(alphabet, k=chars))
 
 
 def prompt_of_words(count: int, random: Random) -> str:

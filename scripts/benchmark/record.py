@@ -62,8 +62,14 @@ class SectionRecord:
         )
 
     @property
+    def judged(self) -> list[tuple[Goal, Estimate]]:
+        """The goals with what was measured for them: a quick run leaves some out."""
+        figures = self.report.figures
+        return [(goal, figures[goal.figure]) for goal in self.goals if goal.figure in figures]
+
+    @property
     def missed(self) -> list[Goal]:
-        return [goal for goal in self.goals if not goal.holds(self.report.figures[goal.figure])]
+        return [goal for goal, figure in self.judged if not goal.holds(figure)]
 
 
 def dumps(records: Iterable[SectionRecord]) -> str:

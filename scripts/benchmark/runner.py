@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,13 +18,21 @@ from scripts.benchmark.section import Report
 from scripts.benchmark.settings import Settings, say
 
 
-def run_sections(names: Sequence[str], *, is_quick: bool, seed: int) -> Iterator[SectionRecord | Exception]:
-    """What each section measured, or the error that it ended with: the others are run all the same."""
-    for name in names:
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The section called *name* ended with *error*."""
+
+    name: str
+    error: Exception
+
+
+def run_sections(names: Sequence[str], *, is_quick: bool, seed: int) -> Iterator[SectionRecord | Failure]:
+    """What each section measured, or how it failed: the others are run all the same."""
+    for name in dict.fromkeys(names):
         try:
             yield _measured(name, is_quick=is_quick, seed=seed)
-        except Exception as error:  # noqa: BLE001 - an hour of other measurements must not be lost with it
-            yield error
+        except Exception as error:  # noqa: BLE001 - the other measurements must not be lost with it
+            yield Failure(name, error)
 
 
 def _measured(name: str, *, is_quick: bool, seed: int) -> SectionRecord:

@@ -21,7 +21,7 @@ def show(record: SectionRecord, console: Console) -> None:
 
 def _parts(record: SectionRecord) -> Iterator[RenderableType]:
     yield Text(f"\n{record.title}", style="bold")
-    if record.goals:
+    if record.judged:
         yield _rich(verdicts([record]))
     for table in record.report.tables:
         yield _rich(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.benchmark.estimate import Estimate
@@ -24,6 +24,13 @@ class Goal:
         if self.at_least is not None:
             return figure.high >= self.at_least
         return self.at_most is None or figure.low <= self.at_most
+
+    def verdict(self, figure: Estimate) -> str:
+        """`holds` only because of the interval is said apart: more rounds may show that it is missed."""
+        if not self.holds(figure):
+            return "missed"
+        exact = replace(figure, low=figure.median, high=figure.median)
+        return "holds" if self.holds(exact) else "holds, its median does not"
 
     @property
     def bound(self) -> str:

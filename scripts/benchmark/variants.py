@@ -16,6 +16,7 @@ from models.loader import build_engine
 from scripts.benchmark.contest.load import Request
 from scripts.benchmark.contest.own import through_engine
 from scripts.benchmark.pairs import alternate
+from scripts.benchmark.steady import Generation, steady_rate
 
 BURST = 8
 ARRIVAL_SECONDS = 0.005
@@ -39,7 +40,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Tokens per second of a whole run, and the middle one of its completions' seconds per token."""
+    """Tokens per second while all slots are taken, and the middle one of the completions' seconds per token."""
 
     per_second: float
     tpot_seconds: float
@@ -49,34 +50,41 @@ def paces(
     model: ModelConfig, variants: Mapping[str, Variant], drawn: Sequence[Sequence[Request]], *, clients: int
 ) -> dict[str, list[Pace]]:
     """A round for each list of requests, from so many clients."""
-    return _alternated(model, variants, len(drawn), lambda engine, number: _pace(engine, drawn[number], clients))
+    return _alternated(
+        model,
+        variants,
+        len(drawn),
+        lambda engine, variant, number: _pace(engine, variant.slots, drawn[number], clients),
+    )
 
 
 def bursts(
     model: ModelConfig, variants: Mapping[str, Variant], request: Request, *, rounds: int
 ) -> dict[str, list[float]]:
     """Milliseconds from the first submit to the last end, of BURST requests ARRIVAL_SECONDS apart to an idle engine."""
-    return _alternated(model, variants, rounds, lambda engine, _: _burst(engine, request))
+    return _alternated(model, variants, rounds, lambda engine, _variant, _number: _burst(engine, request))
 
 
 def _alternated(
-    model: ModelConfig, variants: Mapping[str, Variant], rounds: int, measure: Callable[[Engine, int], Measured]
+    model: ModelConfig,
+    variants: Mapping[str, Variant],
+    rounds: int,
+    measure: Callable[[Engine, Variant, int], Measured],
 ) -> dict[str, list[Measured]]:
     with ExitStack() as stack:
         contestants = {}
         for name, variant in variants.items():
             engine = variant.build(model)
             stack.callback(engine.close)
-            contestants[name] = partial(measure, engine)
+            contestants[name] = partial(measure, engine, variant)
         return alternate(contestants, rounds=rounds)
 
 
-def _pace(engine: Engine, requests: Sequence[Request], clients: int) -> Pace:
-    began = time.perf_counter()
+def _pace(engine: Engine, slots: int, requests: Sequence[Request], clients: int) -> Pace:
     heard = through_engine(engine, requests, clients=clients)
-    seconds = time.perf_counter() - began
+    generations = [Generation(first_at=one.first_at, last_at=one.last_at, tokens=len(one.ids)) for one in heard]
     return Pace(
-        per_second=sum(len(one.ids) for one in heard) / seconds,
+        per_second=steady_rate(generations, slots=slots),
         tpot_seconds=median((one.last_at - one.first_at) / (len(one.ids) - 1) for one in heard),
     )
 

@@ -11,9 +11,7 @@ from scripts.benchmark.section import Table
 
 def verdicts(records: Iterable[SectionRecord]) -> Table:
     """One row for each goal of the records."""
-    rows = []
+    rows: list[list[str]] = []
     for record in records:
-        for goal in record.goals:
-            figure = record.report.figures[goal.figure]
-            rows.append([goal.text, goal.bound, *cells(figure), "holds" if goal.holds(figure) else "missed"])
+        rows += [[goal.text, goal.bound, *cells(figure), goal.verdict(figure)] for goal, figure in record.judged]
     return Table(title="", columns=["goal", "bound", *COLUMNS, "verdict"], rows=rows)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from scripts.benchmark.page import BEGIN, END, NoMarkers, with_measurements
 from scripts.benchmark.pairs import alternate
 from scripts.benchmark.record import Occasion, SectionRecord
 from scripts.benchmark.registry import SECTIONS
+from scripts.benchmark.runner import Failure
 from scripts.benchmark.section import Goal, Report, Section, Table
 from scripts.benchmark.settings import Settings
 
@@ -65,6 +67,13 @@ def test_an_upper_bound_is_missed_where_the_whole_interval_is_above_it(low: floa
     assert Goal(figure="x", text="x", at_most=4).holds(_interval(low, high)) is holds
 
 
+def test_a_goal_that_only_its_interval_keeps_is_told_apart() -> None:
+    goal = Goal(figure="x", text="x", at_least=4)
+    low, high = _interval(3, 4.5), _interval(3.9, 5)
+    assert [goal.verdict(figure) for figure in (low, high)] == ["holds, its median does not", "holds"]
+    assert goal.verdict(_interval(3, 3.9)) == "missed"
+
+
 def test_a_record_survives_its_file(tmp_path: Path) -> None:
     file = tmp_path / "records.json"
     assert record.load(file) == []
@@ -94,6 +103,46 @@ def test_the_page_keeps_what_is_typed_and_shows_what_is_measured() -> None:
 
 def test_the_page_says_when_nothing_is_missed() -> None:
     assert "None is missed." in with_measurements(f"{BEGIN}\n{END}", [_record(median=5.0)])
+
+
+def test_a_goal_that_was_not_measured_is_left_out() -> None:
+    unmeasured = replace(_record(), report=Report(tables=[]))
+    page = with_measurements(f"{BEGIN}\n{END}", [unmeasured, _record("other")])
+    assert "pace | speed" not in page
+    assert "Missed: other | speed." in page
+
+
+def test_a_section_that_fails_is_told_and_the_others_are_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    outcomes = [Failure("first", RuntimeError("no memory")), _record("second")]
+    monkeypatch.setattr(command_line, "run_sections", lambda *_, **__: iter(outcomes))
+    page, records = tmp_path / "page.md", tmp_path / "records.json"
+    page.write_text(f"{BEGIN}\n{END}")
+    monkeypatch.setattr(command_line, "PAGE", page)
+    monkeypatch.setattr(command_line, "RECORDS", records)
+    monkeypatch.setattr(command_line, "_names", lambda: ["first", "second"])
+    assert command_line.main(["--write"]) == 1
+    assert "first could not be measured" in capsys.readouterr().err
+    assert "## The second" in page.read_text()
+    assert [one.name for one in record.load(records)] == ["second"]
+
+
+def test_a_page_that_cannot_be_written_to_is_found_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(command_line, "PAGE", tmp_path / "none.md")
+    with pytest.raises(SystemExit):
+        command_line.main(["--write"])
+    assert "none.md" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_the_records_are_of_the_sections_as_they_are(section: Section) -> None:
+    """A change of what is measured, or how, needs a new measurement: `--only SECTION --write`."""
+    kept = {one.name: one for one in record.load(command_line.RECORDS)}[section.name]
+    assert (kept.method, kept.goals) == (section.method, tuple(section.goals))
+    assert len(kept.judged) == len(kept.goals)
 
 
 def test_a_page_without_markers_is_refused() -> None:

@@ -10,7 +10,7 @@ from models.scripted import ScriptedEngine
 from scripts.benchmark.contest.arena import Arena
 from scripts.benchmark.contest.bout import BARE, CONTINUOUS, ONE_BY_ONE, OWN, STATIC, Bout, Parity
 from scripts.benchmark.contest.fight import fight
-from scripts.benchmark.contest.load import Request, completion_tokens, draw_requests
+from scripts.benchmark.contest.load import Lengths, Request, draw_requests
 from scripts.benchmark.contest.own import through_engine
 from scripts.benchmark.contest.parity import compare
 from scripts.benchmark.contest.report import note, tables
@@ -38,7 +38,7 @@ def _spent(per_cpu_second: int) -> Spent:
 
 
 def test_lengths_spread_evenly_over_the_range(arena: Arena) -> None:
-    requests = draw_requests(24, arena.tokenizer, Random(1), longest=31)
+    requests = draw_requests(24, arena.tokenizer, Random(1), Lengths(longest=31))
     for quarter in range(4):
         low = 16 + 4 * quarter
         assert 5 <= sum(low <= request.completion_tokens < low + 4 for request in requests) <= 7
@@ -46,7 +46,7 @@ def test_lengths_spread_evenly_over_the_range(arena: Arena) -> None:
 
 
 def test_a_prompt_is_the_same_as_text_and_as_tokens(arena: Arena) -> None:
-    for request in draw_requests(10, arena.tokenizer, Random(2), longest=40):
+    for request in draw_requests(10, arena.tokenizer, Random(2), Lengths(longest=40)):
         assert arena.tokenizer.prompt_ids(request.inference()) == list(request.prompt_ids)
 
 
@@ -62,7 +62,16 @@ def test_clients_ask_for_every_request_once_and_get_its_tokens() -> None:
 
 
 def test_all_ways_generate_the_same_and_count_only_what_was_asked_for(arena: Arena) -> None:
-    bout = fight(arena, concurrency=3, rounds=2, requests=5, sample=2, bare_steps=4, longest=24, random=Random(3))
+    bout = fight(
+        arena,
+        concurrency=3,
+        rounds=2,
+        requests=5,
+        sample=2,
+        bare_steps=4,
+        lengths=Lengths(longest=24),
+        random=Random(3),
+    )
     assert set(bout.spent) == {OWN, CONTINUOUS, STATIC, ONE_BY_ONE, BARE}
     units = {way: [spent.units for spent in rounds] for way, rounds in bout.spent.items()}
     assert units[OWN] == units[CONTINUOUS] == units[STATIC]
@@ -72,10 +81,10 @@ def test_all_ways_generate_the_same_and_count_only_what_was_asked_for(arena: Are
 
 
 def test_a_way_that_says_something_else_is_found_out(arena: Arena) -> None:
-    [request] = draw_requests(1, arena.tokenizer, Random(4), longest=24)
+    [request] = draw_requests(1, arena.tokenizer, Random(4), Lengths(longest=24))
     with arena.contestants(1) as ways:
         [said] = ways[OWN]([request])
-    assert len(said) == request.completion_tokens == completion_tokens([request])
+    assert len(said) == request.completion_tokens
     other = [*said[:-1], (said[-1] + 1) % 4096]
     found = compare(arena.model, [request], {OWN: [said], STATIC: [other], CONTINUOUS: [said[:-1]]})
     assert found == {STATIC: Parity(1, 1, 0), CONTINUOUS: Parity(1, 1, 0)}

@@ -52,7 +52,9 @@ class Arena:
         """The ways to generate for so many requests at once; those that need a batch only from two on."""
         engine = self._engine(slots=concurrency)
         try:
-            with continuous_batching(self.taken, concurrency=concurrency) as manager:
+            with continuous_batching(
+                self.taken, concurrency=concurrency, context_tokens=self.context_tokens
+            ) as manager:
                 ways: dict[str, Generate] = {
                     OWN: lambda requests: [
                         heard.ids for heard in through_engine(engine, requests, clients=concurrency)

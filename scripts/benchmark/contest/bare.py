@@ -10,16 +10,13 @@ from transformers import DynamicCache, PreTrainedModel
 
 from scripts.benchmark.spent import Spent, spend
 
-PROMPT_TOKENS = 136
-"""The mean of the contest's prompts: a cache as long as the others' on average, half a completion later."""
-
 
 @torch.inference_mode()
-def decode(model: PreTrainedModel, *, rows: int, steps: int, random: Random) -> Spent:
-    """What *steps* decoding steps of *rows* rows take, greedy; the prompts are not counted."""
+def decode(model: PreTrainedModel, *, rows: int, prompt_tokens: int, steps: int, random: Random) -> Spent:
+    """What *steps* decoding steps of *rows* rows take, greedy; the prompts, of random tokens, are not counted."""
     untyped: Any = model
     vocabulary = untyped.config.vocab_size
-    prompts = torch.tensor([[random.randrange(vocabulary) for _ in range(PROMPT_TOKENS)] for _ in range(rows)])
+    prompts = torch.tensor([[random.randrange(vocabulary) for _ in range(prompt_tokens)] for _ in range(rows)])
     cache = DynamicCache(config=model.config)
     token = untyped(prompts, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1].argmax(-1)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
 
-from scripts.benchmark.contest.load import LONGEST, Request
+from scripts.benchmark.contest.load import Request
 
 PAGE_TOKENS = 64
 PREFILL_TOKENS = 256
@@ -49,10 +49,12 @@ class ContinuousBatching:
 
 
 @contextmanager
-def continuous_batching(model: PreTrainedModel, *, concurrency: int) -> Iterator[ContinuousBatching]:
+def continuous_batching(
+    model: PreTrainedModel, *, concurrency: int, context_tokens: int
+) -> Iterator[ContinuousBatching]:
     """A manager with room for *concurrency* of the longest requests; it takes the model over for good."""
     made: Any = GenerationConfig
-    pages = -(-(2 * LONGEST) // PAGE_TOKENS)
+    pages = -(-context_tokens // PAGE_TOKENS)
     untyped: Any = model
     manager = untyped.init_continuous_batching(
         made(do_sample=False, eos_token_id=NO_TOKEN, pad_token_id=0),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from random import Random
+from statistics import mean
 
 from scripts.benchmark.contest.arena import Arena, Generate
 from scripts.benchmark.contest.bare import decode
 from scripts.benchmark.contest.bout import BARE, ONE_BY_ONE, Bout, Parity
-from scripts.benchmark.contest.load import draw_requests
+from scripts.benchmark.contest.load import Lengths, draw_requests
 from scripts.benchmark.contest.parity import compare
 from scripts.benchmark.pairs import alternate
 from scripts.benchmark.spent import Spent, spend
@@ -23,11 +24,11 @@ def fight(
     requests: int,
     sample: int,
     bare_steps: int,
-    longest: int,
+    lengths: Lengths,
     random: Random,
 ) -> Bout:
     """Each round has requests of its own, the same for every way; only the first *sample* are run one by one."""
-    drawn = [draw_requests(requests, arena.tokenizer, random, longest=longest) for _ in range(rounds)]
+    drawn = [draw_requests(requests, arena.tokenizer, random, lengths) for _ in range(rounds)]
     outputs: dict[int, dict[str, list[list[int]]]] = defaultdict(dict)
 
     def contestant(name: str, generate: Generate) -> Callable[[int], Spent]:
@@ -44,7 +45,10 @@ def fight(
 
     with arena.contestants(concurrency) as ways:
         contestants = {name: contestant(name, generate) for name, generate in ways.items()}
-        contestants[BARE] = lambda _: decode(arena.model, rows=concurrency, steps=bare_steps, random=random)
+        prompt_tokens = round(mean(len(request.prompt_ids) for round_ in drawn for request in round_))
+        contestants[BARE] = lambda _: decode(
+            arena.model, rows=concurrency, prompt_tokens=prompt_tokens, steps=bare_steps, random=random
+        )
         spent = alternate(contestants, rounds=rounds)
     parity: dict[str, Parity] = defaultdict(Parity)
     for number, said in outputs.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -10,11 +9,16 @@ from jobs.request import InferenceRequest, RequestType, SamplingParams
 from models.tokenizer import Tokenizer
 from scripts.benchmark.prompts import prompt_of_words
 
-SHORTEST, LONGEST = 16, 256
-"""Tokens of a prompt, and of a completion."""
-
 _STEPS = (0.6180339887498949, 0.4142135623730951)
 """Irrational steps: any few requests that follow each other spread evenly over all lengths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The fewest and the most tokens of a prompt, and of a completion."""
+
+    shortest: int = 16
+    longest: int = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +35,19 @@ class Request:
         return InferenceRequest(model="contest", type=RequestType.COMPLETION, prompt=self.prompt, params=params)
 
 
-def draw_requests(count: int, tokenizer: Tokenizer, random: Random, *, longest: int = LONGEST) -> list[Request]:
-    """Requests whose prompts and completions each have SHORTEST to *longest* tokens, as evenly as they go."""
+def draw_requests(count: int, tokenizer: Tokenizer, random: Random, lengths: Lengths) -> list[Request]:
+    """Requests whose prompts and completions are each of all *lengths*, as evenly as they go."""
     starts = [random.random() for _ in _STEPS]
     requests = []
     for number in range(count):
         prompt_tokens, completion_tokens = (
-            SHORTEST + int((start + number * step) % 1 * (longest - SHORTEST + 1))
+            lengths.shortest + int((start + number * step) % 1 * (lengths.longest - lengths.shortest + 1))
             for start, step in zip(starts, _STEPS, strict=True)
         )
         prompt = _prompt(prompt_tokens, tokenizer, random)
         ids = tuple(tokenizer.prompt_ids(_asking(prompt)))
         requests.append(Request(prompt=prompt, prompt_ids=ids, completion_tokens=completion_tokens))
     return requests
-
-
-def completion_tokens(requests: Sequence[Request]) -> int:
-    """How many tokens all of them ask for."""
-    return sum(request.completion_tokens for request in requests)
 
 
 def _prompt(tokens: int, tokenizer: Tokenizer, random: Random) -> str:

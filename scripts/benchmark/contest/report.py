@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from scripts.benchmark.contest.bout import OWN, WAYS, Bout, Parity, per_cpu_second, per_second
+from scripts.benchmark.estimate import coverage
 from scripts.benchmark.figures import number
 from scripts.benchmark.section import Table
 from scripts.benchmark.spent import Spent
@@ -54,7 +55,13 @@ def _speeds(bouts: Sequence[Bout], speed: Callable[[Spent], float], *, title: st
 
 def _ratios(bouts: Sequence[Bout], *, title: str) -> Table:
     rows = [[way, *(_ratio(bout, way) for bout in bouts)] for way in WAYS if way != OWN]
-    return Table(title=title, columns=_columns(bouts), rows=rows)
+    return Table(title=title, columns=["concurrent requests", *map(_with_level, bouts)], rows=rows)
+
+
+def _with_level(bout: Bout) -> str:
+    """How many rounds there were, and how surely the intervals hold."""
+    rounds = len(bout.spent[OWN])
+    return f"{bout.concurrency} (n = {rounds}, {coverage(rounds, 0):.0%})" if rounds > 1 else str(bout.concurrency)
 
 
 def _ratio(bout: Bout, way: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 from scripts.benchmark.contest.bout import BARE, CONTINUOUS, ONE_BY_ONE, OWN, STATIC, Bout, per_cpu_second
+from scripts.benchmark.contest.load import Lengths
 from scripts.benchmark.contest.report import note, tables
 from scripts.benchmark.estimate import Estimate
 from scripts.benchmark.section import Goal, Report, Section
@@ -39,18 +40,21 @@ QUICK = {
 FULL = {
     SHIPPED: [
         Plan(concurrency=1, rounds=3, requests=3, sample=3),
-        Plan(concurrency=8, rounds=3, requests=16, sample=4),
-        Plan(concurrency=32, rounds=5, requests=56, sample=4),
-        Plan(concurrency=64, rounds=2, requests=72, sample=3),
+        Plan(concurrency=8, rounds=5, requests=16, sample=4),
+        Plan(concurrency=32, rounds=5, requests=64, sample=4),
+        Plan(concurrency=64, rounds=2, requests=128, sample=4),
     ],
     RANDOM: [
-        Plan(concurrency=8, rounds=2, requests=10, sample=2, bare_steps=12),
-        Plan(concurrency=32, rounds=2, requests=36, sample=2, bare_steps=8),
+        Plan(concurrency=8, rounds=3, requests=16, sample=3, bare_steps=12),
+        Plan(concurrency=32, rounds=3, requests=64, sample=3, bare_steps=8),
     ],
 }
-LONGEST = {SHIPPED: 256, RANDOM: 32}
-"""Tokens of the longest prompt and completion."""
+"""Whole batches, so that none of the static ones is left with a few rows."""
+LENGTHS = {SHIPPED: Lengths(16, 256), RANDOM: Lengths(4, 48)}
+CONTEXT_TOKENS = {SHIPPED: 512, RANDOM: 128}
 RIVALS = {"one_by_one": ONE_BY_ONE, "static": STATIC, "continuous": CONTINUOUS, "bare": BARE}
+BOUNDS = {"one_by_one": (4.0, (32,)), "static": (1.8, (8, 32, 64)), "continuous": (2.0, (32,))}
+"""How many times as fast as each rival the engine is to be, and at how many concurrent requests."""
 
 
 def run(settings: Settings) -> Report:
@@ -86,7 +90,7 @@ def _model(name: str, path: Path, plans: Sequence[Plan], random: Random) -> list
     from scripts.benchmark.contest.arena import Arena
     from scripts.benchmark.contest.fight import fight
 
-    arena = Arena.open(name, path, context_tokens=2 * LONGEST[SHIPPED])
+    arena = Arena.open(name, path, context_tokens=CONTEXT_TOKENS[name])
     bouts = []
     for plan in plans:
         say(f"{name}, {plan.concurrency} at once, {plan.rounds} rounds of {plan.requests} requests")
@@ -98,7 +102,7 @@ def _model(name: str, path: Path, plans: Sequence[Plan], random: Random) -> list
                 requests=plan.requests,
                 sample=plan.sample,
                 bare_steps=plan.bare_steps,
-                longest=LONGEST[name],
+                lengths=LENGTHS[name],
                 random=random,
             )
         )
@@ -114,23 +118,39 @@ def _figures(bouts: Sequence[Bout]) -> dict[str, Estimate]:
     }
 
 
+def _range(model: str) -> str:
+    return f"{LENGTHS[model].shortest} to {LENGTHS[model].longest}"
+
+
+def _goals() -> list[Goal]:
+    return [
+        Goal(
+            figure=f"{model}.{plan.concurrency}.{name}",
+            text=f"{OWN} over {RIVALS[name]}, {model}, {plan.concurrency} concurrent",
+            at_least=bound,
+        )
+        for model, plans in FULL.items()
+        for name, (bound, sizes) in BOUNDS.items()
+        for plan in plans
+        if plan.concurrency in sizes
+    ]
+
+
 SECTION = Section(
     name="engine",
     title="The engine beside its alternatives",
     method=(
-        "Prompts have 16 to 256 tokens, completions 16 to 256 (16 to 32 each for the larger model), spread evenly; "
+        f"Prompts and completions have {_range(SHIPPED)} tokens each ({_range(RANDOM)} for the larger model), spread "
+        "evenly; "
         "greedy, past the end of text, float32, one thread of torch. The same requests go to all: to `TorchEngine` "
         "through `submit` from as many client threads as there are concurrent requests, each of which takes the next "
         "request when its last one has ended; to transformers' continuous batching with as many in flight (pages and "
         "tokens per step set by hand); to `generate` in left-padded batches of that size, of which only the tokens "
         "asked for count; and to `generate` one by one, which gets the first few requests only, as its speed does "
         "not depend on their number. The *bare decode loop* is the model's own forward pass over one full batch with a "
-        "cache of 136 tokens that grows: no prompts, no scheduling, no text. It bounds what any engine can reach."
+        "cache that begins with the mean length of a prompt and grows: no prompts, no scheduling, no text. It bounds "
+        "what any engine can reach."
     ),
     run=run,
-    goals=[
-        Goal(figure=f"{SHIPPED}.32.one_by_one", text=f"{OWN} over {ONE_BY_ONE}, 32 concurrent", at_least=4),
-        Goal(figure=f"{SHIPPED}.32.static", text=f"{OWN} over {STATIC}, 32 concurrent", at_least=1.8),
-        Goal(figure=f"{SHIPPED}.32.continuous", text=f"{OWN} over {CONTINUOUS}, 32 concurrent", at_least=2),
-    ],
+    goals=_goals(),
 )

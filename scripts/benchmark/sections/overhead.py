@@ -53,8 +53,8 @@ def run(settings: Settings) -> Report:
     return Report(
         tables=[_rates(paces), estimates("share", shares, title="As a share of Celery's rate"), _cpu(paces)],
         figures={
-            "share_of_plain_celery": _share(paces[OURS], paces[ACKNOWLEDGING]),
-            "share_of_celery": _share(paces[OURS], paces[CELERY]),
+            "share_of_acknowledging": _share(paces[OURS], paces[ACKNOWLEDGING]),
+            "share_of_unacknowledging": _share(paces[OURS], paces[CELERY]),
         },
         raw={
             name: [{"per_second": one.per_second, "cpu_ms": one.cpu_ms} for one in each] for name, each in paces.items()
@@ -117,12 +117,12 @@ SECTION = Section(
     run=run,
     goals=[
         Goal(
-            figure="share_of_plain_celery",
+            figure="share_of_acknowledging",
             text="jobs/s without HTTP as a share of Celery's with a task that does nothing, acknowledged as by default",
             at_least=LEAST_SHARE,
         ),
         Goal(
-            figure="share_of_celery",
+            figure="share_of_unacknowledging",
             text="the same as a share of a Celery that acknowledges nothing either",
             at_least=LEAST_SHARE,
         ),

@@ -7,7 +7,7 @@ from random import Random
 from models.catalog import Catalog, ModelConfig
 from models.tokenizer import Tokenizer
 from scripts.benchmark.beside_default import beside_default
-from scripts.benchmark.contest.load import Request, draw_requests
+from scripts.benchmark.contest.load import Lengths, Request, draw_requests
 from scripts.benchmark.scripted import REQUEST, scripted_config
 from scripts.benchmark.section import Report, Section, Table
 from scripts.benchmark.settings import Settings, say
@@ -36,14 +36,14 @@ SYSTEMS = {
     "`API_WORKERS` 2": System(environment={"API_WORKERS": "2"}),
     "`FRONTIER_DURABILITY` strict": System(durability="strict"),
 }
-IN_FLIGHT = 96
+IN_FLIGHT = 128
 LONGEST = 96
 
 
 def run(settings: Settings) -> Report:
     """The settings of an engine on the shipped model, then those that decide how fast jobs are accepted."""
     model = Catalog.load(CONFIG).default
-    rounds, count = settings.pick(quick=(1, 64), full=(3, 96))
+    rounds, count = settings.pick(quick=(1, 96), full=(3, 144))
     drawn = _requests(model, rounds, count, Random(settings.seed))  # noqa: S311 - prompts, no secrets
     say(f"{len(ENGINES)} engines, {rounds} rounds of {count} requests")
     runs = paces(model, ENGINES, drawn, clients=IN_FLIGHT)
@@ -72,7 +72,7 @@ def _requests(model: ModelConfig, rounds: int, count: int, random: Random) -> li
 
     disable_progress_bar()  # type: ignore[no-untyped-call]
     tokenizer = Tokenizer(AutoTokenizer.from_pretrained(model.path))
-    return [draw_requests(count, tokenizer, random, longest=LONGEST) for _ in range(rounds)]
+    return [draw_requests(count, tokenizer, random, Lengths(longest=LONGEST)) for _ in range(rounds)]
 
 
 def _tables(
@@ -107,12 +107,12 @@ def _tables(
 
 SECTION = Section(
     name="settings",
-    title="What to change first",
+    title="What each setting changes",
     method=(
         "Each setting is changed alone, beside the default in the same round; the best stands first. Engines run the "
         f"shipped model with prompts and completions of 16 to {LONGEST} tokens from {IN_FLIGHT} clients, so that 64 "
-        "slots are filled too, and speed is taken by wall time over a whole run. The API accepts jobs that nobody "
-        "runs, with a Redis of its own for each setting."
+        "slots are filled too, and speed is taken by wall time while all slots of an engine are taken. The API accepts "
+        "jobs that nobody runs, with a Redis of its own for each setting."
     ),
     run=run,
 )

@@ -10,7 +10,7 @@ from models.loader import build_engine
 from models.tokenizer import Tokenizer
 from scripts.benchmark import servers
 from scripts.benchmark.busy import Ran, directly, through_queue
-from scripts.benchmark.contest.load import draw_requests
+from scripts.benchmark.contest.load import Lengths, draw_requests
 from scripts.benchmark.estimate import estimate, ratio
 from scripts.benchmark.figures import estimates
 from scripts.benchmark.pairs import alternate
@@ -20,6 +20,7 @@ from scripts.paths import CHECKOUT
 
 CONFIG = CHECKOUT / "configs" / "llm_default.yaml"
 SLOTS = 32
+LENGTHS = Lengths()
 DIRECT, THROUGH = "the engine, called directly", "through HTTP, queue and worker"
 
 
@@ -33,7 +34,7 @@ def run(settings: Settings) -> Report:
     model = Catalog.load(CONFIG).default
     tokenizer = Tokenizer(AutoTokenizer.from_pretrained(model.path))
     random = Random(settings.seed)  # noqa: S311 - prompts, no secrets
-    drawn = [draw_requests(count, tokenizer, random) for _ in range(rounds)]
+    drawn = [draw_requests(count, tokenizer, random, LENGTHS) for _ in range(rounds)]
     folder = settings.folder
     engine = build_engine(model, slots=SLOTS, flush_timeout_seconds=0.02)
     environment = {"BATCH_MAX_SIZE": str(SLOTS)}
@@ -86,12 +87,13 @@ SECTION = Section(
     name="through",
     title="What the queue costs under full load",
     method=(
-        f"The shipped model with {SLOTS} slots. The same requests (16 to 256 tokens each way) go in turn to a "
-        f"`TorchEngine` in the benchmark's own process, from {2 * SLOTS} threads, and to another one behind "
-        f"everything: {2 * SLOTS} clients submit over HTTP to gunicorn and wait by long polls, a Celery worker runs "
-        "the jobs, and a Redis of their own syncs once a second. Speed is taken by wall time while all slots are "
-        "taken: from the moment a tenth of the requests have ended until so few are left that slots become empty. A "
-        "completion that reaches over an edge counts with its part inside."
+        f"The shipped model with {SLOTS} slots. The same requests ({LENGTHS.shortest} to {LENGTHS.longest} tokens "
+        "each way) go in turn to a `TorchEngine` in the benchmark's own process, from "
+        f"{2 * SLOTS} threads, and to another one behind everything: {2 * SLOTS} clients submit over HTTP to gunicorn "
+        "and wait by long polls, a Celery worker runs the jobs, and a Redis of their own syncs once a second. Speed is "
+        "taken by wall time while all slots are taken: from the moment a tenth of the requests have ended until so few "
+        "are left that slots become empty. A completion that reaches over an edge counts with its part inside. CPU "
+        "time is that of the engine's process: for the direct way with the threads that ask."
     ),
     run=run,
     goals=[Goal(figure="share", text=f"{THROUGH}, as a share of {DIRECT}: tokens per second", at_least=0.95)],
