@@ -12,9 +12,11 @@ from models.catalog import ModelConfig
 from models.engine import Engine
 from models.generate_engine import GenerateEngine
 from models.intake import Intake
+from models.kv_cache import LayerGeometry
 from models.memory import check_cache_fits
+from models.packed_linear import pack_linears, unpack_linears
 from models.probe import UnsupportedModel, probe
-from models.slot_model import embedding
+from models.slot_model import SlotModel, embedding
 from models.tokenizer import Tokenizer
 from models.torch_engine import TorchEngine
 from models.weights import ModelUnavailable
@@ -49,7 +51,7 @@ def engine_for(
     threads = _threads(config, model)
     try:
         with torch.inference_mode():
-            slot_model, layers = probe(model, context_tokens=intake.context_tokens)
+            slot_model, layers = _on_slots(model, context_tokens=intake.context_tokens)
     except UnsupportedModel as reason:
         log.warning("slow_engine_chosen", extra={"model": config.name, "reason": str(reason)})
         return GenerateEngine(model, intake, threads=threads, flush_timeout_seconds=flush_timeout_seconds)
@@ -63,6 +65,17 @@ def engine_for(
         threads=threads,
         flush_timeout_seconds=flush_timeout_seconds,
     )
+
+
+def _on_slots(model: PreTrainedModel, *, context_tokens: int) -> tuple[SlotModel, dict[int, LayerGeometry]]:
+    """With packed layers, unless the model's own code needs the plain ones. Raises UnsupportedModel."""
+    if not pack_linears(model):
+        return probe(model, context_tokens=context_tokens)
+    try:
+        return probe(model, context_tokens=context_tokens)
+    except UnsupportedModel:
+        unpack_linears(model)
+        return probe(model, context_tokens=context_tokens)
 
 
 def _load(config: ModelConfig) -> tuple[PreTrainedModel, Any]:
