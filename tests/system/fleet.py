@@ -159,7 +159,7 @@ class Fleet:
         return isinstance(instance, bytes) and instance.decode().split("/")[1] == str(worker.pid)
 
     def _api(self, port: int, name: str, **env: str) -> KeptProcess:
-        own = {"PORT": str(port), "TRUTHGPT_API_TOKEN": TOKEN, **env}
+        own = {"PORT": str(port), "TRUTHGPT_API_TOKEN": TOKEN, "API_WORKERS": "1", **env}
         return KeptProcess(name, GUNICORN, self._env(own), self.folder)
 
     def _worker(self, name: str) -> KeptProcess:

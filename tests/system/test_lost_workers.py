@@ -54,6 +54,7 @@ def test_jobs_outlive_the_kill_of_all_workers(fleet: Fleet, history: History, bo
     for worker in fleet.workers:
         worker.send(signal.SIGKILL)
     books.close()
+    assert [worker.exit_codes[-1] for worker in fleet.workers] == [-signal.SIGKILL, -signal.SIGKILL]
 
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS)
