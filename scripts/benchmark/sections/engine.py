@@ -149,7 +149,7 @@ SECTION = Section(
         "asked for count; and to `generate` one by one, which gets the first few requests only, as its speed does "
         "not depend on their number. The *bare decode loop* is the model's own forward pass over one full batch with a "
         "cache that begins with the mean length of a prompt and grows: no prompts, no scheduling, no text. It bounds "
-        "what any engine can reach."
+        "what an engine on the same layers can reach; ours packs the weights of large ones."
     ),
     run=run,
     goals=_goals(),
