@@ -23,11 +23,13 @@ _oneDNN: Any = torch.ops.mkldnn  # noqa: N816 - its name
 class PackedLinear(nn.Module):
     """A layer [..., in] -> [..., out] of single precision, for inference alone."""
 
-    def __init__(self, plain: nn.Linear) -> None:
+    def __init__(self, plain: nn.Linear, *, shared: nn.Parameter | None = None) -> None:
+        """`shared` is the plain weight if others use it too, so that it is there in any case."""
         super().__init__()
         self.in_features = plain.in_features
         self.out_features = plain.out_features
         self.bias = plain.bias
+        self._shared = [shared]  # in a list, for this module computes nothing with it
         self._weight: Tensor = _oneDNN._reorder_linear_weight(plain.weight.detach())  # noqa: SLF001 - see above
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -38,16 +40,17 @@ class PackedLinear(nn.Module):
     def plain(self) -> nn.Linear:
         """The layer as it was."""
         layer = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
-        layer.weight = nn.Parameter(self._weight.to_dense(), requires_grad=False)
+        [shared] = self._shared
+        layer.weight = nn.Parameter(self._weight.to_dense(), requires_grad=False) if shared is None else shared
         layer.bias = self.bias
         return layer
 
 
 def pack_linears(model: PreTrainedModel) -> int:
     """Pack the layers of *model* that gain by it, each in place of its plain one; how many these are."""
-    packed = 0
+    packed, embedding = 0, getattr(model.get_input_embeddings(), "weight", None)
     for name, layer in list(model.named_modules()):
-        if _gains(layer) and (found := _packed(layer)) is not None:
+        if _gains(layer) and (found := _packed(layer, embedding)) is not None:
             model.set_submodule(name, found)
             packed += 1
     return packed
@@ -71,11 +74,11 @@ def _gains(layer: nn.Module) -> bool:
     )
 
 
-def _packed(layer: nn.Linear) -> PackedLinear | None:
+def _packed(layer: nn.Linear, embedding: Any) -> PackedLinear | None:
     rows = torch.linspace(-1.0, 1.0, _TRIED_ROWS * layer.in_features).view(_TRIED_ROWS, -1)
     expected = layer(rows)
     try:
-        packed = PackedLinear(layer)
+        packed = PackedLinear(layer, shared=layer.weight if layer.weight is embedding else None)
         error = (packed(rows) - expected).abs().max() / expected.std()
     except (RuntimeError, AttributeError):  # a build of torch without oneDNN, or one that calls it otherwise
         return None

@@ -10,6 +10,7 @@ from scripts.api_errors import ApiProblem
 from scripts.paths import DATA_DIR_VARIABLE, data_dir, read_address, read_token, token_file
 from scripts.screen import fail
 
+URL_VARIABLE = "FRONTIER_URL"
 TOKEN_VARIABLE = "TRUTHGPT_API_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
 
@@ -31,10 +32,13 @@ class Address:
 def find_address(url: str | None, folder: Path | None, env: Mapping[str, str]) -> Address:
     """*url* if given, else what `frontier up` has written in the data folder.
 
-    Where it runs with none, a folder that was named ends the command, for its token is for no other
-    system; the user's own folder stands for this machine's PORT.
+    A *folder* goes before a *url* that only the environment gives. Where it runs with none, a folder that was
+    named ends the command, for its token is for no other system; the user's own folder stands for this
+    machine's PORT.
     """
     home = data_dir(folder)
+    if folder is not None and url == env.get(URL_VARIABLE):
+        url = None
     found = url or read_address(home)
     if found is None:
         if folder or env.get(DATA_DIR_VARIABLE):

@@ -89,15 +89,29 @@ class OutputTaken(Exception):
 @contextmanager
 def lock_record(output: Path) -> Iterator[RunRecordFile]:
     """The record of the run that writes to *output*, held by nobody else until the end of the block."""
-    descriptor = os.open(record_path(output), os.O_RDWR | os.O_CREAT, 0o666)
+    path = record_path(output)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputTaken(f"another `frontier bulk` writes to {output} right now") from None
+        if not _locked(descriptor) or not _is_same_file(path, descriptor):  # its holder may just have removed it
+            raise OutputTaken(f"another `frontier bulk` writes to {output} right now")
         yield RunRecordFile(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_same_file(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _option(name: str) -> str:

@@ -46,7 +46,7 @@ def read_token(data_dir: Path) -> str | None:
     """The operator's token; None before the first `frontier up`. Raises PermissionError for another user's."""
     try:
         return token_file(data_dir).read_text(encoding="ascii").strip() or None
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
         return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -14,6 +16,9 @@ from resilience.egress.url import Address, Target, parse_url
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a name, for a port. Raises OSError."""
+
+
+RESOLVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,25 @@ class EgressGuard:
 
 
 def system_resolve(host: str, port: int) -> list[str]:
-    """What the system's resolver says. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return [str(address[0]) for *_, address in found]
+    """What the system's resolver says within RESOLVE_SECONDS. Raises OSError.
+
+    Nothing ends the resolver's own call: a thread that it keeps longer is left to it.
+    """
+    found: queue.SimpleQueue[list[str] | OSError | ValueError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        except (OSError, ValueError) as error:
+            found.put(error)
+        else:
+            found.put([str(address[0]) for *_, address in rows])
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = found.get(timeout=RESOLVE_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {RESOLVE_SECONDS:g} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

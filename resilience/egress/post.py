@@ -58,8 +58,7 @@ class Poster:
 
     def __init__(self, *, limits: Limits | None = None, trust: ssl.SSLContext | None = None) -> None:
         self._limits = limits or Limits()
-        self._trust = trust or ssl.create_default_context()
-        self._trust.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._trust = trust or _usual_trust()
 
     def post(self, destination: Destination, body: bytes, headers: Mapping[str, str]) -> Reply:
         """The answer of the first address that takes the connection. Raises RequestFailed."""
@@ -96,7 +95,7 @@ class Poster:
                     timeout=urllib3.Timeout(connect=self._limits.connect_seconds, read=self._limits.read_seconds),
                 )
                 try:
-                    read = answer.read(self._limits.most_bytes, decode_content=False)
+                    read = _beginning(answer, self._limits.most_bytes)
                 finally:
                     answer.close()
         except (HTTPError, OSError, ValueError) as error:
@@ -112,12 +111,26 @@ class Poster:
             plain = urllib3.HTTPConnectionPool(**where)
             plain.ConnectionCls = _watched(HTTPConnection, deadline)
             return plain
-        name = str(target.host)
         safe = urllib3.HTTPSConnectionPool(
-            **where, ssl_context=self._trust, server_hostname=name, assert_hostname=name, cert_reqs="CERT_REQUIRED"
+            **where, ssl_context=self._trust, server_hostname=str(target.host), cert_reqs="CERT_REQUIRED"
         )
         safe.ConnectionCls = _watched(HTTPSConnection, deadline)
         return safe
+
+
+def _usual_trust() -> ssl.SSLContext:
+    """The authorities that the system trusts."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _beginning(answer: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes:
+    """Raises HTTPError for an answer that ends before its own length, if that is within *most_bytes*."""
+    read = b""
+    while len(read) < most_bytes and (more := answer.read(most_bytes - len(read), decode_content=False)):
+        read += more
+    return read
 
 
 def _watched(kind: Any, deadline: Deadline) -> Any:

@@ -47,7 +47,7 @@ _MOST_NAME_CHARACTERS = 253
 class Target:
     """Where a URL points: `host` is a name in lower case, without a dot at its end, or an address.
 
-    `path` is what the request line says: it begins with a slash, and the query is in it.
+    `path` begins with a slash, and the query is in it; the request line says it with escapes in capitals.
     """
 
     scheme: str

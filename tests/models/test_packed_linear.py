@@ -110,6 +110,17 @@ def test_a_model_whose_code_reads_a_weight_is_served_with_plain_layers(tokenizer
 
 
 @pytest.mark.usefixtures("all_sizes")
+def test_a_weight_that_others_use_too_is_theirs_again_when_it_is_unpacked(tokenizer: Any) -> None:
+    model = tiny_model("llama", len(tokenizer))
+    embedding = model.get_input_embeddings().weight
+    model.lm_head.weight = embedding
+    pack_linears(model)
+    assert isinstance(model.lm_head, PackedLinear)
+    unpack_linears(model)
+    assert model.lm_head.weight is embedding
+
+
+@pytest.mark.usefixtures("all_sizes")
 def test_packing_and_unpacking_leaves_a_model_as_it_was(tokenizer: Any) -> None:
     model = tiny_model("qwen3", len(tokenizer))
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, ip_address, ip_network
 from random import Random
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from resilience.egress import guard
 from resilience.egress.addresses import is_public
 from resilience.egress.errors import Fault, RequestFailed, UrlNotAllowed
-from resilience.egress.guard import EgressGuard, EgressRules
+from resilience.egress.guard import EgressGuard, EgressRules, system_resolve
 from resilience.egress.post import Poster
 from resilience.egress.url import parse_url
 from tests.resilience.attacks import ALLOWED, ANOTHER, NAME, PUBLIC, WHOLE, Attack, all_attacks
@@ -41,10 +43,10 @@ class Names:
 
 def reached(url: str, names: Names, rules: EgressRules | None = None) -> Tried:
     """What was tried on the way of a POST to *url*, from the check to its end."""
-    guard = EgressGuard(rules or EgressRules(), names)
+    doorkeeper = EgressGuard(rules or EgressRules(), names)
     with all_connects_refused() as tried:
         try:
-            POSTER.post(guard.check(url), b"{}", {"Content-Type": "application/json"})
+            POSTER.post(doorkeeper.check(url), b"{}", {"Content-Type": "application/json"})
         except (UrlNotAllowed, RequestFailed):
             pass
         else:
@@ -86,10 +88,10 @@ def test_an_answer_that_changes_between_check_and_use_changes_nothing() -> None:
 
 def test_each_use_is_checked_anew() -> None:
     names = Names({NAME: [PUBLIC]}, {NAME: ["127.0.0.1"]})
-    guard = EgressGuard(EgressRules(), names)
-    guard.check(f"https://{NAME}/x")
+    doorkeeper = EgressGuard(EgressRules(), names)
+    doorkeeper.check(f"https://{NAME}/x")
     with pytest.raises(UrlNotAllowed, match=r"127\.0\.0\.1 is no public address"):
-        guard.check(f"https://{NAME}/x")
+        doorkeeper.check(f"https://{NAME}/x")
 
 
 def test_a_name_is_not_even_looked_up_where_the_url_alone_rules_it_out() -> None:
@@ -140,6 +142,27 @@ def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatc
 def test_a_name_without_an_answer_is_a_fault_of_dns_and_not_forbidden() -> None:
     with pytest.raises(RequestFailed) as failed:
         EgressGuard(EgressRules(), Names({})).check(f"https://{NAME}/x")
+    assert failed.value.fault is Fault.DNS
+
+
+def test_the_systems_resolver_is_asked() -> None:
+    assert system_resolve("127.0.0.1", 443) == ["127.0.0.1"]
+    with pytest.raises(OSError):  # noqa: PT011 - the system's own words
+        system_resolve("no-such-name.invalid", 443)
+
+
+def test_a_resolver_that_keeps_silent_is_a_fault_of_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = threading.Event()
+
+    def keep_silent(*_: object, **__: object) -> list[object]:
+        heard.wait(60)
+        return []
+
+    monkeypatch.setattr(guard, "RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", keep_silent)
+    with pytest.raises(RequestFailed, match="no answer within") as failed:
+        EgressGuard(EgressRules()).check(f"https://{NAME}/")
+    heard.set()
     assert failed.value.fault is Fault.DNS
 
 

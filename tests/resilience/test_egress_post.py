@@ -57,6 +57,7 @@ def test_a_request_names_the_host_in_tls_and_in_its_header_and_the_address_nowhe
         reply = Poster(trust=trust).post(GUARD.check(f"https://{NAME}:{server.port}/a?b=%20"), b"{}", {"X-A": "1"})
     assert (reply.status, reply.body, reply.is_success) == (200, b"ok", True)
     assert server.server_names == [NAME]
+    assert trust.check_hostname
     [request] = server.requests
     assert request.startswith(b"POST /a?b=%20 HTTP/1.1\r\n")
     assert f"host: {NAME}:{server.port}\r\n".encode() in request.lower()
@@ -109,8 +110,13 @@ def test_a_connection_dropped_after_the_request_is_a_fault_not_an_answer() -> No
 
 @pytest.mark.parametrize(
     "raw",
-    [b"nonsense\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"],
-    ids=["no head", "no status", "too many headers"],
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nok",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    ],
+    ids=["cut off", "no head", "no status", "too many headers"],
 )
 def test_what_is_no_answer_of_http_is_a_fault(raw: bytes) -> None:
     assert _fault(answers(raw)) is Fault.PROTOCOL

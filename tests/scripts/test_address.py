@@ -54,14 +54,25 @@ def test_a_folder_stands_for_the_system_that_runs_with_it(server: JobServer, tmp
     assert (outcome.exit_code, outcome.stdout) == (0, "no jobs\n")
 
 
-@pytest.mark.parametrize("way", ["--url", "FRONTIER_URL"])
-def test_an_address_given_beside_a_folder_wins(server: JobServer, tmp_path: Path, way: str) -> None:
+def test_an_address_given_beside_a_folder_wins(server: JobServer, tmp_path: Path) -> None:
     folder = str(folder_with_token(tmp_path / "mine"))
-    options = ["--data-dir", folder, *([way, server.url] if way[0] == "-" else [])]
 
-    outcome = list_jobs(server, *options, **({} if way[0] == "-" else {way: server.url}))
+    by_option = list_jobs(server, "--data-dir", folder, "--url", server.url)
+    by_environment = list_jobs(server, FRONTIER_DATA_DIR=folder, FRONTIER_URL=server.url)
 
-    assert (outcome.exit_code, outcome.stdout) == (0, "no jobs\n")
+    for outcome in (by_option, by_environment):
+        assert (outcome.exit_code, outcome.stdout) == (0, "no jobs\n")
+
+
+def test_a_folder_that_is_an_option_goes_before_an_address_in_the_environment(
+    server: JobServer, tmp_path: Path
+) -> None:
+    folder = folder_with_token(tmp_path / "mine")
+
+    outcome = list_jobs(server, "--data-dir", str(folder), FRONTIER_URL=server.url)
+
+    assert outcome.exit_code == 1
+    assert server.requests == []
 
 
 def test_without_a_folder_the_users_own_stands_for_this_machines_port(server: JobServer, tmp_path: Path) -> None:
