@@ -14,7 +14,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
-    NameResolutionError,
     NewConnectionError,
     ReadTimeoutError,
     SSLError,
@@ -146,8 +145,6 @@ def _watched(kind: Any, deadline: Deadline) -> Any:
 
 
 def _fault(error: Exception) -> Fault:
-    if isinstance(error, NameResolutionError):
-        return Fault.DNS
     if isinstance(error, NewConnectionError | ConnectTimeoutError):
         return Fault.CONNECT
     if isinstance(error, SSLError | ssl.SSLError):

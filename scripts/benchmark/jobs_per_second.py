@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 from redis import Redis
+
+from scripts.benchmark.crowd import crowd
 
 POLL_SECONDS = 0.01
 PATIENCE_SECONDS = 300.0
@@ -50,26 +50,14 @@ def measure(way: Way, client: Redis, *, jobs: int, warm_up: int, threads: int) -
 
     Raises TimeoutError if they are not done within minutes.
     """
-    _drive(way, jobs=warm_up, threads=threads)
+    crowd(range(warm_up), way.submit, clients=threads)
     _wait(way, warm_up)
     cpu, began = _cpu_seconds(way, client), time.perf_counter()
-    _drive(way, jobs=jobs, threads=threads)
+    crowd(range(jobs), way.submit, clients=threads)
     _wait(way, warm_up + jobs)
     seconds = time.perf_counter() - began
     spent = {name: (after - cpu[name]) / jobs * 1000 for name, after in _cpu_seconds(way, client).items()}
     return Pace(jobs=jobs, seconds=seconds, cpu_ms=spent)
-
-
-def _drive(way: Way, *, jobs: int, threads: int) -> None:
-    numbers = itertools.count()
-
-    def submit_until_enough() -> None:
-        while (number := next(numbers)) < jobs:
-            way.submit(number)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for ended in [pool.submit(submit_until_enough) for _ in range(threads)]:
-            ended.result()
 
 
 def _wait(way: Way, jobs: int) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import product
 from random import Random
 
 from redis import Redis
 
-from jobs.connection import connect
 from jobs.ids import new_id
 from jobs.job import NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
@@ -18,7 +16,7 @@ from scripts.benchmark.estimate import estimate
 from scripts.benchmark.figures import estimates
 from scripts.benchmark.prompts import prompt_of_chars, random_text
 from scripts.benchmark.section import Goal, Report, Section
-from scripts.benchmark.servers import redis
+from scripts.benchmark.servers import connected, redis
 from scripts.benchmark.settings import Settings
 
 PROMPT_CHARS = 300
@@ -39,8 +37,8 @@ def run(settings: Settings) -> Report:
     random = Random(settings.seed)  # noqa: S311 - prompts, no secrets
     rounds = settings.pick(quick=1, full=2)
     values: dict[str, list[float]] = {}
-    for number, (kind, prompt) in product(range(rounds), TEXTS.items()):
-        with redis(settings.folder / f"redis-{number}-{list(TEXTS).index(kind)}") as url, connect(url) as client:
+    for number, (kind, prompt) in enumerate(rounds * list(TEXTS.items())):
+        with redis(settings.folder / f"redis-{number}") as url, connected(url) as client:
             values.setdefault(kind, []).append(bytes_per_job(client, jobs=JOBS, random=random, prompt=prompt))
     figures = {kind: estimate(measured) for kind, measured in values.items()}
     return Report(
