@@ -1,0 +1,1 @@
+"""Events of final jobs, the endpoints that hear of them, and their deliveries."""
