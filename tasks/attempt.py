@@ -21,15 +21,13 @@ from jobs.store import JobStore
 from models.engine import Completion, Engine, EngineBusy, EngineError, GenerationCancelled, OnToken, RequestRefused
 from resilience.backoff import Backoff
 from resilience.failpoints import Failpoint, Reach, unarmed
+from tasks.insisting import STORE_BACKOFF, Insistence
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
 
 log = logging.getLogger(__name__)
 
 RETRY_BACKOFF = Backoff(base_seconds=1.0, cap_seconds=60.0)
-STORE_BACKOFF = Backoff(base_seconds=0.1, cap_seconds=2.0)
 SUSPECT_POLL_SECONDS = 0.25
-CLOSING_PATIENCE_SECONDS = 5.0
-"""How long a worker that is told to stop waits for a store that is away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,23 +168,13 @@ class Attempts:
         )
 
     def _insist(self, attempt: RunningAttempt, move: Callable[[], str]) -> str:
-        """Try until the store answers, or a shutdown cannot wait any longer.
-
-        While Redis is away there is nothing else to do, and the token protects the record.
-        """
-        failures = 0
-        give_up_at: float | None = None
-        while True:
-            try:
-                return move()
-            except StoreUnavailable as error:
-                failures += 1
-                if give_up_at is None and self.is_closing():
-                    give_up_at = self.clock() + CLOSING_PATIENCE_SECONDS
-                if give_up_at is not None and self.clock() >= give_up_at:
-                    log.error("outcome_not_recorded", extra={"job_id": attempt.lease.job_id, "reason": str(error)})  # noqa: TRY400 - no trace helps here
-                    return "not recorded"
-                self.pause(STORE_BACKOFF.delay(failures, self.random))
+        """While Redis is away there is nothing else to do."""
+        insistence = Insistence(clock=self.clock, pause=self.pause, random=self.random, is_closing=self.is_closing)
+        try:
+            return insistence.on(move)
+        except StoreUnavailable as error:
+            log.error("outcome_not_recorded", extra={"job_id": attempt.lease.job_id, "reason": str(error)})  # noqa: TRY400 - no trace helps here
+            return "not recorded"
 
     def _succeeded(self, attempt: RunningAttempt, completion: Completion) -> Outcome:
         return Outcome(

@@ -8,7 +8,8 @@ import pytest
 from jobs.job import Lease
 from jobs.store import JobStore
 from tasks.identity import Identity
-from tasks.leases import LeaseKeeper, NameTaken
+from tasks.leases import LeaseKeeper
+from tasks.presence import NameTaken
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
 from tests.tasks.desk import MODEL, Desk
 
