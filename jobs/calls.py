@@ -10,6 +10,7 @@ from jobs.job import JobState, Lease, NewJob, Outcome
 from jobs.keys import idempotency_digest, ref
 from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
+from jobs.webhooks.telling import pack_webhook, told_of_end
 
 
 def milliseconds(seconds: float) -> int:
@@ -38,12 +39,14 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
         idempotency_digest(job.idempotency_key) if job.idempotency_key else "",
         job.fingerprint,
         "" if max_waiting is None else max_waiting,
+        pack_webhook(job.webhook) if job.webhook else "",
+        job.traceparent or "",
     )
 
 
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
-    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, spec, *chunks = answer
+    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, tells, spec, *chunks = answer
     request, _ = unpack_spec(spec, model)
     ids, pieces = unpack_tokens(chunks)
     return Lease(
@@ -60,6 +63,7 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         emitted_ids=ids,
         emitted_pieces=pieces,
         company_expected=others > 0,
+        tells_result=tells == 1,
     )
 
 
@@ -93,6 +97,7 @@ def finish_arguments(
         outcome.usage.completion_tokens,
         _or_empty(retry_after_seconds),
         lease_ms,
+        told_of_end(lease.job_id, outcome) if lease.tells_result else "",
     )
 
 

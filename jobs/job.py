@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobs.request import InferenceRequest
+from jobs.webhooks.delivery import Delivery
+from jobs.webhooks.webhook import JobWebhook
 
 
 class JobState(StrEnum):
@@ -105,6 +107,8 @@ class NewJob:
     max_attempts: int = 3
     idempotency_key: str | None = None
     fingerprint: str = ""
+    webhook: JobWebhook | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,7 @@ class Job:
     """A job as the store knows it; instants are Unix seconds of the Redis server's clock.
 
     `requeued_from` is the id of the job that this one tries again, `requeued_as` of the one that does so for it.
+    `delivery` is that of its own `webhook`, once there is one.
     """
 
     id: str
@@ -145,6 +150,8 @@ class Job:
     error: AttemptError | None = None
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
+    webhook: JobWebhook | None = None
+    delivery: Delivery | None = None
 
     @property
     def is_final(self) -> bool:
@@ -158,7 +165,7 @@ class Lease:
 
     `emitted_ids` are the tokens that earlier attempts have left to go on from. `run_seconds` is what
     remains, at the claim, of the run limit or the deadline, whichever comes first; `ends_as` is the
-    state the job takes when that is used up.
+    state the job takes when that is used up. `tells_result`: its webhook includes the result.
     """
 
     job_id: str
@@ -174,3 +181,4 @@ class Lease:
     emitted_ids: tuple[int, ...] = ()
     emitted_pieces: tuple[str, ...] = ()
     company_expected: bool = False
+    tells_result: bool = False

@@ -9,6 +9,20 @@ Under a tenant (what a client could ask for):
   t:{tenant}:idem:{hash}   string   fingerprint and job id of an idempotency key
   t:{tenant}:state:{state} zset     job ids by accept order
   t:{tenant}:dead          zset     ids of jobs that gave up and were not requeued, by the time they gave up, ms
+  t:{tenant}:hook:{id}     string   JSON: a job's own webhook
+  t:{tenant}:events        stream   events, oldest first: type, subject, detail
+  t:{tenant}:sent:{id}     set      deliveries of events about a job or an endpoint
+  t:{tenant}:dlv:{id}      hash     short fields of a delivery, written by the moves alone
+  t:{tenant}:letter:{id}   string   what a delivery sends: the URL (empty for an endpoint's own), a line feed, the body
+  t:{tenant}:tries:{id}    list     packed log of a delivery's attempts
+  t:{tenant}:deliveries    zset     deliveries by the time they were made, ms
+  t:{tenant}:undelivered   zset     those that failed for good, by the time they were made, ms
+  t:{tenant}:endpoints     zset     standing endpoints by the time they were made, ms
+  t:{tenant}:endpoint:{id} hash     a standing endpoint
+  t:{tenant}:secrets:{id}  string   JSON: sealed secrets of an endpoint, or of the tenant as `default`, newest first
+  t:{tenant}:due:{receiver}      zset   deliveries that wait for a receiver, by when they are due, ms
+  t:{tenant}:flying:{receiver}   set    deliveries to it that are announced or under way
+  t:{tenant}:receiver:{receiver} hash   its rate, its circuit, and since when it has failed
 
 Global (members are refs, `tenant/id`; no client names them):
   watch                    zset     every job that is not final, by when someone must look at it next
@@ -25,11 +39,18 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:mode           hash     mode (paused or draining) and since when, ms; absent while the model runs
   m:{model}:workers        zset     workers by when their heartbeat runs out
   m:{model}:slots          hash     worker to its slots
+  hooks                    zset     receivers (refs) for which something waits, by when someone must look there, ms
+  flights                  zset     announced and flying deliveries (refs), by when they come back, ms
+  forget                   zset     every delivery, by when it is forgotten, ms
+  senders                  zset     senders by when their heartbeat runs out, ms
+  s:{sender}               hash     who the sender is, and its slots
+  s:{sender}:flights       set      deliveries that the sender holds
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
 Channels:
   t:{tenant}:wake:{id}     something about the job has changed
   c:{worker}               a job's ref: look at its signals now
+  outbox                   deliveries were written that are due
 """
 
 from __future__ import annotations
@@ -46,11 +67,11 @@ class Keys:
         self.prefix = prefix
 
     def tenant(self, tenant: str, kind: str, name: str) -> str:
-        """A key that belongs to a tenant: `kind` is one of job, spec, tokens, log, out, state, wake, idem."""
+        """A key that belongs to a tenant: `kind` is one of those above that end in a name."""
         return f"{self.prefix}t:{tenant}:{kind}:{name}"
 
     def owned(self, tenant: str, kind: str) -> str:
-        """A key of which a tenant has one: `kind` is dead."""
+        """A key of which a tenant has one: dead, events, deliveries, undelivered or endpoints."""
         return f"{self.prefix}t:{tenant}:{kind}"
 
     def model(self, model: str, kind: str) -> str:
@@ -66,7 +87,7 @@ class Keys:
         return f"{self.prefix}c:{worker}"
 
     def name(self, name: str) -> str:
-        """A global key: watch, retire, gone, seq, tick or models."""
+        """A global key or channel: watch, retire, gone, seq, tick, models, hooks, flights, forget, senders, outbox."""
         return self.prefix + name
 
 

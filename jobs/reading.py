@@ -13,6 +13,7 @@ from jobs.job import AttemptError, Job, JobState, Outcome, Usage
 from jobs.keys import Keys, ref
 from jobs.scripts import unavailable_as_our_error
 from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
+from jobs.webhooks.of_jobs import JobWebhookReader
 
 _STORE_ERRORS: Mapping[str, str] = {
     "worker_lost": "The worker running this job was lost {lost} times, the last time while running nothing else.",
@@ -38,6 +39,7 @@ class JobReader:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._webhooks = JobWebhookReader(client, keys)
 
     def find(self, tenant: str, job_id: str) -> Job:
         """The job, or JobRetired if its retention has ended, or JobNotFound."""
@@ -110,8 +112,13 @@ class JobReader:
                 pipeline.get(self._keys.tenant(tenant, "spec", job_id))
                 pipeline.get(self._keys.tenant(tenant, "out", job_id))
             parts = pipeline.execute()
-        jobs = zip(job_ids, parts[0::3], parts[1::3], parts[2::3], strict=True)
-        return [_job(tenant, job_id, fields, spec, out) for job_id, fields, spec, out in jobs if fields and spec]
+        rows = zip(job_ids, parts[0::3], parts[1::3], parts[2::3], strict=True)
+        jobs = [
+            (_job(tenant, job_id, fields, spec, out), fields) for job_id, fields, spec, out in rows if fields and spec
+        ]
+        told = {job.id: fields.get(b"dlv", b"").decode() for job, fields in jobs if b"hook" in fields}
+        webhooks = self._webhooks.of_jobs(tenant, told) if told else {}
+        return [replace(job, **webhooks.get(job.id, {})) for job, _ in jobs] if told else [job for job, _ in jobs]
 
 
 def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out: bytes | None) -> Job:

@@ -14,14 +14,16 @@ from redis.commands.core import Script
 from jobs.errors import StorageFull, StoreUnavailable
 from jobs.job import MOVES
 from jobs.keys import Keys
+from jobs.settings import StoreSettings
 
 SCHEMA = 1
 """Version of the record that this release writes; records with a higher one are left alone."""
 
-_MOVES = json.dumps({state: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}, separators=(",", ":"))
+_SHARED = ("_shared", "_receivers", "_outbox", "_policy", "_record")
+_MOVES = {state.value: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}
 _DISK_WAIT_MS = 2000
 _STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
-_GROWS_THE_STORE = frozenset({"accept", "requeue"})
+_GROWS_THE_STORE = frozenset({"accept", "requeue", "save_endpoint"})
 
 Argument = str | int | float | bytes
 
@@ -32,10 +34,13 @@ class Moves:
     `extra` adds scripts by name, which see what those in the folder see.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, *, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, client: redis.Redis, keys: Keys, settings: StoreSettings, *, extra: Mapping[str, str] | None = None
+    ) -> None:
         self._client = client
         self._prefix = keys.prefix
-        shared = _text("_policy") + _text("_record")
+        self._rules = _rules(settings)
+        shared = "".join(map(_text, _SHARED))
         self._scripts: dict[str, Script] = {
             path.name.removesuffix(".lua"): client.register_script(_flags(path.name) + shared + path.read_text())
             for path in resources.files("jobs").joinpath("lua").iterdir()
@@ -47,7 +52,7 @@ class Moves:
     def run(self, move: str, *arguments: Argument) -> Any:
         """One move, at once."""
         with unavailable_as_our_error():
-            return self._scripts[move](keys=[self._prefix], args=self._with_table(arguments))
+            return self._scripts[move](keys=[self._prefix], args=self._with_rules(arguments))
 
     def run_durably(self, move: str, *arguments: Argument) -> Any:
         """One move, and the proof that it is on the primary's disk, or StoreUnavailable.
@@ -55,7 +60,7 @@ class Moves:
         A repeat, which finds the move done, proves it as well.
         """
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)
+            self._scripts[move](keys=[self._prefix], args=self._with_rules(arguments), client=pipeline)
             pipeline.incrby(f"{self._prefix}seq", 0)  # WAITAOF waits for this connection's own writes alone
             pipeline.waitaof(1, 0, _DISK_WAIT_MS)
             answer, _, (on_disk, _replicas) = pipeline.execute()
@@ -67,12 +72,11 @@ class Moves:
         """The same move with several lists of arguments in one round trip; each is atomic on its own."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             for arguments in calls:
-                self._scripts[move](keys=[self._prefix], args=self._with_table(arguments), client=pipeline)
+                self._scripts[move](keys=[self._prefix], args=self._with_rules(arguments), client=pipeline)
             return pipeline.execute()
 
-    @staticmethod
-    def _with_table(arguments: Sequence[Argument]) -> list[Argument]:
-        return [_MOVES, SCHEMA, *arguments]
+    def _with_rules(self, arguments: Sequence[Argument]) -> list[Argument]:
+        return [self._rules, SCHEMA, *arguments]
 
 
 @contextmanager
@@ -92,6 +96,11 @@ def unavailable_as_our_error() -> Iterator[None]:
         if str(error).startswith(("LOADING", "MISCONF", "BUSY")):
             raise StoreUnavailable(str(error)) from error
         raise
+
+
+def _rules(settings: StoreSettings) -> str:
+    log_ms = round(settings.webhook_log_seconds * 1000)
+    return json.dumps({"moves": _MOVES, "backlog": settings.webhook_backlog, "log": log_ms}, separators=(",", ":"))
 
 
 def _text(name: str) -> str:

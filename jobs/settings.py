@@ -8,7 +8,7 @@ from typing import Literal, Self, cast
 
 from marshmallow.validate import OneOf
 
-from jobs.environment import Environment
+from jobs.environment import Environment, between
 
 Durability = Literal["everysec", "strict"]
 
@@ -18,7 +18,8 @@ class StoreSettings:
     """Times of the record; all processes of one deployment should agree.
 
     `durability` strict confirms an accept only once it is on the primary's disk (WAITAOF).
-    Above `memory_ceiling` (a share of Redis' maxmemory) no new job is accepted.
+    Above `memory_ceiling` (a share of Redis' maxmemory) no new job is accepted. For each receiver of webhooks no more
+    than `webhook_backlog` deliveries wait; events and deliveries are listed for `webhook_log_seconds`.
     """
 
     lease_seconds: float = 10.0
@@ -30,6 +31,8 @@ class StoreSettings:
     dispatch_limit: int = 128
     memory_ceiling: float = 0.8
     durability: Durability = "everysec"
+    webhook_backlog: int = 10_000
+    webhook_log_seconds: float = 30 * 86_400.0
 
     @property
     def outage_seconds(self) -> float:
@@ -38,7 +41,7 @@ class StoreSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """FRONTIER_LEASE_S, FRONTIER_DISPATCH_GRACE_S, FRONTIER_SWEEP_S, FRONTIER_DURABILITY. Raises SettingError."""
+        """See docs/operations.md for the variables. Raises SettingError."""
         reader = Environment(env)
         settings = cls(
             lease_seconds=reader.seconds("FRONTIER_LEASE_S", cls.lease_seconds),
@@ -48,6 +51,8 @@ class StoreSettings:
                 "Durability",
                 reader.str("FRONTIER_DURABILITY", cls.durability, validate=OneOf(("everysec", "strict"))),
             ),
+            webhook_backlog=reader.int("WEBHOOK_BACKLOG", cls.webhook_backlog, validate=between(1, 1_000_000)),
+            webhook_log_seconds=reader.seconds("WEBHOOK_LOG_S", cls.webhook_log_seconds),
         )
         reader.check()
         return settings

@@ -42,7 +42,7 @@ class JobStore:
         self._headroom = Headroom(client, ceiling=self.settings.memory_ceiling, clock=clock)
         self.keys = Keys(prefix)
         self._client = client
-        self._moves = Moves(client, self.keys)
+        self._moves = Moves(client, self.keys, self.settings)
         self._reader = JobReader(client, self.keys)
         self._dead_letters = DeadLetterReader(client, self.keys, self._reader)
         self._mass_cancel = MassCancel(self._moves, self._reader)

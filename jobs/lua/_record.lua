@@ -1,15 +1,4 @@
--- Shared by every move: where a job's parts are kept, and the few steps that moves are made of.
--- The loader puts this text before each script; jobs/keys.py documents every key.
---
--- KEYS[1]  prefix of all keys
--- ARGV[1]  permitted moves, JSON: {from: {to: 1}}   (jobs.job.MOVES; the only table there is)
--- ARGV[2]  newest record schema this process knows
-
-local PREFIX = KEYS[1]
-local MOVES = cjson.decode(ARGV[1])
-local SCHEMA = tonumber(ARGV[2])
-local clock = redis.call('TIME')
-local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Shared by every move of a job: where its parts are kept, and the few steps that moves are made of.
 
 local WATCH = PREFIX .. 'watch'
 local RETIRE = PREFIX .. 'retire'
@@ -20,14 +9,6 @@ local SUSPECT_AFTER = 2
 local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
 local function worker_key(worker) return PREFIX .. 'w:' .. worker end
 local function worker_jobs_key(worker) return PREFIX .. 'w:' .. worker .. ':jobs' end
-local function split(ref)
-  local slash = string.find(ref, '/', 1, true)
-  return string.sub(ref, 1, slash - 1), string.sub(ref, slash + 1)
-end
-local function tenant_key(ref, kind)
-  local tenant, id = split(ref)
-  return PREFIX .. 't:' .. tenant .. ':' .. kind .. ':' .. id
-end
 local function state_key(ref, state)
   local tenant = split(ref)
   return PREFIX .. 't:' .. tenant .. ':state:' .. state
@@ -37,19 +18,10 @@ local function dead_key(ref)
   return PREFIX .. 't:' .. tenant .. ':dead'
 end
 
--- A job's hash with numbers as numbers, or nil. `newer` says that a later release wrote it: leave it alone.
 local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
   'fence', 'failures', 'lost', 'attempt', 'lease', 'run_until', 'claimed', 'started', 'emitted', 'wasted', 'settled',
   'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire'}
-local function read_job(ref)
-  local flat = redis.call('HGETALL', tenant_key(ref, 'job'))
-  if #flat == 0 then return nil end
-  local job = {ref = ref}
-  for i = 1, #flat, 2 do job[flat[i]] = flat[i + 1] end
-  for _, name in ipairs(NUMBERS) do if job[name] then job[name] = tonumber(job[name]) end end
-  job.newer = job.schema > SCHEMA
-  return job
-end
+local function read_job(ref) return read_record(ref, 'job', NUMBERS) end
 
 local function put(job, ...)
   local pairs_ = {...}
@@ -177,8 +149,9 @@ local function stop_running(job)
   end
 end
 
--- Make a job final. `code` names the error of a failure that no worker has described.
-local function finalise(job, to, code)
+-- Make a job final, and tell of it. `code` names the error of a failure that no worker has described, `told` is the
+-- JSON of what a worker has to say of the end: its members, without braces.
+local function finalise(job, to, code, told)
   if job.state == 'running' then stop_running(job) else leave_place(job) end
   drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed')
   put(job, 'finished', NOW, 'retire', NOW + job.retention)
@@ -186,6 +159,7 @@ local function finalise(job, to, code)
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
+  tell_of_job(job, told)
 end
 
 local function dead_letter(job)
@@ -243,5 +217,5 @@ local function erase(job)
   redis.call('ZREM', state_key(job.ref, job.state), id)
   redis.call('ZREM', dead_key(job.ref), id)
   redis.call('ZREM', RETIRE, job.ref)
-  for _, kind in ipairs({'job', 'spec', 'tokens', 'log', 'out'}) do redis.call('DEL', tenant_key(job.ref, kind)) end
+  for _, kind in ipairs({'job', 'spec', 'hook', 'tokens', 'log', 'out'}) do redis.call('DEL', tenant_key(job.ref, kind)) end
 end

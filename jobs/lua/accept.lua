@@ -6,6 +6,8 @@
 -- ARGV[6]  deadline, Unix ms or ''  ARGV[12]  most attempts
 -- ARGV[7]  default deadline, ms     ARGV[13]  digest of the idempotency key, or ''
 -- ARGV[8]  cost in tokens           ARGV[14]  fingerprint     ARGV[15]  most waiting jobs, or ''
+-- ARGV[16] its webhook, or '': JSON {url, origin, events: ',job.failed,…,', full: whether the result is told}
+-- ARGV[17] its traceparent, or ''
 --
 -- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or
 -- {'full' | 'draining', model}.
@@ -36,5 +38,10 @@ if idem then
   put(job, 'idem', ARGV[13])
   redis.call('SET', idem, ARGV[14] .. ':' .. id)
 end
+if ARGV[16] ~= '' then
+  put(job, 'hook', cjson.decode(ARGV[16]).full and 2 or 1)
+  redis.call('SET', tenant_key(ref, 'hook'), ARGV[16])
+end
+if ARGV[17] ~= '' then put(job, 'trace', ARGV[17]) end
 enter_queue(job)
 return {'accepted', id, can_start()}

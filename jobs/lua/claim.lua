@@ -13,7 +13,8 @@
 -- A worker that runs as many jobs as it has slots, while another has one free, passes the job on: back to its place in
 -- the queue. It does so once per job, so that one which lives but does not listen keeps nothing waiting.
 --
--- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others waiting, spec, token chunks…},
+-- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others waiting, 1 if a webhook tells its
+-- result, spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
 
 local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -29,7 +30,8 @@ local function answer(job)
   local run_ms, ends_as = job.run_until - NOW, 'failed'
   if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
   local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
-    job.wasted or 0, redis.call('HLEN', model_key(model, 'window')), redis.call('GET', tenant_key(job.ref, 'spec'))}
+    job.wasted or 0, redis.call('HLEN', model_key(model, 'window')), job.hook == '2' and 1 or 0,
+    redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
 end

@@ -1,4 +1,4 @@
--- erase: remove a final job at its owner's wish.
+-- erase: remove a final job at its owner's wish, and what was to be told of its result.
 --
 -- ARGV[3]  ref
 --
@@ -8,5 +8,13 @@ local job = read_job(ARGV[3])
 if job == nil then return 'missing' end
 if job.newer then return 'newer' end
 if next(MOVES[job.state]) ~= nil then return 'not final' end
+for _, id in ipairs(redis.call('SMEMBERS', tenant_key(job.ref, 'sent'))) do
+  local tenant = split(job.ref)
+  local delivery = read_delivery(tenant .. '/' .. id)
+  if delivery and delivery.full and not delivery.newer then
+    if delivery.status == 'pending' then end_delivery(delivery, 'cancelled', 'job_erased') end
+    redis.call('DEL', tenant_key(delivery.ref, 'letter'))
+  end
+end
 erase(job)
 return 'erased'

@@ -4,6 +4,7 @@
 -- ARGV[4]  token of the lease       ARGV[8]   completion tokens
 -- ARGV[5]  state                    ARGV[9]   delay before another attempt, ms; '' when none may follow
 -- ARGV[6]  packed outcome           ARGV[10]  lease, ms
+-- ARGV[11] what a webhook that includes the result tells of it: members of JSON, or ''
 --
 -- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled.
 --
@@ -46,6 +47,6 @@ if state == 'succeeded' then
   redis.call('HSET', pace, 'job_ms', math.floor(before and before * 0.9 + took * 0.1 or took))
 end
 local gave_up = state == 'failed' and ARGV[9] ~= ''
-finalise(job, state)
+finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil)
 if gave_up then dead_letter(job) end
 return {'ok', state}

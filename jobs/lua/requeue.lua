@@ -4,7 +4,7 @@
 -- ARGV[4]  id of the new job
 -- ARGV[5]  most waiting jobs, or ''
 --
--- The new job has the same request, limits and length of life, but no time by which it must have started.
+-- The new job has the same request, webhook, limits and length of life, but no time by which it must have started.
 --
 -- Returns {'accepted', new id}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
 -- none: {'full' | 'draining', model} or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
@@ -29,6 +29,11 @@ local spec = redis.call('GET', tenant_key(old.ref, 'spec'))
 local deadline = NOW + old.deadline - old.created
 local job = begin(ref, spec, old.model, old.cost, deadline, old.timeout, old.retention, old.max)
 put(job, 'requeued_from', id)
+if old.hook then
+  put(job, 'hook', old.hook)
+  redis.call('COPY', tenant_key(old.ref, 'hook'), tenant_key(ref, 'hook'))
+end
+if old.trace then put(job, 'trace', old.trace) end
 enter_queue(job)
 put(old, 'requeued_as', ARGV[4], 'version', old.version + 1)
 redis.call('ZREM', dead_key(old.ref), id)

@@ -7,8 +7,9 @@
 -- ARGV[7]  a pause between sweeps longer than this was an outage, ms
 --
 -- Rescues jobs of lost workers, expires what is past its deadline, stages retries, finds stranded messages
--- (without a worker to read them, their jobs go back to the queue) and erases retired jobs. After a gap in sweeping
--- (Redis or everything was away) leases are only extended, once: their holders had no chance to renew.
+-- (without a worker to read them, their jobs go back to the queue), erases retired jobs and forgets old deliveries.
+-- After a gap in sweeping (Redis or everything was away) leases are only extended, once: their holders had no chance
+-- to renew.
 --
 -- Returns {1 if more are due than one call may look at, else 0, model, id, model, id …}: the messages to publish again.
 
@@ -71,5 +72,17 @@ for _, ref in ipairs(retiring) do
   end
 end
 redis.call('ZREMRANGEBYSCORE', GONE, '-inf', NOW)
-if #due == most or #retiring == most then stranded[1] = 1 end
+
+local forgotten = redis.call('ZRANGEBYSCORE', FORGET, '-inf', NOW, 'LIMIT', 0, most)
+for _, ref in ipairs(forgotten) do
+  local delivery = read_delivery(ref)
+  if delivery == nil then
+    redis.call('ZREM', FORGET, ref)
+  elseif delivery.newer then
+    redis.call('ZADD', FORGET, NOW + lease_ms, ref)
+  else
+    forget(delivery)
+  end
+end
+if #due == most or #retiring == most or #forgotten == most then stranded[1] = 1 end
 return stranded

@@ -27,7 +27,8 @@ class DeliveryAttempt:
     """One try, as it is logged; `at` is in Unix seconds by the sender's clock.
 
     `status` is the receiver's, None if none came. `error` is one of a closed list: dns, url_not_allowed, connect, tls,
-    timeout, protocol, status, internal; None if the receiver accepted. `snippet` is the beginning of its answer, escaped.
+    timeout, protocol, status, internal; None if the receiver accepted. `snippet` is the beginning of its answer,
+    escaped.
     """
 
     number: int
@@ -44,7 +45,8 @@ class Delivery:
 
     `subject` is the id of the job or endpoint that the event is about. `endpoint_id` is None for a job's own webhook.
     `next_attempt_at` is None unless it waits. `ended_as` says why one failed or was cancelled without a last attempt
-    of its own: `endpoint_disabled`, `endpoint_deleted`, `job_erased`, `backlog_full`, `too_old`.
+    of its own: `endpoint_disabled`, `endpoint_deleted`, `job_erased`, `backlog_full`, `too_old`,
+    `sender_lost`.
     """
 
     id: str

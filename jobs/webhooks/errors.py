@@ -39,3 +39,7 @@ class BadSeal(JobError):
 
 class NoSealer(JobError):
     """Raised when there is no key to seal a secret with."""
+
+
+class EventNotFound(JobError):
+    """Raised for what cannot be the id of an event."""

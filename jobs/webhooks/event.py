@@ -24,14 +24,15 @@ _ID = re.compile(r"evt_([0-9a-f]{12})([0-9a-f]{4})([0-9A-Za-z_]{1,40})")
 class Event:
     """One entry of the list; `subject` is the id of the job or the endpoint that it is about.
 
-    `created_at` is in Unix seconds of the Redis server's clock; `model` is empty unless a job is the subject.
+    `created_at` is in Unix seconds of the Redis server's clock; `detail` is the model of a job, or the reason of what
+    happens to an endpoint.
     """
 
     id: str
     type: str
     created_at: float
     subject: str
-    model: str = ""
+    detail: str
 
 
 def place_of(event_id: str) -> str | None:

@@ -29,13 +29,16 @@ class RecordCheck:
         self._kept: dict[str, Any] = {}
         self._grown: dict[int, tuple[int, int]] = {}
         self._final: dict[int, Mapping[bytes, bytes]] = {}
+        self._told: dict[str, list[tuple[str, str]]] = {}
 
     def check(self) -> None:
         self._kept = everything(self._client)
         jobs = list(self._model.jobs.values())
         self._check_times(jobs)
         for tenant in self._tenants:
-            self._check_indexes(tenant, [job for job in jobs if job.new.tenant == tenant])
+            of_tenant = [job for job in jobs if job.new.tenant == tenant]
+            self._check_indexes(tenant, of_tenant)
+            self._check_events(tenant, of_tenant)
         for model in self._models:
             self._check_places(model)
         for worker in self._model.workers:
@@ -80,7 +83,20 @@ class RecordCheck:
                 expected.add(KEYS.tenant(job.new.tenant, "idem", idempotency_digest(job.new.idempotency_key)))
             if job.is_dead_letter:
                 expected.add(KEYS.owned(job.new.tenant, "dead"))
+        expected |= {key for tenant in self._tenants if (key := KEYS.owned(tenant, "events")) in self._kept}
         assert {key for key in self._kept if key.startswith(f"{KEYS.prefix}t:")} == expected
+
+    def _check_events(self, tenant: str, jobs: list[PlainJob]) -> None:
+        """Every end is told of once, and stays told when the job is gone."""
+        entries = self._kept.get(KEYS.owned(tenant, "events"), [])
+        told = [(fields[b"subject"].decode(), fields[b"type"].decode()) for _, fields in entries]
+        assert len({subject for subject, _ in told}) == len(told)
+        known = self._told.setdefault(tenant, [])
+        assert told[: len(known)] == known
+        self._told[tenant] = told
+        ends = {job.new.id: f"job.{job.state.value}" for job in jobs if job.state.is_final}
+        assert ends.items() <= dict(told).items()
+        assert not dict(told).keys() & {job.new.id for job in jobs if not job.state.is_final}
 
     def _check_growth(self, jobs: list[PlainJob]) -> None:
         """Versions and tokens of leases only grow, and of a final job a requeue alone changes anything."""
@@ -123,6 +139,7 @@ def everything(client: redis.Redis) -> dict[str, Any]:
             b"set": pipeline.smembers,
             b"zset": lambda key: pipeline.zrange(key, 0, -1, withscores=True),
             b"list": pipeline.llen,
+            b"stream": pipeline.xrange,
             b"string": pipeline.strlen,
         }
         for key, kind in zip(keys, kinds, strict=True):

@@ -18,7 +18,9 @@ def test_every_move_is_either_in_the_table_or_refused_by_redis(
 ) -> None:
     job_id = bench.accept()
     redis_client.hset(f"frontier:t:default:job:{job_id}", "state", state.value)
-    probe = Moves(redis_client, bench.store.keys, extra={"probe": "return move(read_job(ARGV[3]), ARGV[4])"})
+    probe = Moves(
+        redis_client, bench.store.keys, bench.store.settings, extra={"probe": "return move(read_job(ARGV[3]), ARGV[4])"}
+    )
     if target in MOVES[state]:
         probe.run("probe", f"default/{job_id}", target.value)
         assert bench.state(job_id) == target.value

@@ -17,7 +17,9 @@ from tests.system.history import History, Promise
 from tests.system.kept_process import logged
 from tests.system.worker_process import wait_for
 
-BELONGS_TO_NO_JOB = re.compile(r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|waiting)|w:[^:]+")
+BELONGS_TO_NO_JOB = re.compile(
+    r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|waiting)|w:[^:]+|senders|s:[^:]+|t:[^:]+:events"
+)
 
 
 class Deployment(Protocol):

@@ -1,0 +1,124 @@
+-- Shared by every move: where deliveries wait, fly and end.
+--
+-- A receiver is what deliveries wait for: a standing endpoint by its id, `{id}!test` for tests of it, or the origin
+-- of jobs' own webhooks. Its ref is `tenant/receiver`. A pending delivery is in one place: `due` (waiting), `announced`
+-- (its message is in the broker) or `flying` (a sender holds its lease).
+
+local HOOKS = PREFIX .. 'hooks'
+local FLIGHTS = PREFIX .. 'flights'
+local FORGET = PREFIX .. 'forget'
+local LOST_TOO_OFTEN = 10
+
+local DELIVERY_NUMBERS = {'schema', 'created', 'since', 'attempts', 'failures', 'fence', 'settled', 'lost', 'finished'}
+local function read_delivery(ref) return read_record(ref, 'dlv', DELIVERY_NUMBERS) end
+
+local function write(delivery, ...)
+  local fields = {...}
+  redis.call('HSET', tenant_key(delivery.ref, 'dlv'), unpack(fields))
+  for i = 1, #fields, 2 do delivery[fields[i]] = fields[i + 1] end
+end
+local function clear(delivery, ...)
+  redis.call('HDEL', tenant_key(delivery.ref, 'dlv'), ...)
+  for _, name in ipairs({...}) do delivery[name] = nil end
+end
+
+local function receiver_of(delivery)
+  local tenant = split(delivery.ref)
+  return tenant .. '/' .. delivery.receiver
+end
+local function sender_key(sender) return PREFIX .. 's:' .. sender .. ':flights' end
+
+-- The id of the standing endpoint behind a receiver, or nil for the origin of jobs' own webhooks.
+local function endpoint_id(receiver)
+  local _, name = split(receiver)
+  if string.sub(name, 1, 3) == 'we_' then return (string.gsub(name, '!test$', '')) end
+end
+local function endpoint_key(tenant, id) return PREFIX .. 't:' .. tenant .. ':endpoint:' .. id end
+
+local function circuit(receiver)
+  local found = redis.call('HMGET', tenant_key(receiver, 'receiver'), 'opens', 'open_until')
+  return tonumber(found[1] or 0), tonumber(found[2] or 0)
+end
+
+-- Say when somebody must look at a receiver next; never while nothing waits, or while a half-open circuit is probed.
+local function reschedule(receiver)
+  local head = redis.call('ZRANGE', tenant_key(receiver, 'due'), 0, 0, 'WITHSCORES')
+  local opens, open_until = circuit(receiver)
+  if not head[1] or (opens > 0 and redis.call('SCARD', tenant_key(receiver, 'flying')) > 0) then
+    redis.call('ZREM', HOOKS, receiver)
+  else
+    redis.call('ZADD', HOOKS, math.max(tonumber(head[2]), open_until), receiver)
+  end
+end
+
+-- Take a delivery out of the place where it is.
+local function land(delivery)
+  local receiver = receiver_of(delivery)
+  local _, id = split(delivery.ref)
+  if delivery.place == 'due' then
+    redis.call('ZREM', tenant_key(receiver, 'due'), id)
+  elseif delivery.place then
+    redis.call('SREM', tenant_key(receiver, 'flying'), id)
+    redis.call('ZREM', FLIGHTS, delivery.ref)
+    if delivery.sender then redis.call('SREM', sender_key(delivery.sender), delivery.ref) end
+  end
+  clear(delivery, 'place', 'sender', 'claim_id')
+end
+
+-- A delivery that is in no place waits until an instant.
+local function wait_until(delivery, at)
+  local receiver = receiver_of(delivery)
+  local _, id = split(delivery.ref)
+  write(delivery, 'place', 'due')
+  redis.call('ZADD', tenant_key(receiver, 'due'), at, id)
+  reschedule(receiver)
+end
+
+-- A delivery is over. `why` is given where no attempt has ended it.
+local function end_delivery(delivery, status, why)
+  land(delivery)
+  write(delivery, 'status', status, 'finished', NOW)
+  if why then write(delivery, 'ended_as', why) end
+  local tenant, id = split(delivery.ref)
+  if status == 'failed' and not delivery.test then
+    redis.call('ZADD', owned_key(tenant, 'undelivered'), delivery.created, id)
+  end
+  reschedule(receiver_of(delivery))
+end
+
+-- Begin the whole schedule of a delivery again.
+local function revive(delivery)
+  local tenant, id = split(delivery.ref)
+  redis.call('ZREM', owned_key(tenant, 'undelivered'), id)
+  redis.call('ZADD', FORGET, NOW + RULES.log, delivery.ref)
+  write(delivery, 'status', 'pending', 'since', NOW, 'failures', 0)
+  clear(delivery, 'finished', 'ended_as', 'lost')
+  wait_until(delivery, NOW)
+  redis.call('PUBLISH', PREFIX .. 'outbox', 1)
+end
+
+-- A delivery whose message or whose sender is lost goes again at once; its receiver may hear of it twice.
+local function come_back(delivery)
+  local was_flying = delivery.place == 'flying'
+  land(delivery)
+  if was_flying then write(delivery, 'lost', (delivery.lost or 0) + 1) end
+  if (delivery.lost or 0) >= LOST_TOO_OFTEN then
+    end_delivery(delivery, 'failed', 'sender_lost')
+  else
+    wait_until(delivery, NOW)
+  end
+end
+
+-- Erase what is kept of a delivery.
+local function forget(delivery)
+  local tenant, id = split(delivery.ref)
+  if delivery.status == 'pending' then
+    land(delivery)
+    reschedule(receiver_of(delivery))
+  end
+  redis.call('SREM', tenant_key(tenant .. '/' .. delivery.subject, 'sent'), id)
+  redis.call('ZREM', owned_key(tenant, 'deliveries'), id)
+  redis.call('ZREM', owned_key(tenant, 'undelivered'), id)
+  redis.call('ZREM', FORGET, delivery.ref)
+  for _, kind in ipairs({'dlv', 'letter', 'tries'}) do redis.call('DEL', tenant_key(delivery.ref, kind)) end
+end

@@ -1,0 +1,35 @@
+-- Shared by every move: what all of them are given, the time, and how keys are named.
+-- The loader puts the shared texts before each script; jobs/keys.py documents every key.
+--
+-- KEYS[1]  prefix of all keys
+-- ARGV[1]  JSON: {moves: the permitted moves, {from: {to: 1}} (jobs.job.MOVES; the only table there is),
+--          backlog: most deliveries that wait for one receiver, log: how long events and deliveries are kept, ms}
+-- ARGV[2]  newest record schema this process knows
+
+local PREFIX = KEYS[1]
+local RULES = cjson.decode(ARGV[1])
+local MOVES = RULES.moves
+local SCHEMA = tonumber(ARGV[2])
+local clock = redis.call('TIME')
+local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function split(ref)
+  local slash = string.find(ref, '/', 1, true)
+  return string.sub(ref, 1, slash - 1), string.sub(ref, slash + 1)
+end
+local function tenant_key(ref, kind)
+  local tenant, id = split(ref)
+  return PREFIX .. 't:' .. tenant .. ':' .. kind .. ':' .. id
+end
+local function owned_key(tenant, kind) return PREFIX .. 't:' .. tenant .. ':' .. kind end
+
+-- A hash with some of its fields as numbers, or nil. `newer` says that a later release wrote it: leave it alone.
+local function read_record(ref, kind, numbers)
+  local flat = redis.call('HGETALL', tenant_key(ref, kind))
+  if #flat == 0 then return nil end
+  local record = {ref = ref}
+  for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
+  for _, name in ipairs(numbers) do if record[name] then record[name] = tonumber(record[name]) end end
+  record.newer = record.schema > SCHEMA
+  return record
+end

@@ -1,0 +1,103 @@
+-- settle_delivery: record how an attempt went, if its token still holds.
+--
+-- ARGV[3]  ref                 ARGV[6]  packed entry of the log
+-- ARGV[4]  token of the lease  ARGV[7]  pause before the next attempt, ms; '' when none may follow
+-- ARGV[5]  'delivered', 'failed' or 'gone' (the receiver wants no more)
+-- ARGV[8]  1 if the receiver is to blame for a failure
+-- ARGV[9]  JSON: {circuit: how long it first opens, ms, with its jitter, longest: the longest, ms, warn_after,
+--          disable_after: of unbroken failure, ms, disable_attempts, give_up: age at which a delivery is given up, ms}
+--
+-- A circuit opens at five failures within the last two minutes if they are half of all; each opening in a row is twice
+-- as long. Then one attempt probes it.
+--
+-- Returns {'ok' | 'already', status, reason if the endpoint was disabled, else ''} or {'fenced', '', ''}.
+
+local MOST_TRIES = 50
+local WINDOW_MS, TRIPS_AT = 60000, 5
+local delivery, token, rules = read_delivery(ARGV[3]), tonumber(ARGV[4]), cjson.decode(ARGV[9])
+if delivery == nil or delivery.newer or delivery.fence ~= token then return {'fenced', '', ''} end
+if delivery.settled == token then return {'already', delivery.status, ''} end
+if delivery.status ~= 'pending' then return {'fenced', '', ''} end
+
+local tenant = split(delivery.ref)
+local receiver, is_success = receiver_of(delivery), ARGV[5] == 'delivered'
+local endpoint, key = endpoint_id(receiver), tenant_key(receiver, 'receiver')
+
+local function number(name) return tonumber(redis.call('HGET', key, name) or 0) end
+
+-- Attempts of this window and the one before.
+local function count()
+  local window = math.floor(NOW / WINDOW_MS)
+  local before = number('window')
+  if before ~= window then
+    local is_next = before == window - 1
+    redis.call('HSET', key, 'window', window, 'ok_before', is_next and number('ok') or 0,
+      'bad_before', is_next and number('bad') or 0, 'ok', 0, 'bad', 0)
+  end
+  redis.call('HINCRBY', key, is_success and 'ok' or 'bad', 1)
+  return number('ok') + number('ok_before'), number('bad') + number('bad_before')
+end
+
+local function move_circuit()
+  local opens, open_until = circuit(receiver)
+  local ok, bad = count()
+  if is_success then
+    redis.call('HDEL', key, 'opens', 'open_until', 'failing', 'fails', 'warned')
+    return
+  end
+  if redis.call('HINCRBY', key, 'fails', 1) == 1 then redis.call('HSET', key, 'failing', NOW) end
+  if open_until <= NOW and (opens > 0 or (bad >= TRIPS_AT and bad >= ok)) then
+    local open_ms = math.min(rules.circuit * 2 ^ opens, rules.longest)
+    redis.call('HSET', key, 'opens', opens + 1, 'open_until', NOW + math.floor(open_ms))
+  end
+  redis.call('PEXPIRE', key, RULES.log)
+end
+
+-- Warn of an endpoint that has failed for days, then disable it; the reason if it is.
+local function judge()
+  local since, fails = number('failing'), number('fails')
+  if fails < rules.disable_attempts or is_success then return '' end
+  if NOW - since >= rules.disable_after then
+    disable(tenant, endpoint, 'failing')
+    return 'failing'
+  end
+  if NOW - since >= rules.warn_after and redis.call('HSETNX', key, 'warned', NOW) == 1 then
+    tell_of_endpoint(tenant, endpoint, 'endpoint.disabling', 'failing')
+  end
+  return ''
+end
+
+land(delivery)
+write(delivery, 'settled', token)
+local tries = tenant_key(delivery.ref, 'tries')
+redis.call('RPUSH', tries, ARGV[6])
+redis.call('LTRIM', tries, -MOST_TRIES, -1)
+if ARGV[8] == '1' and not delivery.test then move_circuit() end
+
+local exists = not endpoint or redis.call('EXISTS', endpoint_key(tenant, endpoint)) == 1
+local again_at = ARGV[7] ~= '' and NOW + tonumber(ARGV[7])
+local disabled = ''
+if is_success then
+  end_delivery(delivery, 'delivered')
+  if delivery.test and exists and redis.call('HGET', endpoint_key(tenant, endpoint), 'reason') ~= 'asked' then
+    enable(tenant, endpoint)
+  end
+elseif not exists then
+  end_delivery(delivery, 'cancelled', 'endpoint_deleted')
+elseif delivery.test or ARGV[5] == 'gone' or not again_at or again_at - delivery.since >= rules.give_up then
+  write(delivery, 'failures', delivery.failures + 1)
+  end_delivery(delivery, 'failed')
+else
+  write(delivery, 'failures', delivery.failures + 1)
+  wait_until(delivery, again_at)
+end
+if endpoint and exists and not delivery.test then
+  local state = redis.call('HGET', endpoint_key(tenant, endpoint), 'state')
+  if ARGV[5] == 'gone' and state ~= 'disabled' then
+    disabled = 'gone'
+    disable(tenant, endpoint, 'gone')
+  elseif state ~= 'disabled' then
+    disabled = judge()
+  end
+end
+return {'ok', delivery.status, disabled}
