@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scripts.commands import bulk, doctor, health, infer, jobs, models, serve, submit, up, version
+from scripts.commands import bulk, doctor, health, infer, jobs, listen, models, serve, submit, up, version
 
 app = typer.Typer(
     help="A durable queue in front of language models.",
@@ -19,6 +19,7 @@ app.command()(submit.submit)
 app.command()(bulk.bulk)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
+app.command()(listen.listen)
 app.command()(health.health)
 app.command()(doctor.doctor)
 app.command()(version.version)

@@ -6,9 +6,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from random import Random
 from typing import Any, Literal, Self
 from urllib.parse import quote
+
+import requests
 
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
 from scripts.job_view import JobView
@@ -165,6 +168,31 @@ class FrontierClient:
         listed = self._json(Call(method="GET", path="/v1/models")).get("data", [])
         return {str(model["id"]): model.get("max_tokens") for model in listed}
 
+    def event_types(self) -> list[str]:
+        """What an endpoint can subscribe to."""
+        listed = self._json(Call(method="GET", path="/v1/webhook_event_types"), "data")
+        return [str(name) for name in listed["data"]]
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        """The webhook endpoints, oldest first; no tenant has more than fit on one page."""
+        call = Call(method="GET", path="/v1/webhook_endpoints", query={"limit": str(PAGE)})
+        return list(self._json(call, "data")["data"])
+
+    def make_endpoint(self, name: str, url: str, event_types: list[str]) -> dict[str, Any]:
+        """The new endpoint with its secret; asked once, for a repeat would make another."""
+        body = {"name": name, "url": url, "event_types": event_types}
+        response = self._transport.send_once(Call(method="POST", path="/v1/webhook_endpoints", json=body))
+        if not response.ok:
+            raise ApiProblem.from_response(response)
+        return self._document(response, "id", "signing_secret")
+
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        """To take away one that is gone is no error."""
+        path = f"/v1/webhook_endpoints/{quote(endpoint_id, safe='')}"
+        response = self._transport.send_once(Call(method="DELETE", path=path))
+        if not response.ok and response.status_code != HTTPStatus.NOT_FOUND:
+            raise ApiProblem.from_response(response)
+
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether the API is ready, and what it says; asked once, for a retry would hide what is asked for."""
         response = self._transport.send_once(Call(method="GET", path="/health"))
@@ -188,7 +216,9 @@ class FrontierClient:
         return JobView(self._json(call, "id", "status"))
 
     def _json(self, call: Call, *members: str) -> dict[str, Any]:
-        response = self._transport.send(call)
+        return self._document(self._transport.send(call), *members)
+
+    def _document(self, response: requests.Response, *members: str) -> dict[str, Any]:
         body = json_object(response)
         if not body or any(member not in body for member in members):
             raise ApiProblem(

@@ -50,6 +50,12 @@ def submit(
         typer.Option("--idempotency-key", help="The same key and prompt again give the same job.", callback=given),
     ] = None,
     timeout: RunLimitOption = None,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Tell the job's end to this address.", callback=given)
+    ] = None,
+    include_result: Annotated[
+        bool, typer.Option("--include-result", help="Send the result along to --webhook, unless it is long.")
+    ] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
@@ -68,7 +74,11 @@ def submit(
     )
     if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):
         raise typer.BadParameter("only visible ASCII characters can be sent", param_hint="--idempotency-key")
+    if include_result and webhook is None:
+        raise typer.BadParameter("needs --webhook", param_hint="--include-result")
     body = generation.body(read_prompt(prompt), metadata_pairs(metadata))
+    if webhook is not None:
+        body["webhook"] = {"url": webhook} | ({"include": ["result"]} if include_result else {})
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         job = client.submit(body, idempotency_key=idempotency_key or uuid.uuid4().hex)
