@@ -36,7 +36,7 @@ def register(client: FrontierClient, url: str, event_types: Sequence[str]) -> Ow
     try:
         made = client.make_endpoint(NAME, url, list(event_types) or client.event_types())
     except ApiProblem as problem:
-        if not _is_about_address(problem):
+        if not problem.type.endswith("/url-not-allowed"):
             raise
         raise NotReachable(
             f"the system at {client.url} does not send to {url}: only public https addresses are allowed. "
@@ -52,8 +52,3 @@ def remove(client: FrontierClient, endpoint_id: str) -> str | None:
     except (ApiProblem, ApiUnreachable) as error:
         return f"{endpoint_id} is still registered ({error}); the next `frontier listen` on this port takes it away"
     return None
-
-
-def _is_about_address(problem: ApiProblem) -> bool:
-    words = (problem.type, *(error.message for error in problem.fields))
-    return any("url_not_allowed" in word.replace("-", "_") for word in words)

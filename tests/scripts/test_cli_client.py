@@ -120,6 +120,23 @@ def test_infer_that_runs_out_of_time_cancels_the_job(frontier: Frontier, server:
     assert "no result within 200 ms; job job_000001 was cancelled" in outcome.stderr
 
 
+def test_submit_sends_its_webhook_along(frontier: Frontier, server: JobServer) -> None:
+    frontier("submit", "hello", "--webhook", "https://example.com/hook")
+    frontier("submit", "hello", "--webhook", "https://example.com/hook", "--include-result")
+
+    thin, full = (request.body["webhook"] for request in server.requests)
+    assert thin == {"url": "https://example.com/hook"}
+    assert full == {"url": "https://example.com/hook", "include": ["result"]}
+
+
+def test_submit_cannot_include_a_result_without_a_webhook(frontier: Frontier, server: JobServer) -> None:
+    outcome = frontier("submit", "hello", "--include-result")
+
+    assert outcome.exit_code == 2
+    assert "needs --webhook" in outcome.stderr
+    assert not server.requests
+
+
 def test_submit_prints_the_id_and_a_repeated_key_gives_the_same_job(frontier: Frontier, server: JobServer) -> None:
     first = frontier("submit", "hello", "--idempotency-key", "k", "--metadata", "order=42", "--timeout", "60")
     again = frontier("submit", "hello", "--idempotency-key", "k", "--metadata", "order=42", "--timeout", "60")
