@@ -1,4 +1,4 @@
-"""What happens to jobs, for whoever watches: logs now, metrics and traces by the same door."""
+"""What happens to jobs and deliveries, for whoever watches: logs now, metrics and traces by the same door."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from jobs.job import Lease, Outcome
+from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease, Settled
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,20 @@ class AttemptFinished:
     outcome: Outcome | None
 
 
-Event = AttemptStarted | AttemptFinished
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempted:
+    """A sender has tried to deliver; `settled` is what the store made of it, None if it could not be told.
+
+    `retry_in_seconds` is None if no attempt is left, or none needed.
+    """
+
+    lease: DeliveryLease
+    attempt: DeliveryAttempt
+    settled: Settled | None
+    retry_in_seconds: float | None
+
+
+Event = AttemptStarted | AttemptFinished | DeliveryAttempted
 Listener = Callable[[Event], None]
 
 

@@ -36,6 +36,9 @@ class Failpoint(StrEnum):
     WORKER_BEFORE_EMIT = "worker.before_emit"
     WORKER_BEFORE_FINISH = "worker.before_finish"
     WORKER_AFTER_FINISH = "worker.after_finish"
+    SENDER_AFTER_CLAIM = "sender.after_claim"
+    SENDER_BEFORE_SETTLE = "sender.before_settle"
+    SENDER_AFTER_SETTLE = "sender.after_settle"
 
 
 ACTIONS: Mapping[str, signal.Signals] = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -10,6 +10,11 @@ from kombu import Connection, Exchange, Queue
 ATTEMPT = "frontier.attempt"
 """Name on the wire of the task that attempts a job."""
 
+DELIVER = "frontier.deliver"
+"""Name on the wire of the task that attempts a delivery; its arguments are the tenant and the delivery's id."""
+
+WEBHOOKS = "webhooks"
+"""The broker queue of deliveries."""
 
 LONGEST_RECONNECT_SECONDS = 2.0
 
@@ -27,7 +32,15 @@ def queue_name(model: str) -> str:
 
 def model_queue(model: str) -> Queue:
     """That queue under an exchange of its own, so that no other model's messages reach it."""
-    name = queue_name(model)
+    return _queue(queue_name(model))
+
+
+def webhook_queue() -> Queue:
+    """The queue of deliveries under an exchange of its own."""
+    return _queue(WEBHOOKS)
+
+
+def _queue(name: str) -> Queue:
     return Queue(name, Exchange(name), routing_key=name)
 
 
