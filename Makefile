@@ -47,6 +47,10 @@ test-deep: $(READY)  ## Hold the record of jobs against its model, a quarter of 
 test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... repeats a run
 	@FRONTIER_TEST_SEED="$(SEED)" $(BIN)/python -m pytest tests/system -m ""
 
+.PHONY: test-npm
+test-npm: $(READY)  ## Have npm's libraries verify our webhooks; needs Node.js and its package registry
+	@$(BIN)/python -m pytest tests/npm -m npm
+
 .PHONY: check
 check: $(READY)  ## Lint, check formatting, types and the rules for imports
 	$(BIN)/ruff check
