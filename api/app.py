@@ -30,6 +30,7 @@ from api.settings import ApiSettings
 from api.submission import Submissions
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
+from api.webhook_views import webhook_views
 from jobs.connection import connect
 from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
@@ -81,7 +82,8 @@ def create_app(
     given = os.environ if env is None else env
     settings, store_settings = ApiSettings.from_env(given), StoreSettings.from_env(given)
     catalog = Catalog.load(settings.config)
-    store = JobStore(connect(settings.redis_url, max_connections=REDIS_CONNECTIONS), store_settings)
+    client = connect(settings.redis_url, max_connections=REDIS_CONNECTIONS)
+    store = JobStore(client, store_settings)
     dispatcher = Dispatcher(store, make_app(settings.redis_url))
 
     app = ApiProcess(__name__, static_folder=None)
@@ -99,11 +101,19 @@ def create_app(
     add_error_handler(app)
 
     waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic)
+    webhooks = webhook_views(
+        client,
+        settings=settings,
+        store_settings=store_settings,
+        clock=clock,
+        is_ending=lambda: app.wakeups.is_draining,
+    )
     new_job_id = partial(new_id, "job")
     submissions = Submissions(
         store=store,
         dispatcher=dispatcher,
         catalog=catalog,
+        take_webhook=webhooks.of_jobs.take,
         new_id=new_job_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
@@ -113,13 +123,21 @@ def create_app(
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting),
-        jobs_blueprint(submissions=submissions, requeues=requeues, store=store, waiting=waiting, catalog=catalog),
+        jobs_blueprint(
+            submissions=submissions,
+            requeues=requeues,
+            store=store,
+            log=webhooks.log,
+            waiting=waiting,
+            catalog=catalog,
+        ),
         dead_letters_blueprint(store=store, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
         ),
         health_blueprint(store=store, catalog=catalog),
+        *webhooks.blueprints,
     ):
         api.register_blueprint(blueprint)
     add_documentation(app, api.spec)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from marshmallow import RAISE, Schema, post_load
+from marshmallow import post_load
 
 from api import examples
 from api.auth import TENANT
@@ -14,19 +14,15 @@ from api.fields import QueryWhole, Text
 from api.job_schema import JobPageSchema
 from api.openapi import Blueprint
 from api.pages import DeathCursor, death_cursor_of, link_to_next, page_document
+from api.strict_schema import QuerySchema
 from jobs.store import JobStore
 from models.catalog import Catalog
 
 PATH = "/v1/dead-letters"
 
 
-class DeadLetterQuerySchema(Schema):
+class DeadLetterQuerySchema(QuerySchema):
     """Filter and page."""
-
-    class Meta:  # noqa: D106 - marshmallow's own declaration
-        unknown = RAISE
-
-    error_messages = {"unknown": "Unknown parameter."}  # noqa: RUF012 - marshmallow's own declaration
 
     model = Text(1, 100, metadata={"description": "Only jobs of this model"})
     cursor = DeathCursor(metadata={"description": "`next_cursor` of the page before"})

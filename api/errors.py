@@ -50,6 +50,22 @@ class InvalidRequest(ApiError):
     """Raised when a request is understood and cannot be granted as it stands."""
 
 
+class UrlRefused(ApiError):
+    """Raised when a URL is given that nothing is sent to; why is not told."""
+
+
+class NoWebhookSecret(ApiError):
+    """Raised when a tenant asks for a secret that nobody has made yet."""
+
+
+class ProbeNotSent(ApiError):
+    """Raised when nothing took the test of an endpoint to send it."""
+
+
+class ProbeNotAnswered(ApiError):
+    """Raised when the test of an endpoint was sent, or could not be, and no answer came."""
+
+
 class UnknownModel(ApiError):
     """Raised when no model has the name asked for."""
 

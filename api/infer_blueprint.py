@@ -17,9 +17,11 @@ from api.job_requests import preference, with_headers
 from api.job_schema import JobSchema
 from api.job_views import describe
 from api.openapi import Blueprint
-from api.parameters import IDEMPOTENCY_KEY, PREFER
+from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
 from api.submission import Submission, Submissions
+from api.traceparent import HEADER as TRACE_HEADER
+from api.traceparent import parse_traceparent
 from api.waiting import Waiting
 from jobs.job import JobState
 from jobs.store import JobStore
@@ -29,7 +31,7 @@ def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiti
     """The short way from a prompt to its completion."""
     blueprint = Blueprint("infer", __name__, url_prefix="/v1/infer", description="One prompt, one answer")
 
-    @blueprint.view("POST", "", operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER])
+    @blueprint.view("POST", "", operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT])
     @blueprint.takes(InferSchema, example=examples.INFER_REQUEST)
     @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)
     @blueprint.also_answers(
@@ -54,7 +56,8 @@ def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiti
         """
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
-        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
+        trace = parse_traceparent(request.headers.get(TRACE_HEADER))
+        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key, traceparent=trace)
         seconds = preferred.wait_seconds
         if seconds is None:
             seconds = 0 if preferred.is_async else MAX_WAIT_SECONDS

@@ -7,8 +7,9 @@ from typing import Any
 from marshmallow import ValidationError, post_load
 
 from api.fields import Text, Truth
+from api.strict_schema import nested
 from api.submission import Submission
-from api.submission_schema import MODEL_DOC, ParamsSchema, nested
+from api.submission_schema import MODEL_DOC, ParamsSchema
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from api.ended_jobs import problem_of_job
 from api.fields import iso
+from api.job_webhook_document import webhook_document
 from jobs.job import Job, JobState
 from jobs.queues import QueuePlace
 
@@ -43,6 +44,7 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         },
         "timing": timing_document(job),
         "usage": usage_document(job),
+        "webhook": webhook_document(job),
     }
     if job.state is JobState.SUCCEEDED:
         if with_result and len((job.text or "").encode()) <= INLINE_BYTES:
@@ -52,7 +54,12 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
     elif job.is_final:
         body["error"] = problem_of_job(job)
     body["metadata"] = dict(job.metadata)
-    body["links"] = {"self": address, "result": f"{address}/result", "cancel": f"{address}/cancel"}
+    body["links"] = {
+        "self": address,
+        "result": f"{address}/result",
+        "cancel": f"{address}/cancel",
+        "deliveries": f"{address}/deliveries",
+    }
     return _without_none(body)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, post_load, pre_load
+from marshmallow import fields, post_load, pre_load
 
 from api.fields import QueryWhole, Text
 from api.pages import Cursor
+from api.strict_schema import QuerySchema
 from jobs.job import JobState
 
 _METADATA = "metadata."
@@ -27,13 +28,8 @@ class ListQuery:
     given: Mapping[str, str]
 
 
-class ListQuerySchema(Schema):
+class ListQuerySchema(QuerySchema):
     """Filters and page; `metadata.KEY=VALUE` may be given for any number of keys."""
-
-    class Meta:  # noqa: D106 - marshmallow's own declaration
-        unknown = RAISE
-
-    error_messages = {"unknown": "Unknown parameter."}  # noqa: RUF012 - marshmallow's own declaration
 
     status = fields.Enum(JobState, by_value=True, metadata={"description": "Only jobs in this state"})
     model = Text(1, 100, metadata={"description": "Only jobs of this model"})

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from api.job_webhook_document import JobWebhookSchema
 from api.problem_schema import ProblemSchema
 from jobs.job import JobState
 from jobs.request import RequestType
@@ -63,6 +64,7 @@ class LinksSchema(Schema):
     self = fields.String(required=True)
     result = fields.String(required=True)
     cancel = fields.String(required=True)
+    deliveries = fields.String(required=True)
 
 
 class JobSchema(Schema):
@@ -88,6 +90,7 @@ class JobSchema(Schema):
     progress = fields.Nested(ProgressSchema, required=True)
     timing = fields.Nested(TimingSchema, required=True)
     usage = fields.Nested(UsageSchema, required=True)
+    webhook = fields.Nested(JobWebhookSchema)
     result = fields.Nested(ResultSchema, metadata={"description": "Up to 64 KiB; larger ones stand at `result_url`"})
     result_url = fields.String()
     error = fields.Nested(ProblemSchema, metadata={"description": "Why it failed, expired or was cancelled"})

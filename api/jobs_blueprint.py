@@ -9,6 +9,7 @@ from flask import request
 
 from api import examples
 from api.auth import TENANT
+from api.deliveries_blueprint import add_deliveries_of_job
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.job_list import ListQuery, ListQuerySchema
 from api.job_requests import preference
@@ -17,12 +18,15 @@ from api.job_views import add_job_views, describe
 from api.mass_cancel import add_mass_cancel
 from api.openapi import Blueprint
 from api.pages import cursor_of, link_to_next, page_document
-from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER
+from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER, TRACEPARENT
 from api.requeues import Requeues
 from api.submission import Submission, Submissions
 from api.submission_schema import SubmissionSchema
+from api.traceparent import HEADER as TRACE_HEADER
+from api.traceparent import parse_traceparent
 from api.waiting import Waiting
 from jobs.store import JobStore
+from jobs.webhooks.log import DeliveryLog
 from models.catalog import Catalog
 from resilience.failpoints import Failpoint
 
@@ -32,12 +36,18 @@ Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 
 
 def jobs_blueprint(
-    *, submissions: Submissions, requeues: Requeues, store: JobStore, waiting: Waiting, catalog: Catalog
+    *,
+    submissions: Submissions,
+    requeues: Requeues,
+    store: JobStore,
+    log: DeliveryLog,
+    waiting: Waiting,
+    catalog: Catalog,
 ) -> Blueprint:
     """The native interface to jobs."""
     blueprint = Blueprint("jobs", __name__, url_prefix=PATH, description="Submit jobs and follow them")
 
-    @blueprint.view("POST", "", operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER])
+    @blueprint.view("POST", "", operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT])
     @blueprint.takes(SubmissionSchema, examples=examples.SUBMISSIONS)
     @blueprint.answers(HTTPStatus.ACCEPTED, JobSchema, example=examples.QUEUED_JOB, headers=examples.POLLING_HEADERS)
     @blueprint.also_answers(HTTPStatus.OK, JobSchema, example=examples.FINAL_JOB, description="It is final already")
@@ -50,7 +60,8 @@ def jobs_blueprint(
         """
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
-        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key)
+        trace = parse_traceparent(request.headers.get(TRACE_HEADER))
+        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key, traceparent=trace)
         job = waiting.follow(submitted, tenant=TENANT, seconds=preferred.wait_seconds or 0)
         body, headers = describe(store, job)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
@@ -77,4 +88,5 @@ def jobs_blueprint(
 
     add_mass_cancel(blueprint, store=store, catalog=catalog)
     add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues)
+    add_deliveries_of_job(blueprint, store=store, log=log)
     return blueprint

@@ -12,7 +12,8 @@ from api.auth import TENANT
 from api.fields import Text
 from api.openapi import Blueprint
 from api.pages import Cursor, cursor_of
-from api.submission_schema import MetadataField, StrictSchema
+from api.strict_schema import StrictSchema
+from api.submission_schema import MetadataField
 from jobs.job import JobState
 from jobs.store import JobStore
 from models.catalog import Catalog

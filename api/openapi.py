@@ -45,9 +45,11 @@ class StrictParser(FlaskParser):
     """Takes bodies through `api.json_intake`, and names every field that a schema refuses."""
 
     def load_json(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
-        del schema
+        body = _read(req) if _may_be_absent(schema) else None
+        if body == b"":
+            return {}
         _check_form(req)
-        return parse_body(_read(req))
+        return parse_body(_read(req) if body is None else body)
 
     def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         del schema
@@ -59,6 +61,10 @@ class StrictParser(FlaskParser):
 
 
 StrictParser.DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}
+
+
+def _may_be_absent(schema: marshmallow.Schema | type[marshmallow.Schema]) -> bool:
+    return bool(getattr(schema, "may_be_absent", False))
 
 
 def _refusal(found: list[FieldError]) -> InvalidRequest:
@@ -140,6 +146,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def takes(self, schema: type[marshmallow.Schema], **options: Any) -> Callable[[View], View]:
         """Validate the body, or with `location="query"` the query, and pass it as the first argument."""
+        if _may_be_absent(schema):
+            options["required"] = False
         decorator: Callable[[View], View] = self.arguments(schema, **options)
         return decorator
 

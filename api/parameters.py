@@ -29,6 +29,11 @@ IDEMPOTENCY_KEY = _header(
     "1 to 255 visible ASCII characters, bare or in double quotes; a repeated submit with it makes no second job",
     "order-42",
 )
+TRACEPARENT = _header(
+    "traceparent",
+    "The trace that the job belongs to (W3C Trace Context), sent along with webhooks; an unreadable one is ignored",
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+)
 IF_NONE_MATCH = _header("If-None-Match", "The `ETag` that the client knows; 304 while it still holds", 'W/"3"')
 METADATA_FILTER: Parameter = {
     "in": "query",

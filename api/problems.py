@@ -13,6 +13,8 @@ from typing import Any
 from api import errors as api_errors
 from api.errors import ApiError, FieldError
 from jobs import errors as job_errors
+from jobs.webhooks import errors as webhook_errors
+from jobs.webhooks.sealing import VARIABLE
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
@@ -40,6 +42,11 @@ WORKER_LOST = ProblemType(
     status=HTTPStatus.INTERNAL_SERVER_ERROR,
     title="The job was lost with its worker too often; it has been set aside.",
 )
+NO_SECRET_KEY = ProblemType(
+    slug="no-secret-key",
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    title="The server has no key to keep the secrets of webhooks with.",
+)
 INTERNAL_ERROR = ProblemType(
     slug="internal-error", status=HTTPStatus.INTERNAL_SERVER_ERROR, title="The server met an error of its own."
 )
@@ -61,6 +68,18 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         slug="invalid-header", status=HTTPStatus.BAD_REQUEST, title="A request header has an unusable value."
     ),
     api_errors.InvalidRequest: INVALID_REQUEST,
+    api_errors.UrlRefused: ProblemType(
+        slug="url-not-allowed", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="Nothing is sent to this URL."
+    ),
+    api_errors.NoWebhookSecret: ProblemType(
+        slug="webhook-secret-not-found", status=HTTPStatus.NOT_FOUND, title="There is no secret yet."
+    ),
+    api_errors.ProbeNotAnswered: ProblemType(
+        slug="endpoint-not-reached", status=HTTPStatus.BAD_GATEWAY, title="The endpoint gave no answer."
+    ),
+    api_errors.ProbeNotSent: ProblemType(
+        slug="test-not-sent", status=HTTPStatus.GATEWAY_TIMEOUT, title="No webhook worker has sent the test in time."
+    ),
     api_errors.UnknownModel: ProblemType(
         slug="model-not-found", status=HTTPStatus.NOT_FOUND, title="There is no such model."
     ),
@@ -128,6 +147,31 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         title="The Redis server cannot keep the promises made for jobs.",
     ),
+    webhook_errors.EndpointNotFound: ProblemType(
+        slug="endpoint-not-found", status=HTTPStatus.NOT_FOUND, title="No such webhook endpoint."
+    ),
+    webhook_errors.DeliveryNotFound: ProblemType(
+        slug="delivery-not-found", status=HTTPStatus.NOT_FOUND, title="No such delivery, or none any more."
+    ),
+    webhook_errors.EventNotFound: INVALID_REQUEST,
+    webhook_errors.EndpointLimit: ProblemType(
+        slug="endpoint-limit", status=HTTPStatus.CONFLICT, title="There are as many endpoints as there may be."
+    ),
+    webhook_errors.TooManySecrets: ProblemType(
+        slug="too-many-secrets",
+        status=HTTPStatus.CONFLICT,
+        title="Too many old secrets are still good; rotate without keeping the old one, or wait for one to end.",
+    ),
+    webhook_errors.EndpointDisabled: ProblemType(
+        slug="endpoint-disabled", status=HTTPStatus.CONFLICT, title="The endpoint is disabled; enable it first."
+    ),
+    webhook_errors.DeliveryNotReplayable: ProblemType(
+        slug="not-replayable",
+        status=HTTPStatus.CONFLICT,
+        title="The delivery cannot be sent again: its endpoint was deleted, or what it told was erased.",
+    ),
+    webhook_errors.NoSealer: NO_SECRET_KEY,
+    webhook_errors.BadSeal: NO_SECRET_KEY,
 }
 
 OF_STATUS: Mapping[int, ProblemType] = {
@@ -214,7 +258,15 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
             return f"{error.limit} jobs wait for {error.model}; no more are accepted until some have started.", ()
         case job_errors.ModelDraining():
             return f"{error.model} works off the jobs it has until somebody resumes it.", ()
+        case webhook_errors.EndpointLimit() | webhook_errors.NoSealer():
+            return _detail_of_webhooks(error), ()
     return kind.title, ()
+
+
+def _detail_of_webhooks(error: webhook_errors.EndpointLimit | webhook_errors.NoSealer) -> str:
+    if isinstance(error, webhook_errors.EndpointLimit):
+        return f"There are {error.limit} endpoints already; delete one first."
+    return f"Webhooks are signed, and no secret is stored unsealed: the operator has to set {VARIABLE}."
 
 
 def _openai_type(status: HTTPStatus) -> str:

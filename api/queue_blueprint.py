@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import Schema, fields
 
 from api import examples
 from api.auth import TENANT
@@ -13,16 +13,12 @@ from api.fields import Text
 from api.model_lookup import find_model
 from api.openapi import Blueprint
 from api.queue_document import QueueSchema, queue_document
+from api.strict_schema import QuerySchema
 from jobs.store import JobStore
 from models.catalog import Catalog
 
 
-class QueueQuerySchema(Schema):
-    class Meta:  # noqa: D106 - marshmallow's own declaration
-        unknown = RAISE
-
-    error_messages = {"unknown": "Unknown parameter."}  # noqa: RUF012 - marshmallow's own declaration
-
+class QueueQuerySchema(QuerySchema):
     model = Text(1, 100, metadata={"description": "Only the queue of this model"})
 
 

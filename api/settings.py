@@ -12,16 +12,23 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError
 
 from jobs.environment import Environment, between
+from jobs.webhooks.sealing import Sealer
 from models.catalog import SHIPPED_CONFIG, config_file
+from resilience.egress.guard import EgressRules
+from resilience.egress.settings import egress_rules_from_env
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 
+CLOSED = EgressRules()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
-    """Read once per process; `token` is the operator's key, everything else has a default."""
+    """Read once per process; `token` is the operator's key, everything else has a default.
+
+    Without a `sealer` no secret is stored, and so nothing is accepted that needs one.
+    """
 
     token: str
     redis_url: str = "redis://localhost:6379/0"
@@ -32,6 +39,8 @@ class ApiSettings:
     max_body_bytes: int = 1024 * 1024
     body_seconds: float = 10.0
     graceful_seconds: int = 30
+    egress: EgressRules = CLOSED
+    sealer: Sealer | None = None
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -52,7 +61,12 @@ class ApiSettings:
             "graceful_seconds": reader.int("API_GRACEFUL_SECONDS", cls.graceful_seconds, validate=between(0, 600)),
         }
         reader.check()
-        return cls(**settings, failpoints=failpoints_from_env(env))
+        return cls(
+            **settings,
+            egress=egress_rules_from_env(env),
+            sealer=Sealer.from_env(env),
+            failpoints=failpoints_from_env(env),
+        )
 
 
 def _is_token(value: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.errors import InvalidRequest
+from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.model_lookup import find_model
 from jobs.job import Job, JobState, NewJob
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
@@ -47,6 +48,7 @@ class Submission:
     deadline_at: float | None = None
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     retention_seconds: float = DEFAULT_RETENTION_SECONDS
+    webhook: AskedWebhook | None = None
     prompt_field: str = "input.prompt"
     params_prefix: str = "params."
 
@@ -73,13 +75,21 @@ class Submissions:
     new_id: Callable[[], str]
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
+    take_webhook: TakeWebhook = no_webhooks
     reach: Reach = unarmed
 
-    def submit(self, submission: Submission, *, tenant: str, idempotency_key: str | None = None) -> Submitted:
+    def submit(
+        self,
+        submission: Submission,
+        *,
+        tenant: str,
+        idempotency_key: str | None = None,
+        traceparent: str | None = None,
+    ) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
 
-        Raises UnknownModel, InvalidRequest, IdempotencyMismatch, ModelDraining, QueueFull, StorageFull or
-        StoreUnavailable.
+        Raises UnknownModel, InvalidRequest, UrlRefused, NoSealer, IdempotencyMismatch, ModelDraining, QueueFull,
+        StorageFull or StoreUnavailable.
         """
         model = self._model(submission)
         job = NewJob(
@@ -93,6 +103,8 @@ class Submissions:
             retention_seconds=submission.retention_seconds,
             idempotency_key=idempotency_key,
             fingerprint=submission.fingerprint,
+            webhook=self.take_webhook(submission.webhook, tenant) if submission.webhook else None,
+            traceparent=traceparent,
         )
         self.reach(Failpoint.API_BEFORE_RECORD)
         accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
@@ -119,6 +131,7 @@ class Submissions:
             retention_seconds=job.retention_seconds,
             max_attempts=job.max_attempts,
             metadata=job.metadata,
+            webhook=job.webhook,
         )
 
     def _model(self, submission: Submission) -> ModelConfig:

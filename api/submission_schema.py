@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate
 
 from api.fields import Instant, Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
+from api.strict_schema import StrictSchema, nested
 from api.submission import DEFAULT_RETENTION_SECONDS, DEFAULT_TIMEOUT_SECONDS, Submission
+from api.webhook_field import WebhookSchema
 from jobs.fingerprint import fingerprint
 from jobs.request import Message, RequestType
 
@@ -19,22 +21,6 @@ MAX_STOPS = 4
 MAX_STOP_CHARS = 64
 
 MODEL_DOC = {"description": "A name or alias from `GET /v1/models`; the default model when absent"}
-
-
-class StrictSchema(Schema):
-    """Refuses fields that it does not know, also those that other versions of the API may have."""
-
-    class Meta:  # noqa: D106 - marshmallow's own declaration
-        unknown = RAISE
-
-    error_messages = {  # noqa: RUF012 - marshmallow's own declaration
-        "unknown": "Unknown field.",
-        "type": "Must be an object.",
-    }
-
-
-def nested(schema: type[Schema], **options: Any) -> fields.Nested:
-    return fields.Nested(schema, error_messages={"type": "Must be an object."}, **options)
 
 
 class StopStrings(fields.Field[tuple[str, ...]]):
@@ -160,6 +146,7 @@ class SubmissionSchema(StrictSchema):
         metadata={"description": "How long one attempt may run"},
     )
     metadata = MetadataField()
+    webhook = nested(WebhookSchema, metadata={"description": "Tells the end of the job to a server of yours"})
     retention_s = Number(
         1,
         30 * DAY_SECONDS,
@@ -183,6 +170,7 @@ class SubmissionSchema(StrictSchema):
             deadline_at=data.get("deadline"),
             timeout_seconds=data["timeout_s"],
             retention_seconds=data["retention_s"],
+            webhook=data.get("webhook"),
             prompt_field="input.messages" if kind is RequestType.CHAT_COMPLETION else "input.prompt",
         )
 

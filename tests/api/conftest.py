@@ -14,8 +14,16 @@ from redis import Redis
 from api.app import ApiProcess, create_app
 from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
+from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
+from jobs.webhooks.outbox import Outbox, Verdict
+from jobs.webhooks.receivers import ReceiverRules
+from jobs.webhooks.sealing import new_key
 
 TOKEN = "a-key-for-tests"
+SECRET_KEY = new_key()
+RECEIVER = "http://127.0.0.1:9/hook"
+"""Allowed here, and nobody listens there: it is looked at and never asked."""
+
 MODELS = """
 models:
   poet:
@@ -66,6 +74,38 @@ class Worker:
         self.finish(self.claim(job_id), text, **outcome)
 
 
+class Sender:
+    """Sends deliveries by hand: the attempts are made up, and recorded as a webhook worker records its own."""
+
+    def __init__(self, client: Redis) -> None:
+        self.outbox = Outbox(client)
+        self.rules = ReceiverRules()
+
+    def leases(self) -> list[DeliveryLease]:
+        """The right to attempt all that is due."""
+        self.outbox.beat("s1", slots=8, instance="i1")
+        return [self._claim(*announced) for announced in self.outbox.announce(self.rules)]
+
+    def settle(self, lease: DeliveryLease, status: int | None = 204, error: str | None = None) -> None:
+        attempt = DeliveryAttempt(
+            number=lease.number, at=1_795_384_800.0, seconds=0.25, status=status, error=error, snippet="so it goes"
+        )
+        verdict: Verdict = "failed" if error else "delivered"
+        self.outbox.settle(lease, attempt, rules=self.rules, verdict=verdict, retry_in_seconds=None)
+
+    def send(self, status: int | None = 204, error: str | None = None) -> list[DeliveryLease]:
+        """Attempt all that is due, each for the last time."""
+        leases = self.leases()
+        for lease in leases:
+            self.settle(lease, status, error)
+        return leases
+
+    def _claim(self, tenant: str, delivery_id: str) -> DeliveryLease:
+        lease = self.outbox.claim(tenant, delivery_id, sender="s1", claim_id=uuid4().hex, lease_seconds=60)
+        assert isinstance(lease, DeliveryLease)
+        return lease
+
+
 class Api:
     """The operator's client."""
 
@@ -82,6 +122,12 @@ class Api:
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send("POST", path, json=body, headers=named)
+
+    def endpoint(self, *event_types: str, **given: Any) -> Any:
+        body = {"name": "orders", "url": RECEIVER, "event_types": event_types or ["job.succeeded"]}
+        response = self.post("/v1/webhook_endpoints", body | given)
+        assert response.status_code == 200, response.text
+        return response.json
 
     def submit(self, prompt: str = "Hark!", **body: Any) -> str:
         response = self.post("/v1/jobs", {"input": {"prompt": prompt}, **body})
@@ -101,7 +147,13 @@ def make_process(redis_server: str, catalog_file: Path) -> Iterator[Callable[...
     made: list[ApiProcess] = []
 
     def make(env: Mapping[str, str] | None = None) -> ApiProcess:
-        usual = {"TRUTHGPT_API_TOKEN": TOKEN, "REDIS_URL": redis_server, "TRUTHGPT_CONFIG": str(catalog_file)}
+        usual = {
+            "TRUTHGPT_API_TOKEN": TOKEN,
+            "REDIS_URL": redis_server,
+            "TRUTHGPT_CONFIG": str(catalog_file),
+            "FRONTIER_SECRET_KEY": SECRET_KEY,
+            "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
+        }
         made.append(create_app(usual | dict(env or {})))
         return made[-1]
 
@@ -135,3 +187,8 @@ def store(redis_client: Redis) -> JobStore:
 @pytest.fixture
 def worker(store: JobStore) -> Worker:
     return Worker(store)
+
+
+@pytest.fixture
+def sender(redis_client: Redis) -> Sender:
+    return Sender(redis_client)

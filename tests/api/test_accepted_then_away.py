@@ -21,6 +21,7 @@ from jobs.connection import connect
 from jobs.ids import new_id
 from jobs.job import JobState
 from jobs.store import JobStore
+from jobs.webhooks.log import DeliveryLog
 from models.catalog import Catalog
 from scripts.ports import free_port
 from tasks.app import make_app
@@ -51,7 +52,14 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     api = ProblemApi(app, spec_kwargs=spec_options())
     requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=lambda: new_id("job"))
     api.register_blueprint(
-        jobs_blueprint(submissions=submissions, requeues=requeues, store=gone, waiting=waiting, catalog=catalog)
+        jobs_blueprint(
+            submissions=submissions,
+            requeues=requeues,
+            store=gone,
+            log=DeliveryLog(connect(away)),
+            waiting=waiting,
+            catalog=catalog,
+        )
     )
     api.register_blueprint(infer_blueprint(submissions=submissions, store=gone, waiting=waiting))
     yield app.test_client()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.api.conftest import Api
+from tests.api.conftest import RECEIVER, Api
 
 GOOD = {"input": {"prompt": "Hark!"}}
 CHAT = {"input": {"messages": [{"role": "user", "content": "Hark!"}]}}
@@ -64,7 +64,20 @@ def test_a_body_that_is_not_the_json_we_accept_is_400(api: Api, redis_client: Re
 INVALID: list[tuple[dict[str, Any], str]] = [
     ({}, "input"),
     (GOOD | {"colour": "red"}, "colour"),
-    (GOOD | {"webhook": {"url": "https://example.com"}}, "webhook"),
+    (GOOD | {"webhook": "https://example.com"}, "webhook"),
+    (GOOD | {"webhook": {}}, "webhook.url"),
+    (GOOD | {"webhook": {"url": 1}}, "webhook.url"),
+    (GOOD | {"webhook": {"url": ""}}, "webhook.url"),
+    (GOOD | {"webhook": {"url": f"{RECEIVER}/{'x' * 2048}"}}, "webhook.url"),
+    (GOOD | {"webhook": {"url": RECEIVER, "secret": "whsec_x"}}, "webhook.secret"),
+    (GOOD | {"webhook": {"url": RECEIVER, "events": []}}, "webhook.events"),
+    (GOOD | {"webhook": {"url": RECEIVER, "events": "succeeded"}}, "webhook.events"),
+    (GOOD | {"webhook": {"url": RECEIVER, "events": ["succeeded", "started"]}}, "webhook.events[1]"),
+    (GOOD | {"webhook": {"url": RECEIVER, "events": ["response.completed"]}}, "webhook.events[0]"),
+    (GOOD | {"webhook": {"url": RECEIVER, "events": ["job.failed", "failed"]}}, "webhook.events[1]"),
+    (GOOD | {"webhook": {"url": RECEIVER, "events": [4]}}, "webhook.events[0]"),
+    (GOOD | {"webhook": {"url": RECEIVER, "include": ["prompt"]}}, "webhook.include[0]"),
+    (GOOD | {"webhook": {"url": RECEIVER, "include": ["result", "result"]}}, "webhook.include"),
     (GOOD | {"priority": "batch"}, "priority"),
     (GOOD | {"params": {"best_of": 2}}, "params.best_of"),
     ({"input": "Hark!"}, "input"),

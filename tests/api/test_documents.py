@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from flask import Flask
 
-from api import examples
+from api import examples, webhook_examples
 from api.app import ApiProcess
 from api.problem_schema import EXAMPLE
 from tests.api.conftest import Api, Worker
@@ -45,6 +46,13 @@ def check(name: str, document: Any) -> None:
         ("cancellation", examples.CANCELLATION),
         ("queues", examples.QUEUES),
         ("problem", EXAMPLE),
+        ("job-with-webhook", webhook_examples.JOB_WITH_WEBHOOK),
+        ("webhook-endpoint", webhook_examples.ENDPOINT_WITH_SECRET),
+        ("webhook-endpoint-test", webhook_examples.ENDPOINT_TEST_RESULT),
+        ("webhook-secret", webhook_examples.NEW_SECRET),
+        ("delivery", webhook_examples.DELIVERY_WITH_ATTEMPTS),
+        ("deliveries", webhook_examples.DELIVERY_PAGE),
+        ("events", webhook_examples.EVENT_LIST),
     ],
 )
 def test_the_form_of_a_document_is_kept(name: str, document: Any) -> None:
@@ -189,7 +197,7 @@ def test_the_written_reference_names_every_call_and_every_problem(openapi: Any) 
         f"| `{problem['slug']}` | {problem['status']} | {'yes' if problem['retryable'] else 'no'} |"
         for problem in openapi["x-problems"]
     ]
-    calls = [f"{method.upper()} {path.replace('{job_id}', '{id}')}" for path, method, _ in operations(openapi)]
+    calls = [f"{method.upper()} {re.sub('{[a-z_]+_id}', '{id}', path)}" for path, method, _ in operations(openapi)]
 
     assert [missing for missing in rows + calls if missing not in text] == []
     assert text.count("| no |") + text.count("| yes |") == len(rows)
