@@ -90,8 +90,11 @@ end
 
 local function wants(types, type) return string.find(types, ',' .. type .. ',', 1, true) ~= nil end
 
+-- Returns 1, or 0 if a replay or the catching up after a pause has written it before.
 local function write_to_endpoint(tenant, event, id)
-  return write_delivery(tenant, event, envelope(event, data_of(event)), {receiver = id, kind = id, url = ''})
+  if redis.call('EXISTS', tenant_key(tenant .. '/' .. delivery_id(event, id), 'dlv')) == 1 then return 0 end
+  write_delivery(tenant, event, envelope(event, data_of(event)), {receiver = id, kind = id, url = ''})
+  return 1
 end
 
 -- Tell every endpoint of a tenant that wants to hear of an event; one whose backlog is full is paused: it goes on from

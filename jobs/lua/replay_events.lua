@@ -28,8 +28,7 @@ local function replay(event, kind)
   local delivery = read_delivery(tenant .. '/' .. delivery_id(event, kind))
   if delivery == nil then
     if types and wants(types, event.type) and event.subject ~= only then
-      write_to_endpoint(tenant, event, only)
-      count = count + 1
+      count = count + write_to_endpoint(tenant, event, only)
     end
   elseif delivery.status == 'failed' and not delivery.newer
       and redis.call('EXISTS', tenant_key(delivery.ref, 'letter')) == 1 then

@@ -1,0 +1,413 @@
+"""Who may attempt what, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.answers import Skipped
+from jobs.settings import StoreSettings
+from jobs.webhooks.delivery import DeliveryStatus
+from jobs.webhooks.receivers import DAY_SECONDS, ReceiverRules
+from tests.jobs.turned_clock import TurnedClock
+from tests.jobs.webhooks.conftest import EPOCH, ORIGIN, SENDER, TENANT, PostRoom, webhook
+
+Make = Callable[..., PostRoom]
+
+
+@pytest.fixture
+def make_post(redis_url: str) -> Any:
+    """A post room with other settings."""
+
+    def make(**changes: Any) -> PostRoom:
+        client: Any = TurnedClock.from_url(redis_url)
+        clients.append(client)
+        return PostRoom(client, StoreSettings(**changes))
+
+    clients: list[TurnedClock] = []
+    yield make
+    for client in clients:
+        client.close()
+
+
+def test_what_is_accepted_is_over(post: PostRoom) -> None:
+    job_id = post.cancelled()
+    lease = post.claim_next()
+    assert (lease.number, lease.failures, lease.sender) == (1, 0, SENDER)
+    post.wait(0.5)
+    assert post.settle(lease).status is DeliveryStatus.DELIVERED
+    told = post.delivery(job_id)
+    assert (told.status, told.attempt_count, told.next_attempt_at) == (DeliveryStatus.DELIVERED, 1, None)
+    assert told.finished_at == post.now
+    assert [(one.number, one.status, one.error) for one in told.attempts] == [(1, 204, None)]
+    post.wait(90_000)
+    assert post.announce() == []
+
+
+def test_a_failure_is_tried_again_when_it_is_due_with_the_same_id_and_body(post: PostRoom) -> None:
+    post.cancelled()
+    first = post.claim_next()
+    assert post.fail(first, retry_in_seconds=5).status is DeliveryStatus.PENDING
+    post.wait(4.9)
+    assert post.announce() == []
+    post.wait(0.2)
+    second = post.claim_next()
+    assert (second.event_id, second.body, second.delivery_id) == (first.event_id, first.body, first.delivery_id)
+    assert (second.number, second.failures) == (2, 1)
+    assert second.token > first.token
+
+
+def test_the_last_failure_makes_a_dead_letter(post: PostRoom) -> None:
+    job_id = post.cancelled()
+    assert post.fail(post.claim_next(), retry_in_seconds=None).status is DeliveryStatus.FAILED
+    assert post.delivery(job_id).status is DeliveryStatus.FAILED
+    assert [one.subject for one in post.log.page(TENANT, status=DeliveryStatus.FAILED).deliveries] == [job_id]
+    post.wait(90_000)
+    assert post.announce() == []
+
+
+def test_without_a_sender_nothing_is_announced(post: PostRoom) -> None:
+    post.cancelled()
+    post.outbox.leave(SENDER)
+    assert post.announce() == []
+    post.beat()
+    assert len(post.announce()) == 1
+
+
+def test_no_more_is_announced_than_senders_have_room_for(post: PostRoom) -> None:
+    for number in range(6):
+        post.cancelled(webhook=webhook(origin=f"https://r{number}.example.org"))
+    post.beat(slots=4)
+    first = post.announce()
+    assert len(first) == 4
+    assert post.announce() == []
+    post.settle(post.claim(first[0]))
+    assert len(post.announce()) == 1
+
+
+def test_a_receiver_has_no_more_attempts_at_a_time_than_it_may(post: PostRoom) -> None:
+    for _ in range(8):
+        post.cancelled()
+    other = post.cancelled(webhook=webhook(origin="https://other.example.org"))
+    announced = post.announce()
+    assert len(announced) == 6
+    assert post.delivery(other).id in announced
+    post.settle(post.claim(announced[0]))
+    assert len(post.announce()) == 1
+
+
+def test_slow_receivers_leave_the_last_quarter_of_the_room_to_others(post: PostRoom) -> None:
+    post.beat(slots=20)
+    for number in range(10):
+        for _ in range(5):
+            post.cancelled(webhook=webhook(origin=f"https://slow{number}.example.org"))
+    assert len(post.announce()) == 20
+    late = post.cancelled(webhook=webhook(origin="https://quick.example.org"))
+    assert post.announce() == [], "the room is taken"
+    busy: dict[str, int] = {}
+    for key in post.all_keys():
+        if ":flying:" in key:
+            busy[key] = post.client.scard(key)
+    assert sorted(busy.values(), reverse=True) == [5, 5, 5, 1, 1, 1, 1, 1]
+    assert post.delivery(late).status is DeliveryStatus.PENDING
+
+
+def test_a_receiver_is_asked_no_more_often_than_its_rate_allows(post: PostRoom) -> None:
+    post.rules = ReceiverRules(rate_per_second=2, concurrency=64)
+    for _ in range(10):
+        post.cancelled()
+    begun = len(post.announce())
+    for _ in range(8):
+        post.wait(0.25)
+        begun += len(post.announce())
+    assert begun == 2 + 1 + 4, "a second's worth at once, then two per second"
+
+
+def test_the_same_message_twice_is_one_attempt(post: PostRoom) -> None:
+    post.cancelled()
+    [delivery_id] = post.announce()
+    lease = post.claim(delivery_id, claim_id="a")
+    assert post.claim(delivery_id, claim_id="a") == lease, "the answer may have been lost"
+    assert isinstance(post.try_claim(delivery_id, claim_id="b"), Skipped)
+    post.settle(lease)
+    assert isinstance(post.try_claim(delivery_id), Skipped)
+    assert isinstance(post.try_claim("dlv_unknown"), Skipped)
+
+
+def test_a_lost_message_is_announced_again(post: PostRoom) -> None:
+    post.cancelled()
+    first = post.announce()
+    post.wait(14)
+    assert post.announce() == []
+    post.wait(2)
+    assert post.announce() == first
+
+
+def test_what_was_not_published_waits_again(post: PostRoom) -> None:
+    post.cancelled()
+    announced = post.outbox.announce(post.rules)
+    post.outbox.put_back(announced)
+    assert post.outbox.announce(post.rules) == announced
+    post.claim(announced[0][1])
+    post.outbox.put_back(announced)
+    assert post.announce() == [], "a claimed one stays"
+
+
+def test_a_lost_sender_s_delivery_goes_again_when_its_lease_runs_out(post: PostRoom) -> None:
+    post.cancelled()
+    lost = post.claim_next()
+    post.wait(34)
+    assert post.announce() == []
+    post.wait(2)
+    again = post.claim_next()
+    assert (again.event_id, again.number, again.failures) == (lost.event_id, 2, 0)
+    assert post.settle(lost).status is None, "its token is superseded"
+    assert post.settle(again).status is DeliveryStatus.DELIVERED
+
+
+def test_a_dead_sender_s_deliveries_can_be_given_back_at_once(post: PostRoom) -> None:
+    post.beat("dead")
+    jobs = [post.cancelled() for _ in range(3)]
+    leases = [post.claim(delivery_id, sender="dead") for delivery_id in post.announce()]
+    post.settle(leases[0])
+    assert post.outbox.rescue("dead") == 2
+    assert len(post.announce()) == 2
+    assert len(jobs) == 3
+
+
+def test_a_late_answer_counts_while_nobody_else_has_claimed(post: PostRoom) -> None:
+    post.cancelled()
+    lease = post.claim_next()
+    post.wait(40)
+    assert len(post.announce()) == 1
+    assert post.settle(lease).status is DeliveryStatus.DELIVERED
+    post.wait(60)
+    assert post.announce() == []
+
+
+def test_a_settle_that_is_repeated_says_the_same(post: PostRoom) -> None:
+    job_id = post.cancelled()
+    lease = post.claim_next()
+    assert post.fail(lease).status is post.fail(lease).status is DeliveryStatus.PENDING
+    assert len(post.delivery(job_id).attempts) == 1
+
+
+def test_a_delivery_that_keeps_losing_its_sender_becomes_a_dead_letter(post: PostRoom) -> None:
+    job_id = post.cancelled()
+    for _ in range(10):
+        post.claim_next()
+        post.outbox.rescue(SENDER)
+        post.beat()
+    assert post.announce() == []
+    assert post.delivery(job_id).ended_as == "sender_lost"
+
+
+def test_a_circuit_opens_after_five_failures_and_lets_one_probe_through(post: PostRoom) -> None:
+    for _ in range(12):
+        post.cancelled()
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    assert post.announce() == []
+    post.wait(59)
+    assert post.announce() == []
+    post.wait(2)
+    probe = post.claim_next()
+    assert post.announce() == []
+    post.settle(probe)
+    assert len(post.announce()) == 5, "it is closed again"
+
+
+def test_an_open_circuit_opens_for_twice_as_long_after_a_failed_probe(post: PostRoom) -> None:
+    for _ in range(12):
+        post.cancelled()
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    waited = []
+    for _ in range(6):
+        seconds = 0
+        while not (announced := post.announce()):
+            post.wait(1)
+            seconds += 1
+        waited.append(seconds)
+        post.fail(post.claim(announced[0]), retry_in_seconds=1)
+    assert waited == [60, 120, 240, 480, 900, 900]
+
+
+def test_a_receiver_that_mostly_answers_keeps_its_circuit_closed(post: PostRoom) -> None:
+    for _ in range(8):
+        for _ in range(5):
+            post.cancelled()
+        for number, delivery_id in enumerate(post.announce()):
+            post.settle(post.claim(delivery_id), "delivered" if number < 3 else "failed", retry_in_seconds=9_000)
+        post.wait(1)
+    post.cancelled()
+    assert len(post.announce()) == 1
+
+
+def test_announced_deliveries_wait_when_the_circuit_opens_before_they_are_claimed(post: PostRoom) -> None:
+    post.rules = ReceiverRules(concurrency=6)
+    for _ in range(6):
+        post.cancelled()
+    *first, last = post.announce()
+    for delivery_id in first:
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    assert post.try_claim(last) == Skipped("the circuit is open")
+    post.wait(61)
+    assert len(post.announce()) == 1
+
+
+def test_one_receiver_s_circuit_is_nobody_else_s(post: PostRoom) -> None:
+    for _ in range(5):
+        post.cancelled()
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    other = post.cancelled(webhook=webhook(origin="https://other.example.org"))
+    assert post.announce() == [post.delivery(other).id]
+
+
+def test_what_is_not_the_receiver_s_fault_opens_no_circuit(post: PostRoom) -> None:
+    for _ in range(8):
+        post.cancelled()
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), counts=False, retry_in_seconds=1)
+    assert len(post.announce()) == 3
+
+
+def test_a_dead_receiver_s_backlog_is_not_read(post: PostRoom) -> None:
+    for _ in range(30):
+        post.cancelled()
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    post.wait(5)
+    stats: Any = post.client.info("commandstats")
+    before = stats.get("cmdstat_hgetall", {"calls": 0})["calls"]
+    assert post.announce() == []
+    after: Any = post.client.info("commandstats")
+    assert after.get("cmdstat_hgetall", {"calls": 0})["calls"] == before
+
+
+def test_410_disables_a_standing_endpoint_and_ends_what_waits_for_it(post: PostRoom) -> None:
+    endpoint, watcher = post.endpoint(), post.endpoint("endpoint.disabled")
+    waiting = [post.cancelled(webhook=None) for _ in range(7)]
+    lease = post.claim(post.announce()[0])
+    settled = post.settle(lease, "gone")
+    assert (settled.status, settled.disabled) == (DeliveryStatus.FAILED, "gone")
+    found = post.endpoints.find(TENANT, endpoint.id)
+    assert (found.state, found.disabled_reason, found.disabled_at) == ("disabled", "gone", post.now)
+    for delivery_id in post.announce():
+        post.try_claim(delivery_id)
+    told = [delivery for job_id in waiting for delivery in post.deliveries(job_id)]
+    announced = [one for one in told if one.status is DeliveryStatus.PENDING]
+    for one in announced:
+        assert post.try_claim(one.id) == Skipped("its endpoint is disabled")
+    told = [delivery for job_id in waiting for delivery in post.deliveries(job_id)]
+    assert {one.status for one in told} == {DeliveryStatus.FAILED}
+    assert {one.ended_as for one in told} == {None, "endpoint_disabled"}
+    [heard] = [one for one in post.log.page(TENANT).deliveries if one.endpoint_id == watcher.id]
+    assert (heard.event_type, heard.subject) == ("endpoint.disabled", endpoint.id)
+    assert post.deliveries(post.cancelled(webhook=None)) == []
+
+
+def test_410_ends_a_job_s_own_webhook_alone(post: PostRoom) -> None:
+    gone, other = post.cancelled(), post.cancelled()
+    leases = {lease.delivery_id: lease for lease in map(post.claim, post.announce())}
+    assert post.settle(leases[post.delivery(gone).id], "gone").disabled is None
+    assert post.settle(leases[post.delivery(other).id]).status is DeliveryStatus.DELIVERED
+
+
+def fail_for(post: PostRoom, days: float, *, attempts: int) -> list[str | None]:
+    """One event that fails again and again over so many days; the reasons with which its endpoint was disabled."""
+    post.cancelled(webhook=None)
+    said = []
+    for number in range(attempts):
+        if number:
+            post.wait(days * DAY_SECONDS / (attempts - 1))
+        for delivery_id in post.announce():
+            lease = post.claim(delivery_id)
+            if lease.event_type.startswith("job."):
+                said.append(post.fail(lease, retry_in_seconds=1).disabled)
+            else:
+                post.settle(lease)
+    return said
+
+
+def test_an_endpoint_is_warned_after_three_days_and_disabled_after_five(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+    watcher = post.endpoint("endpoint.disabling", "endpoint.disabled")
+    assert fail_for(post, 2.9, attempts=12) == [None] * 12
+    assert post.endpoints.find(TENANT, endpoint.id).failing_since == EPOCH
+    assert fail_for(post, 1.9, attempts=3)[-1] is None
+    post.wait(0.3 * DAY_SECONDS)
+    assert post.fail(post.claim(post.announce()[0]), retry_in_seconds=1).disabled == "failing"
+    events = [event.type for event in post.events.after(TENANT, None).events if event.subject == endpoint.id]
+    assert events == ["endpoint.disabling", "endpoint.disabled"]
+    heard = [one.event_type for one in post.log.page(TENANT, endpoint_id=watcher.id).deliveries]
+    assert sorted(heard) == ["endpoint.disabled", "endpoint.disabling"]
+    assert post.endpoints.find(TENANT, endpoint.id).disabled_reason == "failing"
+
+
+def test_a_few_failures_over_many_days_disable_nothing(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+    assert set(fail_for(post, 6, attempts=9)) == {None}
+    assert post.endpoints.find(TENANT, endpoint.id).state == "enabled"
+
+
+def test_any_success_makes_up_for_all_failures(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+    fail_for(post, 4.9, attempts=12)
+    post.wait(900)
+    post.settle(post.claim(post.announce()[0]))
+    assert post.endpoints.find(TENANT, endpoint.id).failing_since is None
+    assert set(fail_for(post, 0.5, attempts=3)) == {None}
+
+
+def test_what_is_too_old_is_given_up_without_an_attempt(post: PostRoom) -> None:
+    job_id = post.cancelled()
+    post.wait(8 * DAY_SECONDS)
+    assert post.announce() == []
+    assert (post.delivery(job_id).status, post.delivery(job_id).ended_as) == (DeliveryStatus.FAILED, "too_old")
+
+
+def test_a_full_backlog_pauses_an_endpoint_which_loses_nothing(make_post: Make) -> None:
+    post = make_post(webhook_backlog=6)
+    post.rules = ReceiverRules(concurrency=1)
+    endpoint = post.endpoint()
+    jobs = [post.cancelled(webhook=None) for _ in range(40)]
+    assert post.endpoints.find(TENANT, endpoint.id).state == "paused"
+    assert len([job_id for job_id in jobs if post.deliveries(job_id)]) == 6
+    heard = []
+    for _ in range(60):
+        for delivery_id in post.announce():
+            lease = post.claim(delivery_id)
+            heard.append(lease.event_id)
+            post.settle(lease)
+        if len(heard) == 20:
+            jobs.append(post.cancelled(webhook=None))
+        post.wait(0.05)
+    assert len(heard) == len(set(heard)) == len(jobs) == 41
+    assert sorted(heard) == [event.id for event in post.events.after(TENANT, None, limit=50).events]
+    assert post.endpoints.find(TENANT, endpoint.id).state == "enabled"
+
+
+def test_a_full_backlog_of_jobs_own_webhooks_makes_dead_letters(make_post: Make) -> None:
+    post = make_post(webhook_backlog=3)
+    jobs = [post.cancelled() for _ in range(4)]
+    assert [post.delivery(job_id).ended_as for job_id in jobs] == [None, None, None, "backlog_full"]
+    post.settle(post.claim(post.announce()[0]))
+    assert post.log.replay(TENANT, post.delivery(jobs[3]).id).status is DeliveryStatus.PENDING
+
+
+def test_deliveries_of_one_receiver_leave_in_the_order_of_their_events(post: PostRoom) -> None:
+    post.rules = ReceiverRules(concurrency=1)
+    jobs = []
+    for _ in range(5):
+        jobs.append(post.cancelled())
+        post.wait(0.001)
+    left = []
+    for _ in jobs:
+        lease = post.claim_next()
+        left.append(lease.url == f"{ORIGIN}/in?key=1" and lease.event_id)
+        post.settle(lease)
+    assert left == sorted(left)
