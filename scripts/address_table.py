@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from rich.table import Table
 from rich.text import Text
 
+from resilience.egress.settings import ALLOW_CIDRS, ALLOW_HTTP, egress_rules_from_env
 from scripts.paths import token_file
 from scripts.programs import Deployment
 
@@ -23,6 +24,7 @@ def address_table(deployment: Deployment, *, token_origin: str | None, started_r
         "data": str(deployment.data_dir),
         "logs": str(deployment.data_dir / "logs"),
         "configuration": str(deployment.config),
+        **_openness(deployment),
         **{f"model {name}": "loading" for name in deployment.models},
     }
     table = Table.grid(padding=(0, 2))
@@ -31,6 +33,14 @@ def address_table(deployment: Deployment, *, token_origin: str | None, started_r
     for name, value in rows.items():
         table.add_row(Text(name), Text(value))
     return table
+
+
+def _openness(deployment: Deployment) -> dict[str, str]:
+    """What of the guard for webhooks was opened, if anything was; nobody should leave it so by accident."""
+    if not egress_rules_from_env(deployment.environment).is_open:
+        return {}
+    given = [f"{name}={value}" for name in (ALLOW_HTTP, ALLOW_CIDRS) if (value := deployment.environment.get(name))]
+    return {"webhooks": f"open for development: {', '.join(given)}"}
 
 
 def without_password(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Where things lie: the user's data folder with the token and the address of a running system, and the checkout."""
+"""Where things lie: the user's data folder with the keys and the address of a running system, and the checkout."""
 
 from __future__ import annotations
 
@@ -44,10 +44,7 @@ def token_file(data_dir: Path) -> Path:
 
 def read_token(data_dir: Path) -> str | None:
     """The operator's token; None before the first `frontier up`. Raises PermissionError for another user's."""
-    try:
-        return token_file(data_dir).read_text(encoding="ascii").strip() or None
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
-        return None
+    return _read(token_file(data_dir))
 
 
 def make_token(data_dir: Path) -> str:
@@ -57,6 +54,26 @@ def make_token(data_dir: Path) -> str:
     token = secrets.token_urlsafe(32)
     _write(token_file(data_dir), f"{token}\n")
     return token
+
+
+def secret_key_file(data_dir: Path) -> Path:
+    return data_dir / "secret-key"
+
+
+def read_secret_key(data_dir: Path) -> str | None:
+    """The key that seals secrets; None before the first `frontier up`. Raises PermissionError for another user's."""
+    return _read(secret_key_file(data_dir))
+
+
+def make_secret_key(data_dir: Path) -> str:
+    """The key that seals secrets, made once; only the user can read the file."""
+    if key := read_secret_key(data_dir):
+        return key
+    from jobs.webhooks.sealing import new_key
+
+    key = new_key()
+    _write(secret_key_file(data_dir), f"{key}\n")
+    return key
 
 
 def running_file(data_dir: Path) -> Path:
@@ -80,6 +97,13 @@ def read_address(data_dir: Path) -> str | None:
     """The URL of the API that runs with this folder, or None."""
     running = read_running(data_dir)
     return running.url if running else None
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="ascii").strip() or None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        return None
 
 
 def _write(file: Path, text: str) -> None:

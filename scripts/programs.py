@@ -1,16 +1,17 @@
-"""The programs that are Frontier on one machine: the server, the API, and one worker per model."""
+"""The programs that are Frontier on one machine: the server, the API, one worker per model, and the sender."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from jobs.environment import Environment
 from jobs.settings import StoreSettings
+from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
 from scripts import redis_server
 from scripts.log_file import LogFile
 from scripts.supervisor import Program, Stage
@@ -21,12 +22,16 @@ MEMORY_SHARE = 4
 """Our own server may use a quarter of the machine's memory; a client that runs away is refused before the rest goes."""
 GUNICORN = ("-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
 CELERY = ("-m", "celery", "-A", "tasks.worker", "worker", "--loglevel", "WARNING")
+SENDER = ("-m", "celery", "-A", "tasks.webhooks", "worker", "--queues", "webhooks", "--loglevel", "WARNING")
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask, not where to listen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What `frontier up` was asked for. `namespace` sets our workers apart from others on a shared Redis."""
+    """What `frontier up` was asked for. `namespace` sets our workers apart from others on a shared Redis.
+
+    Without models nothing works, and nothing sends. `secret_key` is for those that seal and open secrets alone.
+    """
 
     host: str
     port: int
@@ -38,6 +43,7 @@ class Deployment:
     namespace: str
     grace_seconds: float
     environment: Mapping[str, str]
+    secret_key: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -48,8 +54,19 @@ class Deployment:
     def worker_name(self, model: str) -> str:
         return f"{model}{self.namespace}-1"
 
+    @property
+    def sender_name(self) -> str:
+        return f"webhooks{self.namespace}"
+
+    def programs(self) -> Iterator[Program]:
+        """All but the server, in the order of their start."""
+        yield self.api()
+        yield from self.workers()
+        if self.models:
+            yield self.sender()
+
     def api(self) -> Program:
-        return self._program("api", Stage.API, GUNICORN, {})
+        return self._program("api", Stage.API, GUNICORN, self._secret_key())
 
     def workers(self) -> Iterator[Program]:
         for model in self.models:
@@ -57,7 +74,16 @@ class Deployment:
             variables = {"FRONTIER_MODEL": model, "FRONTIER_WORKER_NAME": name}
             yield self._program(name, Stage.WORKER, [*CELERY, "--hostname", f"{name}@%h"], variables)
 
+    def sender(self) -> Program:
+        name = self.sender_name
+        variables = {"FRONTIER_WORKER_NAME": name, **self._secret_key()}
+        return self._program(name, Stage.WORKER, [*SENDER, "--hostname", f"{name}@%h"], variables)
+
+    def _secret_key(self) -> dict[str, str]:
+        return {SECRET_KEY_VARIABLE: self.secret_key} if self.secret_key else {}
+
     def _program(self, name: str, stage: Stage, arguments: Sequence[str], variables: Mapping[str, str]) -> Program:
+        theirs = {name: value for name, value in self.environment.items() if name != SECRET_KEY_VARIABLE}
         ours = {
             "HOST": self.host,
             "PORT": str(self.port),
@@ -71,7 +97,7 @@ class Deployment:
             name=name,
             stage=stage,
             command=[sys.executable, *arguments],
-            environment={"API_GRACEFUL_SECONDS": str(round(self.grace_seconds)), **self.environment, **ours},
+            environment={"API_GRACEFUL_SECONDS": str(round(self.grace_seconds)), **theirs, **ours},
             log=log_file(self.data_dir, name),
             grace_seconds=self.grace_seconds + MARGIN_SECONDS,
         )

@@ -15,6 +15,7 @@ from api.settings import ApiSettings
 from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
 from jobs.settings import StoreSettings
+from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
 from models.catalog import Catalog, CatalogError, config_file
 from scripts import paths, ports, programs, redis_server
 from scripts.address import TOKEN_VARIABLE
@@ -22,6 +23,7 @@ from scripts.address_table import address_table
 from scripts.announcer import Announcer
 from scripts.folder_lock import FolderLock, FolderTaken
 from scripts.system import System
+from tasks.sender_settings import SenderSettings
 from tasks.settings import WorkerSettings
 
 PIPE_WIDTH = 200
@@ -67,6 +69,7 @@ def start(
             config=config,
             models=chosen,
             token=env.get(TOKEN_VARIABLE) or paths.make_token(folder),
+            secret_key=env.get(SECRET_KEY_VARIABLE) or paths.make_secret_key(folder),
             redis_url=given_redis or redis_server.url(redis_port),
             namespace=f"-{socket.gethostname()}-{port}" if given_redis else "",
             grace_seconds=programs.grace_seconds(env),
@@ -93,6 +96,7 @@ def _check_settings(deployment: programs.Deployment) -> None:
     StoreSettings.from_env(deployment.environment)
     for worker in deployment.workers():
         WorkerSettings.from_env(worker.environment)
+    SenderSettings.from_env(deployment.sender().environment)
 
 
 def _run(system: System, hello: str | None) -> None:

@@ -8,10 +8,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+import redis
+
 from jobs.connection import check_server, connect
 from jobs.errors import StoreUnavailable
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from jobs.webhooks.outbox import Outbox
 from scripts import paths, redis_server
 from scripts.address_table import without_password
 from scripts.folder_lock import FolderLock
@@ -43,7 +46,7 @@ class System:
         )
         with StopSignals() as signals, closing(guardian):
             supervisor = Supervisor(
-                guardian, say=self.say, on_death=self._give_back_jobs, on_change=lambda: self._record(supervisor)
+                guardian, say=self.say, on_death=self._give_back, on_change=lambda: self._record(supervisor)
             )
             try:
                 self._start(supervisor, signals)
@@ -67,7 +70,7 @@ class System:
             except StoreUnavailable as error:
                 shown = without_password(self.deployment.redis_url)
                 raise redis_server.ServerFailed(f"The Redis server at {shown} does not answer: {error}") from error
-        for program in (self.deployment.api(), *self.deployment.workers()):
+        for program in self.deployment.programs():
             supervisor.start(program)
 
     def _record(self, supervisor: Supervisor) -> None:
@@ -80,14 +83,24 @@ class System:
         )
         paths.write_running(self.deployment.data_dir, running)
 
-    def _give_back_jobs(self, program: Program) -> None:
+    def _give_back(self, program: Program) -> None:
         """A dead worker's leases need not run out first. If Redis is away too, the worker's next start does this."""
         if program.stage is not Stage.WORKER:
             return
+        is_sender = program.name == self.deployment.sender_name
+        rescue, what = (self._outbox.rescue, "deliveries") if is_sender else (self._store.rescue_worker, "jobs")
         with suppress(StoreUnavailable):
-            if count := self._store.rescue_worker(program.name):
-                self.say(f"{count} of its jobs went back into the queue.")
+            if count := rescue(program.name):
+                self.say(f"{count} of its {what} went back into the queue.")
+
+    @cached_property
+    def _client(self) -> redis.Redis:
+        return connect(self.deployment.redis_url, max_connections=2)
 
     @cached_property
     def _store(self) -> JobStore:
-        return JobStore(connect(self.deployment.redis_url, max_connections=2))
+        return JobStore(self._client)
+
+    @cached_property
+    def _outbox(self) -> Outbox:
+        return Outbox(self._client)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ def serve(
 ) -> None:
     """Serve the API over the Redis at REDIS_URL; workers are started elsewhere."""
     from api.settings import ApiSettings
+    from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
     from scripts import ports
     from scripts.programs import GUNICORN
 
@@ -40,6 +42,9 @@ def serve(
                 f"there is no token: set {TOKEN_VARIABLE}, or run `frontier up` once, which makes one in {folder}"
             )
         env[TOKEN_VARIABLE] = token
+    with suppress(PermissionError):  # where nobody may read it, no secret is sealed, and the API says so
+        if not env.get(SECRET_KEY_VARIABLE) and (key := paths.read_secret_key(paths.data_dir(data_dir))):
+            env[SECRET_KEY_VARIABLE] = key
     try:
         settings = ApiSettings.from_env(env)
     except SettingError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.webhooks.sealing import Sealer
 from scripts import paths
 
 
@@ -39,6 +40,15 @@ def test_a_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> 
     assert paths.make_token(tmp_path) == token
     assert paths.read_token(tmp_path) == token
     assert paths.token_file(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    assert paths.read_secret_key(tmp_path) is None
+    key = paths.make_secret_key(tmp_path)
+    assert Sealer.from_env({"FRONTIER_SECRET_KEY": key}) is not None
+    assert paths.make_secret_key(tmp_path) == key
+    assert paths.read_secret_key(tmp_path) == key
+    assert paths.secret_key_file(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
 def test_an_empty_token_file_is_no_token(tmp_path: Path) -> None:

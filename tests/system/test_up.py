@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts import paths
 from scripts.generation import Generation
 from scripts.job_view import JobView
 from tests.system.up_process import DEADLINE_SECONDS, UpProcess
+from tests.system.worker_process import wait_for
 
 CONFIG = """
 models:
@@ -24,6 +26,8 @@ models:
   unfinished:
     path: ./nowhere
 """
+
+CHILDREN = ("api", "echo-1", "redis", "webhooks")
 
 StartUp = Callable[..., UpProcess]
 
@@ -34,8 +38,8 @@ def start_up(tmp_path: Path, server_binary: Path) -> Iterator[StartUp]:  # noqa:
     config.write_text(CONFIG)
     with ExitStack() as cleanup:
 
-        def start(*options: str, port: int | None = None) -> UpProcess:
-            up = UpProcess(tmp_path / "data", config, *options, port=port)
+        def start(*options: str, port: int | None = None, **env: str) -> UpProcess:
+            up = UpProcess(tmp_path / "data", config, *options, port=port, env=env)
             cleanup.callback(up.close)
             return up
 
@@ -46,6 +50,10 @@ def run_job(up: UpProcess, prompt: str) -> JobView:
     body = Generation(chat=False, model="echo", max_tokens=8).body(prompt)
     job = up.client.submit(body, idempotency_key=uuid.uuid4().hex)
     return up.client.wait(job.id, seconds=DEADLINE_SECONDS)
+
+
+def wait_for_another(up: UpProcess, name: str, killed: int) -> None:
+    wait_for(lambda: up.children().get(name) not in (None, killed), DEADLINE_SECONDS)
 
 
 def test_everything_starts_runs_a_job_and_ends_on_sigterm(start_up: StartUp) -> None:
@@ -62,12 +70,12 @@ def test_everything_starts_runs_a_job_and_ends_on_sigterm(start_up: StartUp) -> 
 def test_a_killed_worker_api_or_server_is_started_again_and_jobs_go_on(start_up: StartUp) -> None:
     up = start_up("--model", "echo")
     up.read_until("echo is ready")
-    for name in ("echo-1", "api", "redis"):
+    for name in ("echo-1", "webhooks", "api", "redis"):
         killed = up.child(name)
         os.kill(killed, signal.SIGKILL)
         up.read_until(f"{name} was ended by SIGKILL after .* and starts again")
         assert run_job(up, f"after the kill of {name}").succeeded
-        assert up.child(name) != killed
+        wait_for_another(up, name, killed)
 
 
 def test_when_up_itself_is_killed_nothing_is_left_and_the_jobs_are_there_at_the_next_start(start_up: StartUp) -> None:
@@ -80,6 +88,22 @@ def test_when_up_itself_is_killed_nothing_is_left_and_the_jobs_are_there_at_the_
     second.read_until("The API is ready")
     assert first.survivors() == []
     assert second.client.job(job.id).text == job.text
+
+
+def test_the_sender_shares_a_key_with_the_api_and_what_is_open_for_development_is_told(start_up: StartUp) -> None:
+    up = start_up("--model", "echo", WEBHOOK_ALLOW_CIDRS="127.0.0.0/8")
+    up.read_until("webhooks +open for development: WEBHOOK_ALLOW_CIDRS=127.0.0.0/8", "The API is ready")
+    key = paths.read_secret_key(up.data_dir)
+    assert key is not None
+    keys = {name: psutil.Process(up.child(name)).environ().get("FRONTIER_SECRET_KEY") for name in CHILDREN}
+    assert keys == {"api": key, "webhooks": key, "echo-1": None, "redis": None}
+
+
+def test_without_workers_nothing_is_sent(start_up: StartUp) -> None:
+    up = start_up("--no-worker")
+    up.read_until("The API is ready")
+    assert set(up.children()) == {"api", "redis"}
+    assert "open for development" not in up.output
 
 
 def test_a_model_without_weights_is_explained_while_the_api_accepts_jobs(start_up: StartUp) -> None:

@@ -73,9 +73,13 @@ class UpProcess:
 
     def child(self, name: str) -> int:
         """The pid of a child, as others are told it."""
+        return self.children()[name]
+
+    def children(self) -> Mapping[str, int]:
+        """The pids of those that run now, by name."""
         running = paths.read_running(self.data_dir)
         assert running is not None
-        return running.children[name]
+        return running.children
 
     @property
     def client(self) -> FrontierClient:
