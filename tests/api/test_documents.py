@@ -20,7 +20,7 @@ from flask import Flask
 from api import examples, webhook_examples
 from api.app import ApiProcess
 from api.problem_schema import EXAMPLE
-from tests.api.conftest import Api, Worker
+from tests.api.conftest import RECEIVER, Api, Sender, Worker
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -154,6 +154,39 @@ def test_real_answers_of_what_changes_have_the_documented_form(api: Api, worker:
 
     for path, body, name in answers:
         answer = api.get(path) if body is None else api.post(path, body)
+        jsonschema.validate(answer.json, schema_of(openapi, name))
+
+
+def test_real_answers_about_webhooks_have_the_documented_form(
+    api: Api, worker: Worker, sender: Sender, openapi: Any
+) -> None:
+    endpoint = api.endpoint()
+    one = f"/v1/webhook_endpoints/{endpoint['id']}"
+    job_id = api.submit(webhook={"url": RECEIVER})
+    worker.run(job_id)
+    delivery = f"/v1/deliveries/{sender.send(500, 'status')[0].delivery_id}"
+    answers: list[tuple[str, dict[str, Any] | None, str]] = [
+        ("/v1/webhook_endpoints", None, "EndpointList"),
+        (one, None, "Endpoint"),
+        (f"{one}/rotate_secret", {}, "EndpointWithSecret"),
+        (f"{one}/disable", {}, "Endpoint"),
+        (f"{one}/enable", {}, "Endpoint"),
+        (f"{one}/replay", {}, "Replay"),
+        ("/v1/webhook_event_types", None, "EventTypes"),
+        ("/v1/webhook_secret", None, "WebhookSecret"),
+        ("/v1/webhook_secret/rotate", {}, "NewWebhookSecret"),
+        (f"/v1/jobs/{job_id}", None, "Job"),
+        (f"/v1/jobs/{job_id}/deliveries", None, "DeliveryList"),
+        ("/v1/deliveries", None, "DeliveryPage"),
+        (delivery, None, "DeliveryDetail"),
+        (f"{delivery}/replay", {}, "DeliveryDetail"),
+        ("/v1/events", None, "EventList"),
+    ]
+
+    jsonschema.validate(endpoint, schema_of(openapi, "EndpointWithSecret"))
+    for path, body, name in answers:
+        answer = api.get(path) if body is None else api.post(path, body)
+        assert answer.status_code < 300, answer.text
         jsonschema.validate(answer.json, schema_of(openapi, name))
 
 
