@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from scripts import paths
 from scripts.generation import Generation
 from scripts.job_view import JobView
+from tests.resilience.rude_server import OK, RudeServer, answers
 from tests.system.up_process import DEADLINE_SECONDS, UpProcess
 from tests.system.worker_process import wait_for
 
@@ -97,6 +100,24 @@ def test_the_sender_shares_a_key_with_the_api_and_what_is_open_for_development_i
     assert key is not None
     keys = {name: psutil.Process(up.child(name)).environ().get("FRONTIER_SECRET_KEY") for name in CHILDREN}
     assert keys == {"api": key, "webhooks": key, "echo-1": None, "redis": None}
+
+
+def test_the_end_of_a_job_is_delivered_with_its_result_to_an_endpoint_and_to_its_own_webhook(start_up: StartUp) -> None:
+    with RudeServer(answers(OK)) as receiver:
+        up = start_up("--model", "echo", WEBHOOK_ALLOW_CIDRS="127.0.0.0/8")
+        up.read_until("echo is ready")
+        url = f"http://127.0.0.1:{receiver.port}"
+        endpoint = up.client.make_endpoint("standing", f"{url}/standing", ["job.succeeded"])
+        body = Generation(chat=False, model="echo", max_tokens=8).body("Tell me")
+        webhook = {"url": f"{url}/own", "include": ["result"]}
+        job = up.client.submit({**body, "webhook": webhook}, idempotency_key="told")
+        wait_for(lambda: len(receiver.requests) == 2, DEADLINE_SECONDS)
+    told = {request.split()[1].decode(): request.partition(b"\r\n\r\n") for request in receiver.requests}
+    own, standing = json.loads(told["/own"][2]), json.loads(told["/standing"][2])
+    assert (own["id"], own["type"], own["data"]["id"]) == (standing["id"], "job.succeeded", job.id)
+    assert own["data"]["result"]["text"] == up.client.job(job.id).text
+    lines = [line.decode().partition(": ") for line in told["/standing"][0].split(b"\r\n")[1:]]
+    Webhook(endpoint["signing_secret"]).verify(told["/standing"][2], {name.lower(): value for name, _, value in lines})
 
 
 def test_without_workers_nothing_is_sent(start_up: StartUp) -> None:
