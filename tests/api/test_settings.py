@@ -15,6 +15,8 @@ def test_only_the_key_must_be_given() -> None:
     assert settings.redis_url == "redis://localhost:6379/0"
     assert settings.config == SHIPPED_CONFIG
     assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.sealer is None
+    assert not settings.egress.is_open
 
 
 def test_what_is_set_counts() -> None:
@@ -45,6 +47,9 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("API_MAX_BODY_BYTES", "-1"),
         ("API_BODY_SECONDS", "soon"),
         ("FRONTIER_FAILPOINTS", "api.after_lunch=kill"),
+        ("FRONTIER_SECRET_KEY", "secret"),
+        ("WEBHOOK_ALLOW_CIDRS", "localhost"),
+        ("WEBHOOK_ALLOW_HTTP", "perhaps"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, value: str) -> None:
