@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from jobs.environment import SettingError
+from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
+from jobs.webhooks.sealing import Sealer
 from models.catalog import Catalog, CatalogError, config_file
 from models.weights import ModelUnavailable, check_folder
 from scripts.address import TOKEN_VARIABLE
 from scripts.finding import Finding, Level
-from scripts.paths import read_token, token_file
+from scripts.paths import read_secret_key, read_token, secret_key_file, token_file
 
 OLDEST_PYTHON = (3, 11)
 TIGHT_BYTES = 2**30
@@ -85,6 +88,26 @@ def check_token(data_dir: Path, env: Mapping[str, str]) -> Finding:
     if file.stat().st_mode & 0o077:
         return Finding("token", Level.WARN, f"{file} can be read by other users", f"chmod 600 {file}")
     return Finding("token", Level.OK, str(file))
+
+
+def check_secret_key(data_dir: Path, env: Mapping[str, str]) -> Finding:
+    """The key that the secrets of webhooks are sealed with."""
+    if env.get(SECRET_KEY_VARIABLE):
+        try:
+            Sealer.from_env(env)
+        except SettingError as error:
+            return Finding("secret key", Level.BAD, str(error))
+        return Finding("secret key", Level.OK, f"given by {SECRET_KEY_VARIABLE}")
+    file = secret_key_file(data_dir)
+    try:
+        key = read_secret_key(data_dir)
+    except OSError as error:
+        return Finding("secret key", Level.BAD, f"{file} cannot be read: {error}", "Make it yours: it is still needed.")
+    if key is None:
+        return Finding("secret key", Level.OK, "none yet: `frontier up` makes one")
+    if file.stat().st_mode & 0o077:
+        return Finding("secret key", Level.WARN, f"{file} can be read by other users", f"chmod 600 {file}")
+    return Finding("secret key", Level.OK, str(file))
 
 
 def check_models(env: Mapping[str, str]) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ def doctor(
         *machine_checks.check_packages(),
         machine_checks.check_folder_and_disk(folder),
         machine_checks.check_token(folder, env),
+        machine_checks.check_secret_key(folder, env),
         *machine_checks.check_models(env),
         *upstream_checks.check_upstreams(env),
         *service_checks.check_redis(folder, env),

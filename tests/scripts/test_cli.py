@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from jobs.webhooks.sealing import new_key
+from scripts import paths
 from scripts.cli import app
 from scripts.ports import free_port
 
@@ -46,6 +50,21 @@ def test_an_api_without_a_token_is_refused_with_the_ways_to_get_one(tmp_path: Pa
     assert "set TRUTHGPT_API_TOKEN, or run `frontier up` once" in result.output
 
 
+@pytest.mark.parametrize("given", [None, new_key()])
+def test_an_api_alone_has_the_secret_key_of_the_environment_or_else_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    started: list[Mapping[str, str]] = []
+    monkeypatch.chdir(tmp_path)  # `serve` leaves for the checkout
+    monkeypatch.setattr(os, "execve", lambda _program, _words, env: started.append(env))
+    paths.make_token(tmp_path)
+    of_folder = paths.make_secret_key(tmp_path)
+    env = {"TRUTHGPT_API_TOKEN": None, "FRONTIER_SECRET_KEY": given}
+    result = CliRunner().invoke(app, ["serve", "--data-dir", str(tmp_path), "--port", str(free_port())], env=env)
+    assert result.exit_code == 0, result.output
+    assert started[0]["FRONTIER_SECRET_KEY"] == (given or of_folder)
+
+
 def refusal_of_up(folder: Path, **env: str) -> str:
     """What `up` says when it ends before anything has started."""
     settings = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0", "TRUTHGPT_API_TOKEN": "a-key", **env}
@@ -56,7 +75,13 @@ def refusal_of_up(folder: Path, **env: str) -> str:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("REDIS_URL", "http://here"), ("TRUTHGPT_API_TOKEN", "two words"), ("BATCH_MAX_SIZE", "many")],
+    [
+        ("REDIS_URL", "http://here"),
+        ("TRUTHGPT_API_TOKEN", "two words"),
+        ("BATCH_MAX_SIZE", "many"),
+        ("FRONTIER_SECRET_KEY", "short"),
+        ("WEBHOOK_SCHEDULE", "often"),
+    ],
 )
 def test_a_setting_that_is_wrong_stops_up_before_anything_is_started(tmp_path: Path, variable: str, value: str) -> None:
     assert refusal_of_up(tmp_path, **{variable: value}).startswith(f"error: {variable}: ")

@@ -140,3 +140,17 @@ def test_the_command_fails_only_if_something_is_bad(tmp_path: Path, monkeypatch:
     ill = CliRunner().invoke(app, words, env={"TRUTHGPT_CONFIG": str(tmp_path / "none.yaml")})
     assert ill.exit_code == 1
     assert "bad" in ill.output
+
+
+def test_a_secret_key_is_looked_at_and_never_shown(tmp_path: Path) -> None:
+    assert machine_checks.check_secret_key(tmp_path, {}).level is Level.OK
+    key = paths.make_secret_key(tmp_path)
+    found = machine_checks.check_secret_key(tmp_path, {})
+    assert (found.level, key in found.words) == (Level.OK, False)
+    paths.secret_key_file(tmp_path).chmod(0o644)
+    others = machine_checks.check_secret_key(tmp_path, {})
+    assert (others.level, others.advice) == (Level.WARN, f"chmod 600 {tmp_path / 'secret-key'}")
+    given = machine_checks.check_secret_key(tmp_path, {"FRONTIER_SECRET_KEY": key})
+    assert (given.level, key in given.words) == (Level.OK, False)
+    wrong = machine_checks.check_secret_key(tmp_path, {"FRONTIER_SECRET_KEY": "mistyped"})
+    assert (wrong.level, "mistyped" in wrong.words) == (Level.BAD, False)
