@@ -47,6 +47,10 @@ class Listening:
         eventually(lambda: any(words in line for line in lines) or self._process.poll() is not None, 60)
         return next(line for line in lines if words in line)
 
+    def printed(self, words: str) -> int:
+        """How many lines have these words."""
+        return sum(words in line for line in self.out)
+
     def post(self, secret: Secret, event_id: str, body: bytes, *, at: float | None = None) -> int:
         return self.send("POST", body, signed_headers([secret], event_id, int(at or time.time()), body))
 
