@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from jobs.signature import Secret, signed_headers
+from jobs.signature import Secret, signed_headers, verify
 from tests.docs.page_blocks import block_under
 
 PATH = "/hooks/frontier"
@@ -84,6 +84,15 @@ def test_another_secret_an_old_timestamp_and_missing_headers_are_refused(post: P
     assert post(BODY, {}) == 400
     assert post(BODY, signed() | {"webhook-signature": "no comma"}) == 400
     assert post(b"\xff", signed(b"\xff")) == 400
+
+
+def test_the_request_that_the_page_shows_is_signed_as_it_says() -> None:
+    head, _, body = block_under("## What is sent", "webhooks.md").partition("\n\n")
+    headers = dict(line.split(": ", 1) for line in head.splitlines()[1:])
+    secret = Secret.parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed_body = body.replace("\n", "").encode()
+    signed_at = float(headers["webhook-timestamp"])
+    assert verify([secret], headers, signed_body, now=signed_at) == json.loads(signed_body)["id"]
 
 
 def test_flask_stores_an_event_that_comes_twice_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
