@@ -72,9 +72,9 @@ write(delivery, 'settled', token)
 local tries = tenant_key(delivery.ref, 'tries')
 redis.call('RPUSH', tries, ARGV[6])
 redis.call('LTRIM', tries, -MOST_TRIES, -1)
-if ARGV[8] == '1' and not delivery.test then move_circuit() end
-
 local exists = not endpoint or redis.call('EXISTS', endpoint_key(tenant, endpoint)) == 1
+if ARGV[8] == '1' and exists and not delivery.test then move_circuit() end
+
 local again_at = ARGV[7] ~= '' and NOW + tonumber(ARGV[7])
 local disabled = ''
 if is_success then

@@ -275,6 +275,18 @@ def test_what_is_not_the_receiver_s_fault_opens_no_circuit(post: PostRoom) -> No
     assert len(post.announce()) == 3
 
 
+def test_what_waits_for_a_deleted_endpoint_is_ended_at_once_though_its_last_attempts_fail(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+    jobs = [post.cancelled(webhook=None) for _ in range(12)]
+    leases = [post.claim(delivery_id) for delivery_id in post.announce()]
+    post.endpoints.delete(TENANT, endpoint.id)
+    for lease in leases:
+        assert post.fail(lease).status is DeliveryStatus.CANCELLED
+    assert post.announce() == []
+    assert {post.delivery(job_id).status for job_id in jobs} == {DeliveryStatus.CANCELLED}
+    assert not any(key.endswith(f"receiver:{endpoint.id}") for key in post.all_keys())
+
+
 def test_a_dead_receiver_s_backlog_is_not_read(post: PostRoom) -> None:
     for _ in range(30):
         post.cancelled()
