@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from scripts.benchmark.section import Section
-from scripts.benchmark.sections import engine, latency, memory, overhead, settings, through
+from scripts.benchmark.sections import engine, latency, memory, overhead, settings, through, webhooks
 
 SECTIONS: tuple[Section, ...] = (
     engine.SECTION,
     through.SECTION,
     overhead.SECTION,
     latency.SECTION,
+    webhooks.SECTION,
     memory.SECTION,
     settings.SECTION,
 )

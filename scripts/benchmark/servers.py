@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ import psutil
 from redis import Redis
 
 from jobs.connection import connect
+from jobs.keys import Keys
 from jobs.settings import Durability
 from jobs.store import JobStore
 from models.catalog import Catalog
@@ -20,8 +22,8 @@ from scripts import redis_server
 from scripts.benchmark.client import Client
 from scripts.guardian import Guardian, Ward
 from scripts.ports import free_port
-from scripts.programs import Deployment
-from scripts.supervisor import Program
+from scripts.programs import CELERY, Deployment, log_file
+from scripts.supervisor import Program, Stage
 
 START_SECONDS = 120.0
 END_SECONDS = 60.0
@@ -72,6 +74,23 @@ def worker(
     with connected(redis_url) as client:
         store = JobStore(client)
         with started(program, is_ready=lambda: store.queue(model, "default").slots > 0) as process:
+            yield process
+
+
+@contextmanager
+def sender(folder: Path, *, redis_url: str, environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
+    """A sender of webhooks; its process."""
+    program = Program(
+        name="webhooks",
+        stage=Stage.WORKER,
+        command=[sys.executable, *("tasks.webhooks" if word == "tasks.worker" else word for word in CELERY)],
+        environment={**os.environ, "REDIS_URL": redis_url, **(environment or {})},
+        log=log_file(folder, "webhooks"),
+        grace_seconds=1.0,
+    )
+    with connected(redis_url) as client:
+        senders = Keys().name("senders")
+        with started(program, is_ready=lambda: bool(client.exists(senders))) as process:
             yield process
 
 
