@@ -92,6 +92,10 @@ class Submissions:
         StorageFull or StoreUnavailable.
         """
         model = self._model(submission)
+        if submission.webhook and idempotency_key:  # a repeat is one, also if its receiver's name is unknown by now
+            known = self.store.submitted(tenant, idempotency_key, submission.fingerprint)
+            if known is not None:
+                return Submitted(job_id=known, new=None)
         job = NewJob(
             id=self.new_id(),
             tenant=tenant,

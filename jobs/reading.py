@@ -8,9 +8,9 @@ from typing import Any
 
 import redis
 
-from jobs.errors import JobNotFound, JobRetired
+from jobs.errors import IdempotencyMismatch, JobNotFound, JobRetired
 from jobs.job import AttemptError, Job, JobState, Outcome, Usage
-from jobs.keys import Keys, ref
+from jobs.keys import Keys, idempotency_digest, ref
 from jobs.scripts import unavailable_as_our_error
 from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
 from jobs.webhooks.of_jobs import JobWebhookReader
@@ -53,6 +53,17 @@ class JobReader:
         with unavailable_as_our_error():
             retired = self._client.zscore(self._keys.name("gone"), ref(tenant, job_id)) is not None
         return JobRetired(job_id) if retired else JobNotFound(job_id)
+
+    def submitted(self, tenant: str, idempotency_key: str, fingerprint: str) -> str | None:
+        """The job that a key has made; None if it has made none. Raises IdempotencyMismatch for another request."""
+        with unavailable_as_our_error():
+            found: Any = self._client.get(self._keys.tenant(tenant, "idem", idempotency_digest(idempotency_key)))
+        if found is None:
+            return None
+        known, _, job_id = found.decode().partition(":")
+        if known != fingerprint:
+            raise IdempotencyMismatch(job_id)
+        return str(job_id)
 
     def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Ids and text pieces of all tokens recorded so far, also of a final job."""

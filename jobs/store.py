@@ -205,6 +205,10 @@ class JobStore:
         """One job. Raises JobNotFound or JobRetired."""
         return self._reader.find(tenant, job_id)
 
+    def submitted(self, tenant: str, idempotency_key: str, fingerprint: str) -> str | None:
+        """The job that the key has made, or None. Raises IdempotencyMismatch."""
+        return self._reader.submitted(tenant, idempotency_key, fingerprint)
+
     def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Ids and text pieces of every token recorded for a job."""
         return self._reader.tokens(tenant, job_id)

@@ -174,7 +174,7 @@ class FrontierClient:
         return [str(name) for name in listed["data"]]
 
     def endpoints(self) -> list[dict[str, Any]]:
-        """The webhook endpoints, oldest first; no tenant has more than fit on one page."""
+        """The webhook endpoints, newest first; no tenant has more than fit on one page."""
         call = Call(method="GET", path="/v1/webhook_endpoints", query={"limit": str(PAGE)})
         return list(self._json(call, "data")["data"])
 

@@ -91,15 +91,16 @@ end
 local function wants(types, type) return string.find(types, ',' .. type .. ',', 1, true) ~= nil end
 
 -- Returns 1, or 0 if a replay or the catching up after a pause has written it before.
-local function write_to_endpoint(tenant, event, id)
+local function write_to_endpoint(tenant, event, id, trace)
   if redis.call('EXISTS', tenant_key(tenant .. '/' .. delivery_id(event, id), 'dlv')) == 1 then return 0 end
-  write_delivery(tenant, event, envelope(event, data_of(event)), {receiver = id, kind = id, url = ''})
+  write_delivery(tenant, event, envelope(event, data_of(event)),
+    {receiver = id, kind = id, url = '', trace = trace})
   return 1
 end
 
 -- Tell every endpoint of a tenant that wants to hear of an event; one whose backlog is full is paused: it goes on from
 -- this event when the backlog has drained. Returns whether somebody is told.
-local function tell_endpoints(tenant, event, but)
+local function tell_endpoints(tenant, event, but, trace)
   local told = false
   for _, id in ipairs(redis.call('ZRANGE', owned_key(tenant, 'endpoints'), 0, -1)) do
     local found = redis.call('HMGET', endpoint_key(tenant, id), 'state', 'types')
@@ -107,7 +108,7 @@ local function tell_endpoints(tenant, event, but)
       if redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) >= RULES.backlog then
         redis.call('HSET', endpoint_key(tenant, id), 'state', 'paused', 'missed', event.entry)
       else
-        write_to_endpoint(tenant, event, id)
+        write_to_endpoint(tenant, event, id, trace)
         told = true
       end
     end
@@ -119,7 +120,7 @@ end
 local function tell_of_job(job, told_of_end)
   local tenant, id = split(job.ref)
   local event = list_event(tenant, 'job.' .. job.state, id, job.model)
-  local told = tell_endpoints(tenant, event)
+  local told = tell_endpoints(tenant, event, nil, job.trace)
   if job.hook then
     local hook = cjson.decode(redis.call('GET', tenant_key(job.ref, 'hook')))
     if wants(hook.events, event.type) then

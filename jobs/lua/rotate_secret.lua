@@ -23,5 +23,6 @@ if not newest or (ARGV[9] ~= '1' and newest.sealed ~= ARGV[5]) then
   newest = {sealed = ARGV[5], hint = ARGV[6], created = NOW}
   table.insert(kept, 1, newest)
   redis.call('SET', key, cjson.encode(kept))
+  if ARGV[4] ~= 'default' then redis.call('HSET', endpoint_key(ARGV[3], ARGV[4]), 'updated', NOW) end
 end
 return {'ok', newest.hint, newest.created, #kept}

@@ -52,7 +52,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPage:
-    """Some endpoints, oldest first."""
+    """Some endpoints, newest first."""
 
     endpoints: list[Endpoint]
     has_more: bool

@@ -47,9 +47,9 @@ class EndpointStore:
         return found[0]
 
     def page(self, tenant: str, *, after: str | None = None, limit: int = 20) -> EndpointPage:
-        """Endpoints in the order in which they were made, from behind *after*. Raises EndpointNotFound for that."""
+        """Endpoints, newest first, from behind *after*. Raises EndpointNotFound for that."""
         with unavailable_as_our_error():
-            members: Any = self._client.zrange(self._keys.owned(tenant, "endpoints"), 0, -1)
+            members: Any = self._client.zrevrange(self._keys.owned(tenant, "endpoints"), 0, -1)
         ids = [member.decode() for member in members]
         if after is not None:
             if after not in ids:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from api.errors import UrlRefused
+from api.job_webhooks import AskedWebhook
 from api.submission import Submission, Submissions
+from jobs.errors import IdempotencyMismatch
 from jobs.ids import new_id
 from jobs.request import RequestType
 from jobs.store import JobStore
+from jobs.webhooks.webhook import JobWebhook
 from models.catalog import Catalog
 from resilience.failpoints import Failpoint
 from tasks.app import make_app
@@ -13,8 +20,24 @@ from tasks.dispatch import Dispatcher
 from tests.api.conftest import Worker
 
 
+@pytest.fixture
+def make_submissions(store: JobStore, redis_url: str, catalog_file: Path) -> Any:
+    def make(**parts: Any) -> Submissions:
+        return Submissions(
+            store=store,
+            dispatcher=Dispatcher(store, make_app(redis_url)),
+            catalog=Catalog.load(catalog_file),
+            new_id=lambda: new_id("job"),
+            draw_seed=lambda: 7,
+            clock=lambda: 1_795_384_800.0,
+            **parts,
+        )
+
+    return make
+
+
 def test_a_submit_passes_each_failpoint_where_its_name_says(
-    store: JobStore, worker: Worker, redis_url: str, catalog_file: Path
+    store: JobStore, worker: Worker, make_submissions: Any
 ) -> None:
     passed: list[tuple[Failpoint, int, int]] = []
 
@@ -23,18 +46,30 @@ def test_a_submit_passes_each_failpoint_where_its_name_says(
         passed.append((place, queue.waiting, queue.dispatched))
 
     worker.join()
-    submissions = Submissions(
-        store=store,
-        dispatcher=Dispatcher(store, make_app(redis_url)),
-        catalog=Catalog.load(catalog_file),
-        new_id=lambda: new_id("job"),
-        draw_seed=lambda: 7,
-        clock=lambda: 1_795_384_800.0,
-        reach=reach,
-    )
+    submissions = make_submissions(reach=reach)
     submissions.submit(Submission(type=RequestType.COMPLETION, fingerprint="f", prompt="Hark!"), tenant="default")
     assert passed == [
         (Failpoint.API_BEFORE_RECORD, 0, 0),
         (Failpoint.API_AFTER_RECORD, 1, 0),
         (Failpoint.API_AFTER_DISPATCH, 0, 1),
     ]
+
+
+def test_a_repeated_submit_finds_its_job_though_the_receiver_s_name_is_unknown_by_then(make_submissions: Any) -> None:
+    asked = AskedWebhook(url="https://a.example.org/x", events=("job.failed",), include_result=False)
+
+    def known(given: AskedWebhook, _tenant: str) -> JobWebhook:
+        return JobWebhook(url=given.url, origin="https://a.example.org", events=given.events)
+
+    def unknown(_given: AskedWebhook, _tenant: str) -> JobWebhook:
+        raise UrlRefused("no")
+
+    def submit(take: Any, fingerprint: str) -> Any:
+        submission = Submission(type=RequestType.COMPLETION, fingerprint=fingerprint, prompt="Hark!", webhook=asked)
+        return make_submissions(take_webhook=take).submit(submission, tenant="default", idempotency_key="k")
+
+    first = submit(known, "f")
+    again = submit(unknown, "f")
+    assert (again.job_id, again.replayed) == (first.job_id, True)
+    with pytest.raises(IdempotencyMismatch):
+        submit(unknown, "g")

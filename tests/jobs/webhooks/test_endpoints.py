@@ -28,6 +28,7 @@ def test_what_was_made_is_found_and_listed_in_order(post: PostRoom) -> None:
     for _ in range(5):
         made.append(post.endpoint())
         post.wait(1)
+    made.reverse()
     assert post.endpoints.find(TENANT, made[2].id) == made[2]
     first = post.endpoints.page(TENANT, limit=3)
     assert (first.endpoints, first.has_more) == (made[:3], True)
@@ -233,8 +234,10 @@ def test_both_secrets_sign_while_one_is_rotated(post: PostRoom) -> None:
 def test_without_overlap_every_old_secret_ends_at_once(post: PostRoom) -> None:
     endpoint = post.endpoint()
     post.secrets.rotate(TENANT, b"second", "h", owner=endpoint.id, overlap_seconds=DAY)
+    post.wait(1)
     told = post.secrets.rotate(TENANT, b"third", "hint3", owner=endpoint.id)
     assert (told.hint, told.live, told.created_at) == ("hint3", 1, post.now)
+    assert post.endpoints.find(TENANT, endpoint.id).updated_at == post.now
     post.cancelled(webhook=None)
     assert post.claim_next().sealed_secrets == (b"third",)
 

@@ -165,6 +165,13 @@ def test_a_requeue_tells_as_the_old_job_would_have(post: PostRoom) -> None:
     assert post.store.find(TENANT, new).webhook == webhook(include_result=True)
 
 
+def test_the_trace_of_a_job_goes_along_to_everybody(post: PostRoom) -> None:
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    post.endpoint()
+    post.cancelled(traceparent=trace)
+    assert {post.claim(one).traceparent for one in post.announce()} == {trace}
+
+
 def test_the_job_says_how_its_webhook_stands(post: PostRoom) -> None:
     job_id = post.accept()
     job = post.store.find(TENANT, job_id)
