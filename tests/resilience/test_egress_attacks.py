@@ -20,25 +20,11 @@ from resilience.egress.post import Poster
 from resilience.egress.url import parse_url
 from tests.resilience.attacks import ALLOWED, ANOTHER, NAME, PUBLIC, WHOLE, Attack, all_attacks
 from tests.resilience.connects import Tried, all_connects_refused
+from tests.resilience.names import Names
 
 POSTER = Poster()
 ATTACKS = all_attacks()
 DEVELOPMENT = EgressRules(exempt=(IPv4Network("127.0.0.0/8"),))
-
-
-class Names:
-    """DNS that answers each name with its own list, in turn where it has several."""
-
-    def __init__(self, *answers: Mapping[str, Sequence[str]]) -> None:
-        self._answers = list(answers)
-        self.asked: list[str] = []
-
-    def __call__(self, host: str, _port: int) -> Sequence[str]:
-        self.asked.append(host)
-        answers = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if host not in answers:
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return answers[host]
 
 
 def reached(url: str, names: Names, rules: EgressRules | None = None) -> Tried:

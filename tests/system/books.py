@@ -12,14 +12,17 @@ from redis import Redis
 
 from jobs.job import Job, JobState
 from jobs.store import JobStore
+from tasks.app import WEBHOOKS
 from tests.system.fleet import MODEL, PATIENCE_SECONDS, TENANT
 from tests.system.history import History, Promise
 from tests.system.kept_process import logged
 from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
-    r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|waiting)|w:[^:]+|senders|s:[^:]+|t:[^:]+:events"
+    r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|waiting)|w:[^:]+|senders|s:[^:]+"
+    r"|t:[^:]+:(events|secrets:default|receiver:https?:.+)"
 )
+BELONGS_TO_A_DELIVERY = re.compile(r"forget|t:[^:]+:((dlv|letter|tries|sent):[^:]+|deliveries|undelivered)")
 
 
 class Deployment(Protocol):
@@ -118,8 +121,13 @@ class Books:
             "queue": client.zrange(keys.model(MODEL, "queue"), 0, -1),
             "window": client.hgetall(keys.model(MODEL, "window")),
             "running": client.smembers(keys.model(MODEL, "running")),
-            "held by workers": list(client.scan_iter(f"{self._prefix}w:*:jobs")),
+            "held by workers": self._named("w:*:jobs"),
+            "receivers to look at": client.zrange(keys.name("hooks"), 0, -1),
+            "deliveries under way": client.zrange(keys.name("flights"), 0, -1),
+            "deliveries in their places": [*self._named("t:*:due:*"), *self._named("t:*:flying:*")],
+            "held by senders": self._named("s:*:flights"),
             "messages": client.lrange(f"frontier.{MODEL}", 0, -1),
+            "messages of deliveries": client.lrange(WEBHOOKS, 0, -1),
             "messages in hand": list(client.scan_iter("unacked*")),
             "waiting": {
                 name: count for name, count in client.hgetall(keys.model(MODEL, "waiting")).items() if int(count) != 0
@@ -128,16 +136,30 @@ class Books:
         return {name: what for name, what in left.items() if what}
 
     def _check_that_retired_jobs_leave_nothing(self) -> None:
-        """As if the retention of every job had ended now."""
-        client, keys = self._client, self._store.keys
-        kept: Any = client.zrange(keys.name("retire"), 0, -1)
-        client.zadd(keys.name("retire"), dict.fromkeys(kept, 0), xx=True)
+        """As if the retention of every job had ended now, and then that of every delivery."""
+        logged: Any = self._client.zrange(self._store.keys.name("forget"), 0, -1)
+        self._make_due("retire")
+        wait_for(lambda: self._traces_of_jobs() == [], PATIENCE_SECONDS, tell=lambda: str(self._traces_of_jobs()))
+        assert self._client.zrange(self._store.keys.name("forget"), 0, -1) == logged
+        self._make_due("forget")
         wait_for(lambda: self._traces() == [], PATIENCE_SECONDS, tell=lambda: str(self._traces()))
+
+    def _make_due(self, name: str) -> None:
+        key = self._store.keys.name(name)
+        kept: Any = self._client.zrange(key, 0, -1)
+        if kept:
+            self._client.zadd(key, dict.fromkeys(kept, 0), xx=True)
+
+    def _traces_of_jobs(self) -> list[str]:
+        return [name for name in self._traces() if not BELONGS_TO_A_DELIVERY.fullmatch(name)]
 
     def _traces(self) -> list[str]:
         """Keys of ours that are there, though there are no jobs."""
-        found = [key.decode().removeprefix(self._prefix) for key in self._client.scan_iter(f"{self._prefix}*")]
-        return sorted(name for name in found if not BELONGS_TO_NO_JOB.fullmatch(name))
+        return sorted(name for name in self._named("*") if not BELONGS_TO_NO_JOB.fullmatch(name))
+
+    def _named(self, pattern: str) -> list[str]:
+        found = self._client.scan_iter(self._prefix + pattern)
+        return [key.decode().removeprefix(self._prefix) for key in found]
 
     def _all_jobs(self) -> Iterator[Job]:
         before: int | None = None

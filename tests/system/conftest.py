@@ -13,6 +13,8 @@ from tests.conftest import SEED, SEED_VARIABLE
 from tests.system.books import Books
 from tests.system.fleet import Fleet
 from tests.system.history import History
+from tests.system.post import Post
+from tests.system.receiver import Receiver
 
 
 class SharedFleet:
@@ -85,3 +87,19 @@ def history(fleet: Fleet, make_history: Callable[[str], History]) -> History:
 def books(fleet: Fleet, history: History) -> Books:
     """To be closed at the end of a test."""
     return Books(fleet, history)
+
+
+@pytest.fixture
+def receiver(tmp_path: Path, random: Random) -> Iterator[Receiver]:
+    """A receiver of webhooks that is not started yet."""
+    receiver = Receiver(tmp_path, str(random.random()))
+    yield receiver
+    receiver.process.end()
+
+
+@pytest.fixture
+def post(fleet: Fleet, receiver: Receiver, books: Books) -> Iterator[Post]:
+    """Who is told of the deployment's jobs; to be closed in the place of the books."""
+    post = Post(fleet, receiver, books)
+    yield post
+    post.hang_up()

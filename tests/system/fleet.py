@@ -1,4 +1,4 @@
-"""A whole deployment of real processes: Valkey, an API and two workers, with short leases."""
+"""A whole deployment of real processes: Valkey, an API, two workers and a sender, with short leases."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from jobs.connection import connect
 from jobs.job import Job
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from jobs.webhooks.sealing import new_key
 from scripts.ports import free_port
-from tasks.app import make_app, queue_name
+from tasks.app import WEBHOOKS, make_app, queue_name
 from tests.redis_process import RedisProcess
 from tests.system.kept_process import KeptProcess
 from tests.system.worker_process import wait_for
@@ -47,14 +48,20 @@ TIMES = {
     "SHUTDOWN_GRACE_S": "0.5",
     "FRONTIER_WATCHDOG_S": "3",
     "FRONTIER_DURABILITY": "strict",
+    "WEBHOOK_SCHEDULE": "0,0.2,0.5,1" + 26 * ",2",
+    "WEBHOOK_TIMEOUT_S": "3",
+    "WEBHOOK_CIRCUIT_S": "0.3",
+    "WEBHOOK_SENDER_THREADS": "16",
+    "WEBHOOK_ALLOW_CIDRS": "127.0.0.1/32",
 }
 GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
 CELERY = (sys.executable, "-m", "celery", "-A", "tasks.worker", "worker", "--loglevel=INFO")
+SENDER = (sys.executable, "-m", "celery", "-A", "tasks.webhooks", "worker", "--queues", WEBHOOKS, "--loglevel=INFO")
 CELERY_OPTIONS = ("--pool=threads", "--without-gossip", "--without-mingle")
 
 
 class Fleet:
-    """Started by `start`, ended by `stop`; its workers are called m-1 and m-2.
+    """Started by `start`, ended by `stop`; its workers are called m-1 and m-2, its sender post-1.
 
     `has_closed_books` says that the last test has left it in order.
     """
@@ -69,8 +76,10 @@ class Fleet:
         self.store = JobStore(self.client, StoreSettings(lease_seconds=LEASE_SECONDS))
         self.broker = make_app(self.redis.url)
         self.port = free_port()
+        self._key = new_key()
         self.api = self._api(self.port, "api")
         self.workers = [self._worker(f"{MODEL}-{number}") for number in (1, 2)]
+        self.sender = self._sender("post-1")
         self.has_closed_books = True
 
     @property
@@ -78,25 +87,34 @@ class Fleet:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def processes(self) -> list[KeptProcess]:
+        """All but Valkey."""
+        return [self.api, *self.workers, self.sender]
+
+    @property
     def worker_logs(self) -> list[Path]:
         return [worker.log for worker in self.workers]
 
     def start(self) -> None:
         self.redis.start()
-        for process in (self.api, *self.workers):
+        for process in self.processes:
             process.start()
         self.wait_until_whole()
 
     def stop(self) -> None:
-        for process in (self.api, *self.workers):
+        for process in self.processes:
             process.end()
         pools.reset()
         self.client.connection_pool.disconnect()
         self.redis.kill()
 
     def wait_until_whole(self) -> None:
-        """Until both workers, as they are now, take jobs."""
-        wait_for(lambda: all(map(self._has_joined, self.workers)), PATIENCE_SECONDS, tell=self.words)
+        """Until both workers, as they are now, take jobs, and the sender deliveries."""
+        wait_for(
+            lambda: all(map(self._has_joined, self.workers)) and self._sends(self.sender),
+            PATIENCE_SECONDS,
+            tell=self.words,
+        )
 
     def worker_of(self, job: Job) -> KeptProcess:
         """The worker that runs a job, or did last."""
@@ -104,7 +122,7 @@ class Fleet:
         return worker
 
     def restart(self, worker: KeptProcess, **env: str) -> None:
-        """End a worker in good order and start it again with variables that hold for one life."""
+        """End a worker, or the sender, in good order and start it again with variables that hold for one life."""
         worker.end(signal.SIGTERM)
         worker.start(**env)
         self.wait_until_whole()
@@ -119,6 +137,17 @@ class Fleet:
             yield f"http://127.0.0.1:{port}", api
         finally:
             api.end()
+
+    @contextmanager
+    def another_sender(self) -> Iterator[KeptProcess]:
+        """A second one, once it takes deliveries."""
+        sender = self._sender("post-2")
+        sender.start()
+        try:
+            wait_for(lambda: self._sends(sender), PATIENCE_SECONDS, tell=self.words)
+            yield sender
+        finally:
+            sender.end(signal.SIGTERM)
 
     @contextmanager
     def redis_away(self, seconds: float = 0.0) -> Iterator[None]:
@@ -151,12 +180,15 @@ class Fleet:
 
     def words(self) -> str:
         """The last that each process has said, for a test that fails."""
-        logs = [process.log for process in (self.api, *self.workers)]
+        logs = [process.log for process in self.processes]
         return "\n".join(f"--- {log.name}\n" + "\n".join(_tail(log, 15)) for log in logs)
 
     def _has_joined(self, worker: KeptProcess) -> bool:
-        instance = self.client.hget(self.store.keys.worker(worker.name), "instance")
-        return isinstance(instance, bytes) and instance.decode().split("/")[1] == str(worker.pid)
+        return _is(worker, self.client.hget(self.store.keys.worker(worker.name), "instance"))
+
+    def _sends(self, sender: KeptProcess) -> bool:
+        instance, slots = self.client.hmget(self.store.keys.name(f"s:{sender.name}"), "instance", "slots")
+        return _is(sender, instance) and int(slots or 0) > 0
 
     def _api(self, port: int, name: str, **env: str) -> KeptProcess:
         own = {"PORT": str(port), "TRUTHGPT_API_TOKEN": TOKEN, "API_WORKERS": "1", **env}
@@ -167,8 +199,16 @@ class Fleet:
         command = (*CELERY, *CELERY_OPTIONS, "--hostname", f"{name}@%h")
         return KeptProcess(name, command, self._env(own), self.folder)
 
+    def _sender(self, name: str) -> KeptProcess:
+        return KeptProcess(name, (*SENDER, *CELERY_OPTIONS), self._env({"FRONTIER_WORKER_NAME": name}), self.folder)
+
     def _env(self, own: dict[str, str]) -> dict[str, str]:
-        return {"REDIS_URL": self.redis.url, "TRUTHGPT_CONFIG": str(self.config), **TIMES, **own}
+        site = {"REDIS_URL": self.redis.url, "TRUTHGPT_CONFIG": str(self.config), "FRONTIER_SECRET_KEY": self._key}
+        return {**site, **TIMES, **own}
+
+
+def _is(process: KeptProcess, instance: Any) -> bool:
+    return isinstance(instance, bytes) and instance.decode().split("/")[1] == str(process.pid)
 
 
 def _tail(log: Path, lines: int) -> list[Any]:

@@ -24,6 +24,18 @@ VOCABULARY = ["hark", "who", "knocks", "there", "within", "the", "name", "of", "
 
 
 @dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Where the end of a job is to be told, and whether its result too."""
+
+    url: str
+    include_result: bool = False
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {"url": self.url} | ({"include": ["result"]} if self.include_result else {})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Promise:
     """A job that was answered 202: what was asked for, and under which id it was accepted."""
 
@@ -31,6 +43,7 @@ class Promise:
     prompt: str
     tokens: int
     job_id: str
+    webhook: Webhook | None = None
 
     @property
     def text(self) -> str:
@@ -62,18 +75,30 @@ class History:
         self._client.close()
         self._hasty.close()
 
-    def submit(self, count: int, *, seconds: tuple[float, float] = (0.3, 1.5), say: str = "") -> Sequence[Promise]:
-        """Submit jobs that take about so long to generate; the promises, once all are answered."""
-        with self.submitting(count, seconds=seconds, say=say) as promised:
+    def submit(
+        self,
+        count: int,
+        *,
+        seconds: tuple[float, float] = (0.3, 1.5),
+        say: str = "",
+        webhooks: Sequence[Webhook | None] = (None,),
+    ) -> Sequence[Promise]:
+        """Submit jobs that take about so long to generate, these *webhooks* in turn; the promises, once answered."""
+        with self.submitting(count, seconds=seconds, say=say, webhooks=webhooks) as promised:
             pass
         return promised
 
     @contextmanager
     def submitting(
-        self, count: int, *, seconds: tuple[float, float] = (0.3, 1.5), say: str = ""
+        self,
+        count: int,
+        *,
+        seconds: tuple[float, float] = (0.3, 1.5),
+        say: str = "",
+        webhooks: Sequence[Webhook | None] = (None,),
     ) -> Iterator[list[Promise]]:
         """Submit in the background while the block runs; the list is filled when the block has ended."""
-        asked = [self._draw(seconds, say) for _ in range(count)]
+        asked = [(*self._draw(seconds, say), webhook) for webhook in islice(cycle(webhooks), count)]
         answers = [self._submitters.submit(self._submit, *one) for one in asked]
         promised: list[Promise] = []
         yield promised
@@ -87,14 +112,14 @@ class History:
     def try_to_submit(self) -> ApiProblem | None:
         """Ask once for one more job; why it was refused, or None if it was promised."""
         try:
-            self.promises.append(self._submit(*self._draw((0.3, 1.5), ""), client=self._hasty))
+            self.promises.append(self._submit(*self._draw((0.3, 1.5), ""), None, client=self._hasty))
         except ApiProblem as refusal:
             return refusal
         return None
 
     def submit_again(self, promise: Promise) -> Promise:
         """The same under the same key, as a client that does not trust the first answer."""
-        return self._submit(promise.key, promise.prompt, promise.tokens)
+        return self._submit(promise.key, promise.prompt, promise.tokens, promise.webhook)
 
     def _draw(self, seconds: tuple[float, float], say: str) -> tuple[str, str, int]:
         self._drawn += 1
@@ -102,12 +127,16 @@ class History:
         tokens = max(2, round(self._random.uniform(*seconds) * TOKENS_PER_SECOND))
         return f"{self._name}-{self._drawn}", " ".join([*words, *say.split()]), tokens
 
-    def _submit(self, key: str, prompt: str, tokens: int, *, client: FrontierClient | None = None) -> Promise:
+    def _submit(
+        self, key: str, prompt: str, tokens: int, webhook: Webhook | None, *, client: FrontierClient | None = None
+    ) -> Promise:
         body: dict[str, Any] = {"model": MODEL, "input": {"prompt": prompt}, "params": {"max_tokens": tokens}}
+        if webhook:
+            body["webhook"] = webhook.document
         job_id = (client or self._client).submit(body, idempotency_key=key).id
         if key not in self._told:
             self._told[key] = self._waiters.submit(self._wait, job_id)
-        return Promise(key=key, prompt=prompt, tokens=tokens, job_id=job_id)
+        return Promise(key=key, prompt=prompt, tokens=tokens, job_id=job_id, webhook=webhook)
 
     def _wait(self, job_id: str) -> JobView:
         while True:

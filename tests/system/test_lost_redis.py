@@ -24,9 +24,9 @@ TRIES = 2
 @pytest.fixture(autouse=True)
 def nobody_dies(fleet: Fleet) -> Iterator[None]:
     """Of all that Redis does to them, no process may die."""
-    pids = [process.pid for process in (fleet.api, *fleet.workers)]
+    pids = [process.pid for process in fleet.processes]
     yield
-    assert [process.pid for process in (fleet.api, *fleet.workers)] == pids
+    assert [process.pid for process in fleet.processes] == pids
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Workers that stand still past their leases and go on when others have taken over: they can write nothing."""
+"""Workers and senders that stand still past their leases and go on when others have taken over: they write nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.system.books import Books
 from tests.system.fleet import PATIENCE_SECONDS, Fleet
 from tests.system.history import History
 from tests.system.kept_process import KeptProcess
+from tests.system.post import Post
 from tests.system.worker_process import wait_for
 
 REFUSALS = {
@@ -37,6 +38,31 @@ def test_what_a_worker_writes_after_others_have_claimed_its_jobs_is_refused(
     wait_for(lambda: refused(zombie, failpoint) & held != set(), PATIENCE_SECONDS, tell=fleet.words)
     jobs = books.close()
     assert all(job.worker != zombie.name for job in jobs if job.id in held)
+
+
+@pytest.mark.long
+def test_what_a_sender_records_after_another_has_made_its_attempts_is_refused(
+    fleet: Fleet, history: History, post: Post, random: Random
+) -> None:
+    post.receiver.start()
+    zombie = fleet.sender
+    fleet.restart(zombie, FRONTIER_FAILPOINTS=f"sender.before_settle=stop@{random.randint(1, 4)}")
+    endpoint = post.add(post.receiver.url(name="endpoint"))
+    promises = history.submit(12, seconds=(0.02, 0.05))
+    wait_for(lambda: zombie.is_stopped, PATIENCE_SECONDS)
+    with fleet.another_sender() as other:
+        told = post.check(promises, endpoint)
+        zombie.send(signal.SIGCONT)
+        wait_for(lambda: verdicts(zombie, "fenced") != set(), PATIENCE_SECONDS, tell=fleet.words)
+        assert verdicts(zombie, "fenced") <= verdicts(other, "delivered")
+        assert post.check(promises, endpoint) == told
+    post.close()
+
+
+def verdicts(sender: KeptProcess, verdict: str) -> set[str]:
+    """The deliveries of which a sender was told so."""
+    attempted = sender.events("delivery_attempted")
+    return {event["delivery_id"] for event in attempted if event["verdict"] == verdict}
 
 
 def refused(zombie: KeptProcess, failpoint: str) -> set[str]:

@@ -104,6 +104,18 @@ def test_deliveries_of_a_deleted_endpoint_are_cancelled_and_keep_nobody_waiting(
         post.endpoints.find(TENANT, deleted.id)
 
 
+@pytest.mark.parametrize("verdict", ["delivered", "failed"])
+def test_an_attempt_that_ends_after_its_endpoint_was_deleted_leaves_nothing_of_that(
+    post: PostRoom, verdict: str
+) -> None:
+    endpoint = post.endpoint()
+    post.cancelled(webhook=None)
+    lease = post.claim_next()
+    post.endpoints.delete(TENANT, endpoint.id)
+    post.settle(lease, verdict)
+    assert [key for key in post.all_keys() if endpoint.id in key] == []
+
+
 def test_one_that_is_enabled_again_gets_what_it_missed_only_when_asked(post: PostRoom) -> None:
     endpoint = post.endpoint("job.cancelled")
     waiting = post.cancelled(webhook=None)
