@@ -37,13 +37,16 @@ class Site:
         )
 
     def received(self, count: int, secret: str) -> list[Any]:
-        """The first *count* events that came, verified by another's code."""
+        """The first *count* events that came, verified by the code of two others."""
         wait_for(lambda: len(self.receiver.requests) >= count, 120)
         events = []
+        unwrap = OpenAI(api_key="not needed here").webhooks.unwrap
         for request in self.receiver.requests[:count]:
             head, _, body = request.partition(b"\r\n\r\n")
             lines = [line.decode().partition(": ") for line in head.split(b"\r\n")[1:]]
-            Webhook(secret).verify(body, {name.lower(): value for name, _, value in lines})
+            headers = {name.lower(): value for name, _, value in lines}
+            Webhook(secret).verify(body, headers)
+            assert unwrap(body, headers, secret=secret).id == headers["webhook-id"]
             events.append(json.loads(body))
         return events
 
