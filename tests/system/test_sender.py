@@ -124,15 +124,6 @@ def test_a_job_s_end_is_delivered_by_a_real_sender_which_ends_when_it_is_told(
     assert post.sender.exit_codes == [0]
 
 
-def test_what_was_sent_but_not_recorded_by_a_killed_sender_comes_again_under_its_id(
-    start_post: StartPost, redis_url: str
-) -> None:
-    post = start_post(redis_url, FRONTIER_FAILPOINTS="sender.before_settle=kill")
-    delivery = post.wait_until_delivered(post.end_job())
-    assert post.received() == [delivery.event_id] * 2
-    assert post.sender.exit_codes == [-signal.SIGKILL]
-
-
 def test_a_sender_goes_on_when_redis_is_back(start_post: StartPost, redis_process: RedisProcess) -> None:
     post = start_post(redis_process.url)
     post.wait_until_delivered(post.end_job())
