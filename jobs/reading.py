@@ -13,13 +13,8 @@ from jobs.job import AttemptError, Job, JobState, Outcome, Usage
 from jobs.keys import Keys, idempotency_digest, ref
 from jobs.scripts import unavailable_as_our_error
 from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
+from jobs.unattended import UNATTENDED_ENDS
 from jobs.webhooks.of_jobs import JobWebhookReader
-
-_STORE_ERRORS: Mapping[str, str] = {
-    "worker_lost": "The worker running this job was lost {lost} times, the last time while running nothing else.",
-    "deadline_exceeded": "The job did not finish before its deadline.",
-    "not_started_in_time": "No worker started the job within start_within_s.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +178,7 @@ def _outcome(state: JobState, fields: Mapping[str, Any], out: bytes | None) -> O
     """What the last attempt left; an end that no worker described is put into words here."""
     wasted = int(fields.get("wasted", 0))
     if "code" in fields:
-        message = _STORE_ERRORS[fields["code"]].format(lost=fields.get("lost", 0))
+        message = UNATTENDED_ENDS[fields["code"]].format(lost=fields.get("lost", 0))
         error = AttemptError(code=fields["code"], message=message)
         return Outcome(state=state, error=error, usage=Usage(wasted_tokens=wasted))
     last = unpack_outcome(out) if out else None

@@ -15,6 +15,7 @@ from jobs.errors import StorageFull, StoreUnavailable
 from jobs.job import MOVES
 from jobs.keys import Keys
 from jobs.settings import StoreSettings
+from jobs.unattended import UNATTENDED_ENDS
 
 SCHEMA = 1
 """Version of the record that this release writes; records with a higher one are left alone."""
@@ -100,7 +101,8 @@ def unavailable_as_our_error() -> Iterator[None]:
 
 def _rules(settings: StoreSettings) -> str:
     log_ms = round(settings.webhook_log_seconds * 1000)
-    return json.dumps({"moves": _MOVES, "backlog": settings.webhook_backlog, "log": log_ms}, separators=(",", ":"))
+    rules = {"moves": _MOVES, "backlog": settings.webhook_backlog, "log": log_ms, "ends": UNATTENDED_ENDS}
+    return json.dumps(rules, separators=(",", ":"))
 
 
 def _text(name: str) -> str:

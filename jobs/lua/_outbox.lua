@@ -3,8 +3,6 @@
 -- An event goes onto its tenant's list, and one delivery to each receiver that wants it. Nothing here asks whether a
 -- receiver lives: a delivery owns its body, and waits.
 
-local OUTBOX = PREFIX .. 'outbox'
-
 -- Days since the epoch as a date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
 local function iso(ms)
   local days, rest = math.floor(ms / 86400000), ms % 86400000
@@ -51,6 +49,16 @@ local function event_at(entry, flat)
   return event
 end
 
+-- Where an event goes that is later than the last one of a list, though the clock says otherwise. An id has four
+-- hexadecimal digits for the number within a millisecond.
+local function behind_last(key)
+  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  if not last then return '*' end
+  local ms, number = place(last[1])
+  if number >= 65535 then return string.format('%.0f-0', ms + 1) end
+  return string.format('%.0f-%d', ms, number + 1)
+end
+
 -- `detail` is the model of a job, the reason of what happens to an endpoint.
 local function list_event(tenant, name, subject, detail)
   local key = owned_key(tenant, 'events')
@@ -59,7 +67,7 @@ local function list_event(tenant, name, subject, detail)
       'type', name, 'subject', subject, 'detail', detail)
   end
   local entry = add(string.format('%.0f-*', NOW))
-  if type(entry) == "table" then entry = add('*') end -- the clock was set back: behind the last one all the same
+  if type(entry) == 'table' then entry = add(behind_last(key)) end -- the clock was set back
   return event_at(entry, {'type', name, 'subject', subject, 'detail', detail})
 end
 
@@ -139,12 +147,17 @@ local function tell_of_endpoint(tenant, id, type, reason)
   if tell_endpoints(tenant, list_event(tenant, type, id, reason), id) then redis.call('PUBLISH', OUTBOX, 1) end
 end
 
+-- Have what waits for a receiver looked at, though it is not due.
+local function look_now(receiver)
+  if redis.call('ZCARD', tenant_key(receiver, 'due')) > 0 then redis.call('ZADD', HOOKS, NOW, receiver) end
+end
+
 -- An endpoint hears of nothing more; what waits for it is ended when its turn comes.
 local function disable(tenant, id, reason)
   redis.call('HSET', endpoint_key(tenant, id), 'state', 'disabled', 'reason', reason, 'disabled', NOW)
   redis.call('HDEL', endpoint_key(tenant, id), 'missed')
   redis.call('DEL', tenant_key(tenant .. '/' .. id, 'receiver'))
-  reschedule(tenant .. '/' .. id)
+  look_now(tenant .. '/' .. id)
   tell_of_endpoint(tenant, id, 'endpoint.disabled', reason)
 end
 

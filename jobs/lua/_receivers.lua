@@ -7,7 +7,9 @@
 local HOOKS = PREFIX .. 'hooks'
 local FLIGHTS = PREFIX .. 'flights'
 local FORGET = PREFIX .. 'forget'
+local OUTBOX = PREFIX .. 'outbox'
 local LOST_TOO_OFTEN = 10
+local CATCH_UP_MS = 10
 
 local DELIVERY_NUMBERS = {'schema', 'created', 'since', 'attempts', 'failures', 'fence', 'settled', 'lost', 'finished'}
 local function read_delivery(ref) return read_record(ref, 'dlv', DELIVERY_NUMBERS) end
@@ -40,11 +42,20 @@ local function circuit(receiver)
   return tonumber(found[1] or 0), tonumber(found[2] or 0)
 end
 
+-- Whether an endpoint has missed events while its backlog was full: they are still to be taken from the list.
+local function has_missed(receiver)
+  local id = endpoint_id(receiver)
+  local tenant = split(receiver)
+  return id and redis.call('HEXISTS', endpoint_key(tenant, id), 'missed') == 1
+end
+
 -- Say when somebody must look at a receiver next; never while nothing waits, or while a half-open circuit is probed.
 local function reschedule(receiver)
   local head = redis.call('ZRANGE', tenant_key(receiver, 'due'), 0, 0, 'WITHSCORES')
   local opens, open_until = circuit(receiver)
-  if not head[1] or (opens > 0 and redis.call('SCARD', tenant_key(receiver, 'flying')) > 0) then
+  if not head[1] and has_missed(receiver) then
+    redis.call('ZADD', HOOKS, NOW + CATCH_UP_MS, receiver)
+  elseif not head[1] or (opens > 0 and redis.call('SCARD', tenant_key(receiver, 'flying')) > 0) then
     redis.call('ZREM', HOOKS, receiver)
   else
     redis.call('ZADD', HOOKS, math.max(tonumber(head[2]), open_until), receiver)
@@ -94,7 +105,6 @@ local function revive(delivery)
   write(delivery, 'status', 'pending', 'since', NOW, 'failures', 0)
   clear(delivery, 'finished', 'ended_as', 'lost')
   wait_until(delivery, NOW)
-  redis.call('PUBLISH', PREFIX .. 'outbox', 1)
 end
 
 -- A delivery whose message or whose sender is lost goes again at once; its receiver may hear of it twice.
@@ -109,13 +119,9 @@ local function come_back(delivery)
   end
 end
 
--- Erase what is kept of a delivery.
+-- Erase what is kept of a delivery that is over.
 local function forget(delivery)
   local tenant, id = split(delivery.ref)
-  if delivery.status == 'pending' then
-    land(delivery)
-    reschedule(receiver_of(delivery))
-  end
   redis.call('SREM', tenant_key(tenant .. '/' .. delivery.subject, 'sent'), id)
   redis.call('ZREM', owned_key(tenant, 'deliveries'), id)
   redis.call('ZREM', owned_key(tenant, 'undelivered'), id)

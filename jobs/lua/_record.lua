@@ -159,6 +159,10 @@ local function finalise(job, to, code, told)
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
+  if code and not told then
+    local message = string.gsub(RULES.ends[code], '{lost}', tostring(job.lost or 0))
+    told = '"error":' .. cjson.encode({code = code, message = message})
+  end
   tell_of_job(job, told)
 end
 

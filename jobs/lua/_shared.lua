@@ -3,7 +3,8 @@
 --
 -- KEYS[1]  prefix of all keys
 -- ARGV[1]  JSON: {moves: the permitted moves, {from: {to: 1}} (jobs.job.MOVES; the only table there is),
---          backlog: most deliveries that wait for one receiver, log: how long events and deliveries are kept, ms}
+--          backlog: most deliveries that wait for one receiver, log: how long events and deliveries are kept, ms,
+--          ends: what is said of ends that no worker describes, by code (jobs.unattended)}
 -- ARGV[2]  newest record schema this process knows
 
 local PREFIX = KEYS[1]

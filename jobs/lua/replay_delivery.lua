@@ -19,6 +19,6 @@ if delivery.status ~= 'pending' then
   revive(delivery)
 elseif delivery.place == 'due' then
   wait_until(delivery, NOW)
-  redis.call('PUBLISH', OUTBOX, 1)
 end
+redis.call('PUBLISH', OUTBOX, 1)
 return 'ok'

@@ -29,5 +29,5 @@ if given.state == 'enabled' then
 elseif given.state == 'disabled' and redis.call('HGET', key, 'state') ~= 'disabled' then
   disable(tenant, id, 'asked')
 end
-if exists then reschedule(ARGV[3]) end
+if given.url and exists then reschedule(ARGV[3]) end
 return 'ok'

@@ -3,7 +3,7 @@
 -- ARGV[3]  ref                 ARGV[6]  packed entry of the log
 -- ARGV[4]  token of the lease  ARGV[7]  pause before the next attempt, ms; '' when none may follow
 -- ARGV[5]  'delivered', 'failed' or 'gone' (the receiver wants no more)
--- ARGV[8]  1 if the receiver is to blame for a failure
+-- ARGV[8]  1 if the receiver is to blame for a failure   ARGV[10]  how long the attempt took, ms
 -- ARGV[9]  JSON: {circuit: how long it first opens, ms, with its jitter, longest: the longest, ms, warn_after,
 --          disable_after: of unbroken failure, ms, disable_attempts, give_up: age at which a delivery is given up, ms}
 --
@@ -13,7 +13,7 @@
 -- Returns {'ok' | 'already', status, reason if the endpoint was disabled, else ''} or {'fenced', '', ''}.
 
 local MOST_TRIES = 50
-local WINDOW_MS, TRIPS_AT = 60000, 5
+local WINDOW_MS, TRIPS_AT, SLOW_MS = 60000, 5, 2000
 local delivery, token, rules = read_delivery(ARGV[3]), tonumber(ARGV[4]), cjson.decode(ARGV[9])
 if delivery == nil or delivery.newer or delivery.fence ~= token then return {'fenced', '', ''} end
 if delivery.settled == token then return {'already', delivery.status, ''} end
@@ -35,6 +35,8 @@ local function count()
       'bad_before', is_next and number('bad') or 0, 'ok', 0, 'bad', 0)
   end
   redis.call('HINCRBY', key, is_success and 'ok' or 'bad', 1)
+  redis.call('HSET', key, 'pace', tonumber(ARGV[10]) < SLOW_MS and 'quick' or 'slow')
+  redis.call('PEXPIRE', key, RULES.log)
   return number('ok') + number('ok_before'), number('bad') + number('bad_before')
 end
 
@@ -50,7 +52,13 @@ local function move_circuit()
     local open_ms = math.min(rules.circuit * 2 ^ opens, rules.longest)
     redis.call('HSET', key, 'opens', opens + 1, 'open_until', NOW + math.floor(open_ms))
   end
-  redis.call('PEXPIRE', key, RULES.log)
+end
+
+-- A test that succeeds makes up for failures as any other success, and enables what was not disabled on purpose.
+local function make_up()
+  redis.call('HDEL', tenant_key(tenant .. '/' .. endpoint, 'receiver'), 'opens', 'open_until', 'failing', 'fails', 'warned')
+  if redis.call('HGET', endpoint_key(tenant, endpoint), 'reason') ~= 'asked' then enable(tenant, endpoint) end
+  reschedule(tenant .. '/' .. endpoint)
 end
 
 -- Warn of an endpoint that has failed for days, then disable it; the reason if it is.
@@ -79,9 +87,7 @@ local again_at = ARGV[7] ~= '' and NOW + tonumber(ARGV[7])
 local disabled = ''
 if is_success then
   end_delivery(delivery, 'delivered')
-  if delivery.test and exists and redis.call('HGET', endpoint_key(tenant, endpoint), 'reason') ~= 'asked' then
-    enable(tenant, endpoint)
-  end
+  if delivery.test and exists then make_up() end
 elseif not exists then
   end_delivery(delivery, 'cancelled', 'endpoint_deleted')
 elseif delivery.test or ARGV[5] == 'gone' or not again_at or again_at - delivery.since >= rules.give_up then

@@ -13,6 +13,7 @@
 --
 -- Returns {1 if more are due than one call may look at, else 0, model, id, model, id …}: the messages to publish again.
 
+local UNFORGOTTEN_MS = 3600000
 local lease_ms, most = tonumber(ARGV[3]), tonumber(ARGV[6])
 local last = tonumber(redis.call('GET', PREFIX .. 'tick') or NOW)
 redis.call('SET', PREFIX .. 'tick', NOW)
@@ -78,8 +79,8 @@ for _, ref in ipairs(forgotten) do
   local delivery = read_delivery(ref)
   if delivery == nil then
     redis.call('ZREM', FORGET, ref)
-  elseif delivery.newer then
-    redis.call('ZADD', FORGET, NOW + lease_ms, ref)
+  elseif delivery.newer or delivery.status == 'pending' then
+    redis.call('ZADD', FORGET, NOW + UNFORGOTTEN_MS, ref)
   else
     forget(delivery)
   end

@@ -125,13 +125,13 @@ class DeliveryLog:
         An endpoint also gets the events that it is subscribed to and was never sent. A call looks at no more than 500
         events. Raises EndpointNotFound, EndpointDisabled, or EventNotFound for a bad cursor.
         """
-        begin = "-" if after is None else str(round(after * 1000))
+        begin = "-" if after is None else str(max(0, round(after * 1000)))
         if cursor is not None:
             known = place_of(cursor)
             if known is None:
                 raise EventNotFound(cursor)
             begin = f"({known}"
-        end = "+" if before is None else f"({round(before * 1000)}-0"
+        end = "+" if before is None else f"{max(0, round(before * 1000) - 1)}"
         verdict, count, last = self._moves.run(
             "replay_events", tenant, endpoint_id or "", begin, end, EVENTS_PER_REPLAY
         )

@@ -118,6 +118,7 @@ class Outbox:
             "" if retry_in_seconds is None else milliseconds(retry_in_seconds),
             1 if counts or verdict == "delivered" else 0,
             rules.for_settle(jitter),
+            milliseconds(attempt.seconds),
         )
         if verdict_given == b"fenced":
             return Settled(status=None)

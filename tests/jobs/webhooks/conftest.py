@@ -49,6 +49,7 @@ class PostRoom:
         self.events = EventList(client)
         self.rules = ReceiverRules()
         self.now = EPOCH
+        self.slots = 64
         self._numbers = itertools.count(1)
         self.wait(0)
 
@@ -58,8 +59,8 @@ class PostRoom:
         self.client.turn_to(round(self.now * 1000))
         self.beat()
 
-    def beat(self, sender: str = SENDER, slots: int = 64) -> None:
-        assert self.outbox.beat(sender, slots=slots, instance=f"{sender}#1") is None
+    def beat(self, sender: str = SENDER, slots: int | None = None) -> None:
+        assert self.outbox.beat(sender, slots=slots or self.slots, instance=f"{sender}#1") is None
 
     def new_job(self, **changes: Any) -> NewJob:
         request = InferenceRequest(
@@ -110,12 +111,14 @@ class PostRoom:
         [delivery_id] = self.announce()
         return self.claim(delivery_id)
 
-    def settle(self, lease: DeliveryLease, verdict: Any = "delivered", **options: Any) -> Settled:
+    def settle(
+        self, lease: DeliveryLease, verdict: Any = "delivered", *, seconds: float = 0.125, **options: Any
+    ) -> Settled:
         status = {"delivered": 204, "gone": 410}.get(verdict, 500)
         attempt = DeliveryAttempt(
             number=lease.number,
             at=self.now,
-            seconds=0.125,
+            seconds=seconds,
             status=status,
             error=None if verdict == "delivered" else "status",
         )

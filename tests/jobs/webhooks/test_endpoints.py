@@ -312,6 +312,27 @@ def test_a_test_that_succeeds_enables_an_endpoint_that_had_failed(post: PostRoom
     assert post.endpoints.find(TENANT, endpoint.id).state is EndpointState.ENABLED
 
 
+def test_a_test_that_succeeds_makes_up_for_failures(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+    for _ in range(6):
+        post.cancelled(webhook=None)
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    assert post.endpoints.find(TENANT, endpoint.id).failing_since == post.now
+    assert post.announce() == []
+    try_out(post, endpoint.id, "delivered")
+    assert post.endpoints.find(TENANT, endpoint.id).failing_since is None
+    assert len(post.announce()) == 1, "its circuit is closed"
+
+
+def test_a_range_may_begin_and_end_at_any_time(post: PostRoom) -> None:
+    post.cancelled()
+    post.fail(post.claim_next(), retry_in_seconds=None)
+    far = 253_402_300_799.0
+    for after, before, count in ((None, -1.0, 0), (None, 0.0, 0), (-1e9, None, 1), (far, None, 0), (-1e9, far, 0)):
+        assert post.log.replay_range(TENANT, after=after, before=before).count == count
+
+
 def test_a_test_does_not_enable_what_its_owner_has_disabled(post: PostRoom) -> None:
     endpoint = post.endpoint()
     post.endpoints.disable(TENANT, endpoint.id)

@@ -101,6 +101,17 @@ def test_the_error_goes_along_where_the_result_would(post: PostRoom) -> None:
     assert body_of(post.claim_next())["data"]["error"] == {"code": "timeout", "message": 'It said "no".\n'}
 
 
+def test_an_end_that_no_worker_describes_has_its_error_too(post: PostRoom) -> None:
+    job_id = post.accept(start_within_seconds=1, webhook=webhook(include_result=True))
+    post.accept(start_within_seconds=1, webhook=webhook())
+    post.wait(2)
+    post.store.sweep()
+    error = post.store.find(TENANT, job_id).error
+    assert error is not None
+    told = [body_of(post.claim(one))["data"].get("error") for one in post.announce()]
+    assert sorted(told, key=str) == [None, {"code": "not_started_in_time", "message": error.message}]
+
+
 def test_any_text_arrives_as_it_is(post: PostRoom) -> None:
     text = 'a"\\\n\t\u0000 \u2028 </script> 漢字 🙂 %d %s'
     post.end(Outcome(state=JobState.SUCCEEDED, text=text), webhook=webhook(include_result=True))
@@ -206,6 +217,24 @@ def test_events_stay_in_order_when_the_clock_is_set_back(post: PostRoom) -> None
     events = post.events.after(TENANT, None).events
     assert [event.subject for event in events] == [first, second]
     assert [event.subject for event in post.events.after(TENANT, events[0].id).events] == [second]
+
+
+def test_more_events_than_an_id_counts_in_one_millisecond_are_still_paged(post: PostRoom) -> None:
+    first = post.cancelled(webhook=None)
+    post.client.xadd(
+        "frontier:t:default:events",
+        {"type": "job.failed", "subject": "job_x", "detail": "m"},
+        id=f"{round(post.now * 1000)}-65535",
+    )
+    post.wait(-1)
+    jobs = [post.cancelled(webhook=None) for _ in range(3)]
+    seen: list[str] = []
+    last: str | None = None
+    for _ in range(5):
+        page = post.events.after(TENANT, last, limit=1)
+        seen += [event.subject for event in page.events]
+        last = page.next_after
+    assert seen == [first, "job_x", *jobs]
 
 
 def test_old_deliveries_are_forgotten_with_all_that_belongs_to_them(post: PostRoom) -> None:
