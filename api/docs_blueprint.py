@@ -12,7 +12,7 @@ from flask import Flask, Response, redirect
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from api import problems
+from api import problem_types
 
 _FILES = {"docs.css": "text/css", "docs.js": "text/javascript"}
 _POLICY = (
@@ -64,7 +64,7 @@ def _page(name: str, media_type: str) -> Response:
 
 
 def _known_problems() -> list[dict[str, object]]:
-    rows = [*problems.PROBLEMS.values(), *problems.OF_STATUS.values(), *problems.OF_ENDED_JOBS.values()]
+    rows = [*problem_types.PROBLEMS.values(), *problem_types.OF_STATUS.values(), *problem_types.OF_ENDED_JOBS.values()]
     return [
         {"slug": row.slug, "status": row.status.value, "title": row.title, "retryable": row.retryable}
         for row in sorted({row.slug: row for row in rows}.values(), key=lambda row: (row.status, row.slug))

@@ -6,7 +6,7 @@ from typing import Any
 
 from api import problems
 from api.errors import FieldError
-from api.problems import OF_ENDED_JOBS, ProblemType
+from api.problem_types import OF_ENDED_JOBS, ProblemType
 from jobs.job import Job, JobState
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from api import problems
+from api import problem_types, problems
 from api.ended_jobs import kind_of_end, problem_of_job
 from api.errors import FieldError, JobEndedWithoutResult
 
@@ -28,8 +28,8 @@ def add_error_handler(app: Flask) -> None:
         if isinstance(error, JobEndedWithoutResult):
             headers = problems.headers(kind_of_end(error.job)) | {"x-should-retry": "false"}
             return _respond(problem_of_job(error.job), headers)
-        kind = problems.find_problem_type(error)
-        if kind is problems.INTERNAL_ERROR:
+        kind = problem_types.find_problem_type(error)
+        if kind is problem_types.INTERNAL_ERROR:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
             log.error("request_failed", extra=_where(error))
         return _respond(problems.document(kind, *problems.detail_of(error, kind)), problems.headers(kind))
@@ -41,7 +41,7 @@ def _of_http_exception(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     if status < HTTPStatus.BAD_REQUEST:
         return cast("Response", error.get_response())
-    kind = problems.OF_STATUS.get(status, problems.ProblemType(slug="", status=status, title=status.phrase))
+    kind = problem_types.OF_STATUS.get(status, problem_types.ProblemType(slug="", status=status, title=status.phrase))
     errors: list[FieldError] = []
     detail = kind.title
     if isinstance(error, RequestEntityTooLarge):

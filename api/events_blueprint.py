@@ -43,13 +43,15 @@ def events_blueprint(*, events: EventList) -> Blueprint:
         """List the events.
 
         Oldest first, each as its webhooks tell it. Keep `last_id`, and ask for what came `after` it: nothing is missed
-        and nothing comes twice. With a `type` a page may be short, even empty, while `has_more` is true.
+        and nothing comes twice. If nothing came, it is what you gave. With a `type` a page may be short, even empty,
+        while `has_more` is true.
         """
         types = [query["type"]] if "type" in query else None
-        page = events.after(TENANT, query.get("after"), types=types, limit=query["limit"])
-        return id_page(
-            [event_document(event) for event in page.events], has_more=page.has_more, last_id=page.next_after
-        )
+        after = query.get("after")
+        page = events.after(TENANT, after, types=types, limit=query["limit"])
+        documents = [event_document(event) for event in page.events]
+        last_id = page.next_after or (None if documents else after)
+        return id_page(documents, has_more=page.has_more, last_id=last_id)
 
     @blueprint.view("GET", "/webhook_event_types", operationId="listWebhookEventTypes")
     @blueprint.answers(HTTPStatus.OK, EventTypesSchema, example=webhook_examples.EVENT_TYPE_LIST)

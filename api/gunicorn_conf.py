@@ -12,6 +12,8 @@ import threading
 import time
 from typing import Any
 
+import gevent  # type: ignore[import-untyped]
+
 from api.settings import ApiSettings
 from jobs.settings import StoreSettings
 from models.catalog import Catalog
@@ -43,6 +45,10 @@ forwarded_allow_ips = "127.0.0.1"
 accesslog = None
 
 
+RESOLVER_THREADS = 64
+"""gevent resolves names in threads; ten would soon be taken by names of receivers whose servers do not answer."""
+
+
 def on_starting(server: Any) -> None:
     """Gunicorn's own words go where all others go, as JSON: some quote what strangers send."""
     server.log.error_log.handlers.clear()
@@ -51,6 +57,7 @@ def on_starting(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """After the fork, the patch and the making of the application: begin what runs beside it."""
+    gevent.get_hub().threadpool.maxsize = RESOLVER_THREADS
     worker.wsgi.start()
     threading.Thread(target=_drain_at_the_end, args=(worker,), name="drain", daemon=True).start()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from api import problems
+from api import problem_types, problems
 from api.errors import FieldError
 
 EXAMPLE = problems.document(
-    problems.INVALID_REQUEST,
+    problem_types.INVALID_REQUEST,
     "params.temperature: Must be a number from 0 to 2.",
     [FieldError("params.temperature", "Must be a number from 0 to 2.")],
 )

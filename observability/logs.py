@@ -9,7 +9,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 
 def configure_logging(stream: TextIO, *, level: str = "INFO") -> None:
-    """Send every logger of the process to `stream`; libraries speak up from WARNING on."""
+    """Send every logger of the process to `stream`; libraries speak up from WARNING on, urllib3 hardly."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         JsonFormatter(
@@ -19,5 +19,7 @@ def configure_logging(stream: TextIO, *, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for library in ("celery", "kombu", "transformers", "urllib3", "amqp"):
+    for library in ("celery", "kombu", "transformers", "amqp"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    # Its warnings quote the URL that was asked and lines of the answer: secrets, and what strangers send.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from jobs.signature import Secret
 from scripts.api_errors import ApiProblem, ApiUnreachable
 from scripts.client import FrontierClient
 
 NAME = "frontier listen"
-OPEN_IT = "WEBHOOK_ALLOW_CIDRS=127.0.0.0/8 frontier up"
+
+
+def open_it(url: str) -> str:
+    """The command that starts a system which sends to *url*, whose host is an address of this machine."""
+    host = urlsplit(url).hostname or ""
+    network = "127.0.0.0/8" if host.startswith("127.") else f"{host}/{128 if ':' in host else 32}"
+    return f"WEBHOOK_ALLOW_CIDRS={network} frontier up"
 
 
 class NotReachable(Exception):
@@ -40,7 +47,7 @@ def register(client: FrontierClient, url: str, event_types: Sequence[str]) -> Ow
             raise
         raise NotReachable(
             f"the system at {client.url} does not send to {url}: only public https addresses are allowed. "
-            f"For development, start it with this machine's own allowed too: {OPEN_IT}"
+            f"For development, start it with this machine's own allowed too: {open_it(url)}"
         ) from None
     return OwnEndpoint(str(made["id"]), Secret.parse(str(made["signing_secret"])))
 

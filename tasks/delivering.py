@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import MappingProxyType
 
 from jobs.signature import signed_headers
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
 from jobs.webhooks.errors import BadSeal, NoSealer
 from jobs.webhooks.outbox import Verdict
 from jobs.webhooks.sealing import Sealer
-from resilience.egress.errors import Fault, RequestFailed, UrlNotAllowed
+from resilience.egress.errors import RequestFailed, UrlNotAllowed
 from resilience.egress.guard import EgressGuard
 from resilience.egress.post import Poster, Reply
 from tasks.retry_after import seconds_asked_for
@@ -22,9 +21,6 @@ from tasks.traceparent import child_traceparent
 
 log = logging.getLogger(__name__)
 
-_ERRORS: Mapping[Fault, str] = MappingProxyType(
-    {fault: fault.value for fault in Fault} | {Fault.BLOCKED: "url_not_allowed"}
-)
 _NOT_THE_RECEIVERS = frozenset({"url_not_allowed", "internal"})
 
 
@@ -112,4 +108,4 @@ def _verdict(reply: Reply) -> Verdict:
 def _code(error: Exception) -> str:
     if isinstance(error, UrlNotAllowed):
         return "url_not_allowed"
-    return _ERRORS[error.fault] if isinstance(error, RequestFailed) else "internal"
+    return error.fault.value if isinstance(error, RequestFailed) else "internal"

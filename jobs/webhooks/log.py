@@ -122,8 +122,9 @@ class DeliveryLog:
     ) -> Replayed:
         """Have the failed deliveries of events between two instants go again; in Unix seconds, *before* excluded.
 
-        An endpoint also gets the events that it is subscribed to and was never sent. A call looks at no more than 500
-        events. Raises EndpointNotFound, EndpointDisabled, or EventNotFound for a bad cursor.
+        An endpoint also gets the events that it is subscribed to and was never sent, from its creation on unless
+        *after* is given. A call looks at no more than 500 events. Raises EndpointNotFound, EndpointDisabled, or
+        EventNotFound for a bad cursor.
         """
         begin = "-" if after is None else str(max(0, round(after * 1000)))
         if cursor is not None:

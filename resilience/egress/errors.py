@@ -16,7 +16,6 @@ class Fault(StrEnum):
     """What went wrong with a request; a closed list, which tells nothing about the inside."""
 
     DNS = "dns"
-    BLOCKED = "blocked"
     CONNECT = "connect"
     TLS = "tls"
     TIMEOUT = "timeout"

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from jobs.signature import BadSecret, Secret
+from jobs.webhooks.event import EVENT_TYPES
 from scripts.address import find_address
 from scripts.arguments import each_given, given
 from scripts.client import FrontierClient
@@ -36,6 +37,13 @@ def _secrets(texts: list[str] | None) -> list[str] | None:
     return texts
 
 
+def _types(names: list[str] | None) -> list[str] | None:
+    for name in each_given(names) or ():
+        if name not in EVENT_TYPES:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(EVENT_TYPES)}")
+    return names
+
+
 def listen(
     *,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 9000,
@@ -53,7 +61,7 @@ def listen(
         ),
     ] = None,
     event: Annotated[
-        list[str] | None, typer.Option(metavar="TYPE", help="Only these; may be repeated.", callback=each_given)
+        list[str] | None, typer.Option(metavar="TYPE", help="Only these; may be repeated.", callback=_types)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each body as it was sent, one to a line.")] = False,
     url: UrlOption = None,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api import errors as api_errors
-from api import problems
+from api import problem_types
 from api.app import ApiProcess
 from jobs import errors as job_errors
 from tests.api.conftest import TOKEN, Api
@@ -20,20 +20,20 @@ def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 def test_every_error_of_the_record_has_a_row() -> None:
     missing = {kind.__name__ for kind in descendants(job_errors.JobError)} - {
-        kind.__name__ for kind in problems.PROBLEMS
+        kind.__name__ for kind in problem_types.PROBLEMS
     }
 
     assert missing == set()
 
 
 def test_every_error_of_the_api_has_a_row() -> None:
-    rows = {*problems.PROBLEMS, api_errors.JobEndedWithoutResult}
+    rows = {*problem_types.PROBLEMS, api_errors.JobEndedWithoutResult}
 
     assert set(descendants(api_errors.ApiError)) <= rows
 
 
 def test_every_problem_has_a_name_of_its_own() -> None:
-    rows = [*problems.PROBLEMS.values(), *problems.OF_STATUS.values(), *problems.OF_ENDED_JOBS.values()]
+    rows = [*problem_types.PROBLEMS.values(), *problem_types.OF_STATUS.values(), *problem_types.OF_ENDED_JOBS.values()]
     slugs = [row.slug for row in {id(row): row for row in rows}.values()]
 
     assert len(slugs) == len(set(slugs))

@@ -188,8 +188,11 @@ def test_all_that_failed_in_a_range_of_time_goes_again(post: PostRoom) -> None:
 
 def test_a_long_range_is_replayed_in_parts(post: PostRoom) -> None:
     jobs = [post.cancelled(webhook=None) for _ in range(501)]
+    post.wait(1)
     endpoint = post.endpoint()
-    part = post.log.replay_range(TENANT, endpoint_id=endpoint.id)
+    post.wait(1)
+    assert post.log.replay_range(TENANT, endpoint_id=endpoint.id).count == 0, "it was made after them"
+    part = post.log.replay_range(TENANT, endpoint_id=endpoint.id, after=0)
     assert part.count == 500
     assert part.next_cursor is not None
     rest = post.log.replay_range(TENANT, endpoint_id=endpoint.id, cursor=part.next_cursor)

@@ -1,0 +1,203 @@
+"""Which error is which problem: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from api import errors as api_errors
+from jobs import errors as job_errors
+from jobs.webhooks import errors as webhook_errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemType:
+    """A kind of problem; `retryable` means that the same request may succeed later, as it is."""
+
+    slug: str
+    status: HTTPStatus
+    title: str
+    retryable: bool = False
+    retry_after_seconds: int | None = None
+
+
+MALFORMED_BODY = ProblemType(
+    slug="malformed-body", status=HTTPStatus.BAD_REQUEST, title="The body is not the JSON we accept."
+)
+INVALID_REQUEST = ProblemType(
+    slug="invalid-request", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="A field has a value that is not accepted."
+)
+WORKER_LOST = ProblemType(
+    slug="worker-lost",
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+    title="The job was lost with its worker too often; it has been set aside.",
+)
+NO_SECRET_KEY = ProblemType(
+    slug="no-secret-key",
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    title="The server has no key to keep the secrets of webhooks with.",
+)
+INTERNAL_ERROR = ProblemType(
+    slug="internal-error", status=HTTPStatus.INTERNAL_SERVER_ERROR, title="The server met an error of its own."
+)
+
+PROBLEMS: Mapping[type[Exception], ProblemType] = {
+    api_errors.MalformedBody: MALFORMED_BODY,
+    api_errors.UnsupportedBody: ProblemType(
+        slug="unsupported-media-type",
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        title="The body must be plain application/json.",
+    ),
+    api_errors.SlowBody: ProblemType(
+        slug="slow-body",
+        status=HTTPStatus.REQUEST_TIMEOUT,
+        title="The body did not arrive in time.",
+        retryable=True,
+    ),
+    api_errors.InvalidHeader: ProblemType(
+        slug="invalid-header", status=HTTPStatus.BAD_REQUEST, title="A request header has an unusable value."
+    ),
+    api_errors.InvalidRequest: INVALID_REQUEST,
+    api_errors.UrlRefused: ProblemType(
+        slug="url-not-allowed", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="Nothing is sent to this URL."
+    ),
+    api_errors.NoWebhookSecret: ProblemType(
+        slug="webhook-secret-not-found", status=HTTPStatus.NOT_FOUND, title="There is no secret yet."
+    ),
+    api_errors.ProbeNotAnswered: ProblemType(
+        slug="endpoint-not-reached", status=HTTPStatus.BAD_GATEWAY, title="The endpoint gave no answer."
+    ),
+    api_errors.ProbeNotSent: ProblemType(
+        slug="test-not-sent", status=HTTPStatus.GATEWAY_TIMEOUT, title="No webhook worker has sent the test in time."
+    ),
+    api_errors.UnknownModel: ProblemType(
+        slug="model-not-found", status=HTTPStatus.NOT_FOUND, title="There is no such model."
+    ),
+    api_errors.NotAuthenticated: ProblemType(
+        slug="not-authenticated", status=HTTPStatus.UNAUTHORIZED, title="A valid key is needed."
+    ),
+    job_errors.JobNotFound: ProblemType(slug="job-not-found", status=HTTPStatus.NOT_FOUND, title="No such job."),
+    job_errors.JobRetired: ProblemType(
+        slug="result-expired",
+        status=HTTPStatus.GONE,
+        title="The job was erased because its retention had ended.",
+    ),
+    job_errors.JobNotFinal: ProblemType(
+        slug="job-not-final",
+        status=HTTPStatus.CONFLICT,
+        title="The job is not final; cancel it first.",
+    ),
+    job_errors.JobSucceeded: ProblemType(
+        slug="job-succeeded",
+        status=HTTPStatus.CONFLICT,
+        title="The job has its result; only jobs without one are requeued.",
+    ),
+    job_errors.NewerRecord: ProblemType(
+        slug="newer-record",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="A newer release of the server keeps this job.",
+        retryable=True,
+        retry_after_seconds=5,
+    ),
+    job_errors.IdempotencyMismatch: ProblemType(
+        slug="idempotency-mismatch",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        title="The idempotency key was used for another request.",
+    ),
+    job_errors.QueueFull: ProblemType(
+        slug="queue-full",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        title="The model's queue is full.",
+        retryable=True,
+        retry_after_seconds=10,
+    ),
+    job_errors.ModelDraining: ProblemType(
+        slug="model-draining",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The model is being drained and takes no new jobs.",
+        retryable=True,
+        retry_after_seconds=60,
+    ),
+    job_errors.StorageFull: ProblemType(
+        slug="storage-full",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="No memory is left to accept jobs.",
+        retryable=True,
+        retry_after_seconds=30,
+    ),
+    job_errors.StoreUnavailable: ProblemType(
+        slug="store-unavailable",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The store of jobs does not answer.",
+        retryable=True,
+        retry_after_seconds=5,
+    ),
+    job_errors.UnsupportedServer: ProblemType(
+        slug="unsupported-server",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The Redis server cannot keep the promises made for jobs.",
+    ),
+    webhook_errors.EndpointNotFound: ProblemType(
+        slug="endpoint-not-found", status=HTTPStatus.NOT_FOUND, title="No such webhook endpoint."
+    ),
+    webhook_errors.DeliveryNotFound: ProblemType(
+        slug="delivery-not-found", status=HTTPStatus.NOT_FOUND, title="No such delivery, or none any more."
+    ),
+    webhook_errors.EventNotFound: INVALID_REQUEST,
+    webhook_errors.EndpointLimit: ProblemType(
+        slug="endpoint-limit", status=HTTPStatus.CONFLICT, title="There are as many endpoints as there may be."
+    ),
+    webhook_errors.TooManySecrets: ProblemType(
+        slug="too-many-secrets",
+        status=HTTPStatus.CONFLICT,
+        title="Too many old secrets are still good; rotate without keeping the old one, or wait for one to end.",
+    ),
+    webhook_errors.EndpointDisabled: ProblemType(
+        slug="endpoint-disabled", status=HTTPStatus.CONFLICT, title="The endpoint is disabled; enable it first."
+    ),
+    webhook_errors.DeliveryNotReplayable: ProblemType(
+        slug="not-replayable",
+        status=HTTPStatus.CONFLICT,
+        title="The delivery cannot be sent again: its endpoint was deleted, or what it told was erased.",
+    ),
+    webhook_errors.NoSealer: NO_SECRET_KEY,
+    webhook_errors.BadSeal: NO_SECRET_KEY,
+}
+
+OF_STATUS: Mapping[int, ProblemType] = {
+    400: ProblemType(slug="bad-request", status=HTTPStatus.BAD_REQUEST, title="The request cannot be read."),
+    404: ProblemType(slug="not-found", status=HTTPStatus.NOT_FOUND, title="There is nothing at this address."),
+    405: ProblemType(
+        slug="method-not-allowed", status=HTTPStatus.METHOD_NOT_ALLOWED, title="The method does not fit this address."
+    ),
+    413: ProblemType(
+        slug="payload-too-large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, title="The body is too large."
+    ),
+    500: INTERNAL_ERROR,
+}
+"""What Flask and Werkzeug refuse by themselves, by status."""
+
+OF_ENDED_JOBS: Mapping[str, ProblemType] = {
+    "failed": ProblemType(slug="job-failed", status=HTTPStatus.INTERNAL_SERVER_ERROR, title="The job failed."),
+    "refused": ProblemType(
+        slug="job-refused", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="The model cannot serve this request."
+    ),
+    "worker_lost": WORKER_LOST,
+    "timeout": ProblemType(
+        slug="job-timeout", status=HTTPStatus.GATEWAY_TIMEOUT, title="The job ran into its time limit."
+    ),
+    "cancelled": ProblemType(slug="job-cancelled", status=HTTPStatus.CONFLICT, title="The job was cancelled."),
+    "expired": ProblemType(
+        slug="job-expired", status=HTTPStatus.GATEWAY_TIMEOUT, title="The job's deadline passed before its result."
+    ),
+}
+"""How a job can end without a result."""
+
+
+def find_problem_type(error: Exception) -> ProblemType:
+    """The row of *error*, or of the nearest class that it derives from."""
+    for kind in type(error).__mro__:
+        if kind in PROBLEMS:
+            return PROBLEMS[kind]
+    return INTERNAL_ERROR
