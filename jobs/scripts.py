@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -20,8 +21,11 @@ from jobs.unattended import UNATTENDED_ENDS
 SCHEMA = 1
 """Version of the record that this release writes; records with a higher one are left alone."""
 
-_SHARED = ("_shared", "_receivers", "_outbox", "_policy", "_record")
+_OF_DELIVERIES = frozenset({"erase", "sweep"})
+"""Moves of jobs that see to deliveries too."""
+
 _MOVES = {state.value: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}
+_FOLDER = resources.files("jobs").joinpath("lua")
 _DISK_WAIT_MS = 2000
 _STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
 _GROWS_THE_STORE = frozenset({"accept", "requeue", "save_endpoint"})
@@ -30,7 +34,7 @@ Argument = str | int | float | bytes
 
 
 class Moves:
-    """The scripts of `jobs/lua/`, one per move, ready to run against one server.
+    """The scripts of `jobs/lua/` and its folder `webhooks`, one per move, ready to run against one server.
 
     `extra` adds scripts by name, which see what those in the folder see.
     """
@@ -41,14 +45,10 @@ class Moves:
         self._client = client
         self._prefix = keys.prefix
         self._rules = _rules(settings)
-        shared = "".join(map(_text, _SHARED))
+        added = {name: _flags(name) + _shared(with_deliveries=False) + text for name, text in (extra or {}).items()}
         self._scripts: dict[str, Script] = {
-            path.name.removesuffix(".lua"): client.register_script(_flags(path.name) + shared + path.read_text())
-            for path in resources.files("jobs").joinpath("lua").iterdir()
-            if path.name.endswith(".lua") and not path.name.startswith("_")
+            name: client.register_script(text) for name, text in {**_scripts(), **added}.items()
         }
-        for name, text in (extra or {}).items():
-            self._scripts[name] = client.register_script(_flags(name) + shared + text)
 
     def run(self, move: str, *arguments: Argument) -> Any:
         """One move, at once."""
@@ -106,9 +106,29 @@ def _rules(settings: StoreSettings) -> str:
 
 
 def _text(name: str) -> str:
-    return resources.files("jobs").joinpath("lua", f"{name}.lua").read_text()
+    return _FOLDER.joinpath(f"{name}.lua").read_text()
 
 
-def _flags(file_name: str) -> str:
+@cache
+def _scripts() -> Mapping[str, str]:
+    """Every move by its name, with all that stands before it."""
+    return {
+        name: _flags(name) + _shared(with_deliveries=is_of_deliveries or name in _OF_DELIVERIES) + path.read_text()
+        for folder, is_of_deliveries in ((_FOLDER, False), (_FOLDER.joinpath("webhooks"), True))
+        for path in folder.iterdir()
+        if (name := path.name.removesuffix(".lua")) != path.name and not name.startswith("_")
+    }
+
+
+@cache
+def _shared(*, with_deliveries: bool) -> str:
+    """What stands before a script. Most moves of jobs never end one: for them all of the outbox is one function."""
+    outbox = _text("_receivers") + _text("_outbox")
+    if not with_deliveries:
+        outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
+    return _text("_shared") + _text("_events") + outbox + _text("_policy") + _text("_record")
+
+
+def _flags(name: str) -> str:
     """Running work goes on when memory is short; only moves that grow the store are refused."""
-    return "#!lua\n" if file_name.removesuffix(".lua") in _GROWS_THE_STORE else "#!lua flags=allow-oom\n"
+    return "#!lua\n" if name in _GROWS_THE_STORE else "#!lua flags=allow-oom\n"

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from jobs.signature import signed_headers
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
 from jobs.webhooks.errors import BadSeal, NoSealer
-from jobs.webhooks.outbox import Verdict
+from jobs.webhooks.outbox import Blame, Verdict
 from jobs.webhooks.sealing import Sealer
 from resilience.egress.errors import RequestFailed, UrlNotAllowed
 from resilience.egress.guard import EgressGuard
@@ -22,6 +22,7 @@ from tasks.traceparent import child_traceparent
 log = logging.getLogger(__name__)
 
 _NOT_THE_RECEIVERS = frozenset({"url_not_allowed", "internal"})
+_OF_THE_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +34,12 @@ class Told:
     asked_for: float | None = None
 
     @property
-    def counts(self) -> bool:
-        """Whether it says something about the receiver."""
-        return self.attempt.error not in _NOT_THE_RECEIVERS
+    def blame(self) -> Blame:
+        """Whose a failure is; a refusal that names the request, not the moment, comes from a receiver that lives."""
+        if self.attempt.error in _NOT_THE_RECEIVERS:
+            return "nobody"
+        is_refusal = self.attempt.status in range(400, 500) and self.attempt.status not in _OF_THE_MOMENT
+        return "answered" if is_refusal else "receiver"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,7 +98,7 @@ class Sendings:
                     rules=self.rules,
                     verdict=told.verdict,
                     retry_in_seconds=retry_in_seconds,
-                    counts=told.counts,
+                    blame=told.blame,
                     jitter=jitter,
                 )
             )

@@ -1,7 +1,7 @@
--- Shared by every move: what is told of a job's end, in the same breath.
+-- Shared by the moves of deliveries, and by every move at a job's end: what is told of it, in the same breath.
 --
--- An event goes onto its tenant's list, and one delivery to each receiver that wants it. Nothing here asks whether a
--- receiver lives: a delivery owns its body, and waits.
+-- One delivery of the event goes to each receiver that wants it. Nothing here asks whether a receiver lives: a delivery
+-- owns its body, and waits.
 
 -- Days since the epoch as a date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
 local function iso(ms)
@@ -18,11 +18,6 @@ local function iso(ms)
     math.floor(rest / 1000) % 60, rest % 1000)
 end
 
--- Where an event stands in the list, as its time in ms and its number within that.
-local function place(entry)
-  local ms, number = string.match(entry, '^(%d+)-(%d+)$')
-  return tonumber(ms), tonumber(number)
-end
 local function event_id(entry, subject)
   local ms, number = place(entry)
   return string.format('evt_%012x%04x', ms, number) .. string.match(subject, '^[^_]*_?(.*)$')
@@ -49,28 +44,6 @@ local function event_at(entry, flat)
   return event
 end
 
--- Where an event goes that is later than the last one of a list, though the clock says otherwise. An id has four
--- hexadecimal digits for the number within a millisecond.
-local function behind_last(key)
-  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
-  if not last then return '*' end
-  local ms, number = place(last[1])
-  if number >= 65535 then return string.format('%.0f-0', ms + 1) end
-  return string.format('%.0f-%d', ms, number + 1)
-end
-
--- `detail` is the model of a job, the reason of what happens to an endpoint.
-local function list_event(tenant, name, subject, detail)
-  local key = owned_key(tenant, 'events')
-  local function add(at)
-    return redis.pcall('XADD', key, 'MINID', '~', math.max(0, NOW - RULES.log), at,
-      'type', name, 'subject', subject, 'detail', detail)
-  end
-  local entry = add(string.format('%.0f-*', NOW))
-  if type(entry) == 'table' then entry = add(behind_last(key)) end -- the clock was set back
-  return event_at(entry, {'type', name, 'subject', subject, 'detail', detail})
-end
-
 local function delivery_id(event, receiver_kind)
   return 'dlv_' .. string.sub(redis.sha1hex(event.id .. ' ' .. receiver_kind), 1, 32)
 end
@@ -86,9 +59,9 @@ local function write_delivery(tenant, event, body, to)
   for _, name in ipairs({'trace', 'full', 'test'}) do if to[name] then write(delivery, name, to[name]) end end
   redis.call('SET', tenant_key(ref, 'letter'), to.url .. '\n' .. body)
   redis.call('SADD', tenant_key(tenant .. '/' .. event.subject, 'sent'), id)
-  redis.call('ZADD', FORGET, NOW + RULES.log, ref)
+  redis.call('ZADD', FORGET, NOW + rules().log, ref)
   if not to.test then redis.call('ZADD', owned_key(tenant, 'deliveries'), NOW, id) end
-  if to.kind == 'job' and redis.call('ZCARD', tenant_key(receiver, 'due')) >= RULES.backlog then
+  if to.kind == 'job' and redis.call('ZCARD', tenant_key(receiver, 'due')) >= rules().backlog then
     end_delivery(delivery, 'failed', 'backlog_full')
   else
     wait_until(delivery, NOW)
@@ -113,7 +86,7 @@ local function tell_endpoints(tenant, event, but, trace)
   for _, id in ipairs(redis.call('ZRANGE', owned_key(tenant, 'endpoints'), 0, -1)) do
     local found = redis.call('HMGET', endpoint_key(tenant, id), 'state', 'types')
     if id ~= but and found[1] == 'enabled' and wants(found[2], event.type) then
-      if redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) >= RULES.backlog then
+      if redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) >= rules().backlog then
         redis.call('HSET', endpoint_key(tenant, id), 'state', 'paused', 'missed', event.entry)
       else
         write_to_endpoint(tenant, event, id, trace)
@@ -124,10 +97,10 @@ local function tell_endpoints(tenant, event, but, trace)
   return told
 end
 
--- What finalise calls: the event of a job's end and its deliveries.
-local function tell_of_job(job, told_of_end)
+-- What finalise calls, where somebody may want to hear: write the deliveries of a job's end, listed as `entry`.
+local function tell_of_job(job, entry, told_of_end)
   local tenant, id = split(job.ref)
-  local event = list_event(tenant, 'job.' .. job.state, id, job.model)
+  local event = event_at(entry, {'type', 'job.' .. job.state, 'subject', id, 'detail', job.model})
   local told = tell_endpoints(tenant, event, nil, job.trace)
   if job.hook then
     local hook = cjson.decode(redis.call('GET', tenant_key(job.ref, 'hook')))
@@ -143,8 +116,10 @@ local function tell_of_job(job, told_of_end)
   if told then redis.call('PUBLISH', OUTBOX, 1) end
 end
 
-local function tell_of_endpoint(tenant, id, type, reason)
-  if tell_endpoints(tenant, list_event(tenant, type, id, reason), id) then redis.call('PUBLISH', OUTBOX, 1) end
+local function tell_of_endpoint(tenant, id, name, reason)
+  local entry = list_event(tenant, name, id, reason)
+  local event = event_at(entry, {'type', name, 'subject', id, 'detail', reason})
+  if tell_endpoints(tenant, event, id) then redis.call('PUBLISH', OUTBOX, 1) end
 end
 
 -- Have what waits for a receiver looked at, though it is not due.

@@ -1,4 +1,4 @@
--- Shared by every move: where deliveries wait, fly and end.
+-- Shared by the moves of deliveries, and by every move at a job's end: where deliveries wait, fly and end.
 --
 -- A receiver is what deliveries wait for: a standing endpoint by its id, `{id}!test` for tests of it, or the origin
 -- of jobs' own webhooks. Its ref is `tenant/receiver`. A pending delivery is in one place: `due` (waiting), `announced`
@@ -101,7 +101,7 @@ end
 local function revive(delivery)
   local tenant, id = split(delivery.ref)
   redis.call('ZREM', owned_key(tenant, 'undelivered'), id)
-  redis.call('ZADD', FORGET, NOW + RULES.log, delivery.ref)
+  redis.call('ZADD', FORGET, NOW + rules().log, delivery.ref)
   write(delivery, 'status', 'pending', 'since', NOW, 'failures', 0)
   clear(delivery, 'finished', 'ended_as', 'lost')
   wait_until(delivery, NOW)

@@ -41,7 +41,7 @@ local function wake(job) redis.call('PUBLISH', tenant_key(job.ref, 'wake'), job.
 -- Change the state, if the table permits it.
 local function move(job, to)
   local from = job.state
-  if not (MOVES[from] and MOVES[from][to]) then
+  if not moves_from(from)[to] then
     error('a job cannot move from ' .. from .. ' to ' .. to)
   end
   local _, id = split(job.ref)
@@ -159,11 +159,15 @@ local function finalise(job, to, code, told)
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
-  if code and not told then
-    local message = string.gsub(RULES.ends[code], '{lost}', tostring(job.lost or 0))
-    told = '"error":' .. cjson.encode({code = code, message = message})
+  local tenant, id = split(job.ref)
+  local entry = list_event(tenant, 'job.' .. to, id, job.model)
+  if job.hook or redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 1 then
+    if code and not told then
+      local message = string.gsub(rules().ends[code], '{lost}', tostring(job.lost or 0))
+      told = '"error":' .. cjson.encode({code = code, message = message})
+    end
+    tell_of_job(job, entry, told)
   end
-  tell_of_job(job, told)
 end
 
 local function dead_letter(job)

@@ -1,5 +1,5 @@
 -- Shared by every move: what all of them are given, the time, and how keys are named.
--- The loader puts the shared texts before each script; jobs/keys.py documents every key.
+-- The loader puts shared texts before each script (jobs/scripts.py says which); jobs/keys.py documents every key.
 --
 -- KEYS[1]  prefix of all keys
 -- ARGV[1]  JSON: {moves: the permitted moves, {from: {to: 1}} (jobs.job.MOVES; the only table there is),
@@ -8,11 +8,17 @@
 -- ARGV[2]  newest record schema this process knows
 
 local PREFIX = KEYS[1]
-local RULES = cjson.decode(ARGV[1])
-local MOVES = RULES.moves
 local SCHEMA = tonumber(ARGV[2])
 local clock = redis.call('TIME')
 local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local decoded = nil
+local function rules() -- decoded for those alone that ask
+  decoded = decoded or cjson.decode(ARGV[1])
+  return decoded
+end
+local function moves_from(state) return rules().moves[state] or {} end
+local function is_final(job) return next(moves_from(job.state)) == nil end
 
 local function split(ref)
   local slash = string.find(ref, '/', 1, true)

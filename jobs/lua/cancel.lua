@@ -8,7 +8,7 @@
 local job = read_job(ARGV[3])
 if job == nil then return 'missing' end
 if job.newer then return 'newer' end
-if next(MOVES[job.state]) == nil then return 'final' end
+if is_final(job) then return 'final' end
 if ARGV[4] ~= '' and job.state ~= ARGV[4] then return 'elsewhere' end
 if not job.cancel then put(job, 'cancel', NOW, 'version', job.version + 1) end
 if job.state == 'queued' then

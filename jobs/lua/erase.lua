@@ -7,7 +7,7 @@
 local job = read_job(ARGV[3])
 if job == nil then return 'missing' end
 if job.newer then return 'newer' end
-if next(MOVES[job.state]) ~= nil then return 'not final' end
+if not is_final(job) then return 'not final' end
 for _, id in ipairs(redis.call('SMEMBERS', tenant_key(job.ref, 'sent'))) do
   local tenant = split(job.ref)
   local delivery = read_delivery(tenant .. '/' .. id)

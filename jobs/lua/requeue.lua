@@ -12,7 +12,7 @@
 local old = read_job(ARGV[3])
 if old == nil then return {'missing', ''} end
 if old.newer then return {'newer', ''} end
-if next(MOVES[old.state]) ~= nil then return {'not final', ''} end
+if not is_final(old) then return {'not final', ''} end
 if old.state == 'succeeded' then return {'succeeded', ''} end
 
 local tenant, id = split(old.ref)

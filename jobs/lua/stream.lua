@@ -7,7 +7,7 @@
 local job = read_job(ARGV[3])
 if job == nil then return 'over' end
 if job.newer then return 'newer' end
-if next(MOVES[job.state]) == nil then return 'over' end
+if is_final(job) then return 'over' end
 if not job.streamed then
   put(job, 'streamed', 1)
   if job.state == 'running' then redis.call('PUBLISH', PREFIX .. 'c:' .. job.worker, job.ref) end

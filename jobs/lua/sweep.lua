@@ -35,7 +35,7 @@ for _, ref in ipairs(due) do
     redis.call('ZREM', WATCH, ref)
   elseif job.newer then
     look_at(job, NOW + lease_ms)
-  elseif next(MOVES[job.state]) == nil then
+  elseif is_final(job) then
     redis.call('ZREM', WATCH, ref)
   elseif job.state == 'running' then
     rescue(job)

@@ -24,6 +24,9 @@ ANNOUNCE_LIMIT = 256
 
 Verdict = Literal["delivered", "failed", "gone"]
 
+Blame = Literal["nobody", "answered", "receiver"]
+"""Whose a failure is: `nobody` holds it against the receiver; one that `answered` lives, and refused what it got."""
+
 
 class Outbox:
     """Announces, claims and settles. Safe to share between threads."""
@@ -100,14 +103,14 @@ class Outbox:
         rules: ReceiverRules,
         verdict: Verdict,
         retry_in_seconds: float | None,
-        counts: bool = True,
+        blame: Blame = "receiver",
         jitter: float = 1.0,
     ) -> Settled:
         """Record how an attempt went.
 
         Without `retry_in_seconds` a failure is the last one. `gone` is the last one too, and disables a standing
-        endpoint. A failure that does not count is not held against the receiver. `jitter` is a factor near 1 for how
-        long a circuit opens.
+        endpoint. What is to blame on the `receiver` opens its circuit, what it `answered` does not. `jitter` is a
+        factor near 1 for how long a circuit opens.
         """
         verdict_given, status, disabled = self._moves.run(
             "settle_delivery",
@@ -116,7 +119,7 @@ class Outbox:
             verdict,
             pack_attempt(attempt),
             "" if retry_in_seconds is None else milliseconds(retry_in_seconds),
-            1 if counts or verdict == "delivered" else 0,
+            "" if verdict == "delivered" else blame,
             rules.for_settle(jitter),
             milliseconds(attempt.seconds),
         )

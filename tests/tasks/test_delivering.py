@@ -99,28 +99,30 @@ def test_what_arrives_is_the_body_with_the_signatures_of_all_live_secrets() -> N
     assert (headers["webhook-id"], headers["content-type"]) == ("evt_1", "application/json")
     assert headers["user-agent"] == "Frontier/1"
     assert headers["traceparent"].startswith("00-")
-    assert (told.verdict, told.counts) == ("delivered", True)
+    assert (told.verdict, told.attempt.error) == ("delivered", None)
     assert (told.attempt.number, told.attempt.status, told.attempt.error, told.attempt.snippet) == (3, 200, None, "ok")
     assert told.attempt.seconds >= 0
 
 
 @pytest.mark.parametrize(
-    ("line", "verdict"),
+    ("line", "verdict", "blame"),
     [
-        ("204 No Content", "delivered"),
-        ("302 Found\r\nLocation: http://127.0.0.1:1/", "failed"),
-        ("400 Bad Request", "failed"),
-        ("404 Not Found", "failed"),
-        ("410 Gone", "gone"),
-        ("500 Oh", "failed"),
+        ("204 No Content", "delivered", "receiver"),
+        ("302 Found\r\nLocation: http://127.0.0.1:1/", "failed", "receiver"),
+        ("400 Bad Request", "failed", "answered"),
+        ("404 Not Found", "failed", "answered"),
+        ("410 Gone", "gone", "answered"),
+        ("408 Slow", "failed", "receiver"),
+        ("429 Busy", "failed", "receiver"),
+        ("500 Oh", "failed", "receiver"),
     ],
 )
-def test_a_status_decides(line: str, verdict: str) -> None:
+def test_a_status_decides(line: str, verdict: str, blame: str) -> None:
     told = carry(f"HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n".encode())
     assert told.verdict == verdict
     assert told.attempt.status == int(line[:3])
     assert told.attempt.error == (None if verdict == "delivered" else "status")
-    assert told.counts
+    assert told.blame == blame
 
 
 def test_a_busy_receiver_says_when() -> None:
@@ -137,7 +139,12 @@ def test_the_beginning_of_an_answer_is_kept_fit_to_be_shown() -> None:
 
 def test_nobody_at_the_port_is_a_failed_connection() -> None:
     told = courier().carry(lease(f"http://127.0.0.1:{free_port()}/"))
-    assert (told.attempt.error, told.attempt.status, told.verdict, told.counts) == ("connect", None, "failed", True)
+    assert (told.attempt.error, told.attempt.status, told.verdict, told.blame) == (
+        "connect",
+        None,
+        "failed",
+        "receiver",
+    )
 
 
 def test_a_name_that_is_not_known_is_told_as_dns() -> None:
@@ -145,7 +152,7 @@ def test_a_name_that_is_not_known_is_told_as_dns() -> None:
         raise OSError(f"{host}:{port}")
 
     told = courier(EgressRules(), resolve=unknown).carry(lease("https://hooks.example/"))
-    assert (told.attempt.error, told.counts) == ("dns", True)
+    assert (told.attempt.error, told.blame) == ("dns", "receiver")
 
 
 def test_no_answer_at_all_breaks_the_protocol() -> None:
@@ -159,7 +166,7 @@ def test_a_url_that_is_not_allowed_is_told_without_the_reason_which_the_log_has(
         told = courier(EgressRules()).carry(lease(f"http://127.0.0.1:{server.port}/?secret=1"))
     assert server.requests == []
     assert (told.attempt.error, told.attempt.snippet, told.verdict) == ("url_not_allowed", "", "failed")
-    assert not told.counts
+    assert told.blame == "nobody"
     [line] = [record for record in caplog.records if record.message == "delivery_not_sent"]
     assert vars(line)["delivery_id"] == "dlv_1"
     assert "127.0.0.1" in vars(line)["reason"]
@@ -182,7 +189,7 @@ def test_what_cannot_be_signed_is_not_sent_and_no_fault_of_the_receiver(
     with RudeServer(answers(OK)) as server:
         told = courier(sealer=sealer).carry(lease(f"http://127.0.0.1:{server.port}/", **changes))
     assert server.requests == []
-    assert (told.attempt.error, told.verdict, told.counts) == ("internal", "failed", False)
+    assert (told.attempt.error, told.verdict, told.blame) == ("internal", "failed", "nobody")
 
 
 def test_a_fault_of_our_own_is_told_as_internal(caplog: pytest.LogCaptureFixture) -> None:
@@ -190,5 +197,5 @@ def test_a_fault_of_our_own_is_told_as_internal(caplog: pytest.LogCaptureFixture
         raise RuntimeError(f"{host}:{port}")
 
     told = courier(resolve=broken).carry(lease("https://hooks.example/"))
-    assert (told.attempt.error, told.counts) == ("internal", False)
+    assert (told.attempt.error, told.blame) == ("internal", "nobody")
     assert "delivery_failed_unexpectedly" in caplog.messages

@@ -82,11 +82,11 @@ class Deliveries(RuleBasedStateMachine):
         data=st.data(),
         verdict=st.sampled_from(["delivered", "failed", "failed", "failed", "gone"]),
         pause=st.sampled_from([None, 1.0, 300.0]),
-        counts=st.booleans(),
+        blame=st.sampled_from(["receiver", "receiver", "answered", "nobody"]),
     )
-    def an_attempt_ends(self, data: Any, verdict: str, pause: float | None, *, counts: bool) -> None:
+    def an_attempt_ends(self, data: Any, verdict: str, pause: float | None, blame: Any) -> None:
         lease = data.draw(st.sampled_from(self.leases))
-        settled = self.post.settle(lease, verdict, retry_in_seconds=pause, counts=counts)
+        settled = self.post.settle(lease, verdict, retry_in_seconds=pause, blame=blame)
         if verdict == "delivered" and settled.status is DeliveryStatus.DELIVERED:
             self.delivered.add(lease.delivery_id)
 

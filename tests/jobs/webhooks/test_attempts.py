@@ -291,7 +291,7 @@ def test_what_is_not_the_receiver_s_fault_opens_no_circuit(post: PostRoom) -> No
     for _ in range(8):
         post.cancelled()
     for delivery_id in post.announce():
-        post.fail(post.claim(delivery_id), counts=False, retry_in_seconds=1)
+        post.fail(post.claim(delivery_id), blame="nobody", retry_in_seconds=1)
     assert len(post.announce()) == 3
 
 
@@ -305,6 +305,16 @@ def test_what_waits_for_a_deleted_endpoint_is_ended_at_once_though_its_last_atte
     assert post.announce() == []
     assert {post.delivery(job_id).status for job_id in jobs} == {DeliveryStatus.CANCELLED}
     assert not any(key.endswith(f"receiver:{endpoint.id}") for key in post.all_keys())
+
+
+def test_a_receiver_that_refuses_lives_and_its_circuit_stays_closed_though_it_is_failing(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+    for _ in range(8):
+        post.cancelled(webhook=None)
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), blame="answered", retry_in_seconds=1)
+    assert len(post.announce()) == 3
+    assert post.endpoints.find(TENANT, endpoint.id).failing_since == post.now
 
 
 def test_a_dead_receiver_s_backlog_is_not_read(post: PostRoom) -> None:

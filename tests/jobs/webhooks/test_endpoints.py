@@ -178,7 +178,7 @@ def test_all_that_failed_in_a_range_of_time_goes_again(post: PostRoom) -> None:
         jobs.append(post.cancelled())
         times.append(post.now)
         for delivery_id in post.announce():
-            post.fail(post.claim(delivery_id), counts=False, retry_in_seconds=None)
+            post.fail(post.claim(delivery_id), blame="nobody", retry_in_seconds=None)
         post.wait(60)
     assert post.log.replay_range(TENANT, after=times[1], before=times[3]).count == 4
     again = {job_id for job_id in jobs for one in post.deliveries(job_id) if one.status is DeliveryStatus.PENDING}
@@ -227,7 +227,7 @@ def test_dead_letters_are_paged_while_they_are_replayed(post: PostRoom) -> None:
     for _ in range(5):
         post.cancelled()
     for delivery_id in post.announce():
-        post.fail(post.claim(delivery_id), retry_in_seconds=None, counts=False)
+        post.fail(post.claim(delivery_id), retry_in_seconds=None, blame="nobody")
     first = post.log.page(TENANT, status=DeliveryStatus.FAILED, limit=2)
     for one in first.deliveries:
         post.log.replay(TENANT, one.id)

@@ -11,8 +11,8 @@
 --
 -- Returns tenant, delivery id, tenant, delivery id …: the messages to publish.
 
-local rules, grace, most = cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local interval = 1000 / rules.rate
+local limits, grace, most = cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local interval = 1000 / limits.rate
 local CHUNK = 200
 local CROWDED_MS = 500
 
@@ -20,7 +20,7 @@ local CROWDED_MS = 500
 local function catch_up(tenant, id)
   local key = endpoint_key(tenant, id)
   local found = redis.call('HMGET', key, 'state', 'missed', 'types')
-  if found[1] ~= 'paused' or redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) > math.max(1, RULES.backlog / 2) then return end
+  if found[1] ~= 'paused' or redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) > math.max(1, rules().backlog / 2) then return end
   local entries = redis.call('XRANGE', owned_key(tenant, 'events'), found[2], '+', 'COUNT', CHUNK)
   for _, entry in ipairs(entries) do
     local event = event_at(entry[1], entry[2])
@@ -59,7 +59,7 @@ end
 
 -- How many attempts a receiver may have under way while senders have so much room left.
 local function limit_of(receiver, room, slots)
-  if room * 4 > slots or string.sub(receiver, -5) == '!test' then return rules.concurrency end
+  if room * 4 > slots or string.sub(receiver, -5) == '!test' then return limits.concurrency end
   local pace = redis.call('HGET', tenant_key(receiver, 'receiver'), 'pace')
   if pace == 'quick' or (not pace and room * 8 > slots) then return 1 end
   return 0
@@ -87,7 +87,7 @@ local function permits(receiver, limit)
     return false
   end
   redis.call('HSET', key, 'next_at', string.format('%.3f', next_at + interval))
-  redis.call('PEXPIRE', key, RULES.log)
+  redis.call('PEXPIRE', key, rules().log)
   return true
 end
 
@@ -113,7 +113,7 @@ local function take_off(receiver, room, slots)
     redis.call('ZADD', tenant_key(receiver, 'due'), NOW + grace, head[1])
     return reschedule(receiver)
   end
-  if NOW - delivery.since >= rules.give_up then return end_delivery(delivery, 'failed', 'too_old') end
+  if NOW - delivery.since >= limits.give_up then return end_delivery(delivery, 'failed', 'too_old') end
   if not permits(receiver, limit_of(receiver, room, slots)) then return end
   land(delivery)
   write(delivery, 'place', 'announced')

@@ -3,24 +3,27 @@
 -- ARGV[3]  ref                 ARGV[6]  packed entry of the log
 -- ARGV[4]  token of the lease  ARGV[7]  pause before the next attempt, ms; '' when none may follow
 -- ARGV[5]  'delivered', 'failed' or 'gone' (the receiver wants no more)
--- ARGV[8]  1 if the receiver is to blame for a failure   ARGV[10]  how long the attempt took, ms
+-- ARGV[8]  whose failure it was: 'nobody' (nothing is held against the receiver), 'answered' (it lives, and refused)
+--          or 'receiver' ('' for a success)               ARGV[10]  how long the attempt took, ms
 -- ARGV[9]  JSON: {circuit: how long it first opens, ms, with its jitter, longest: the longest, ms, warn_after,
 --          disable_after: of unbroken failure, ms, disable_attempts, give_up: age at which a delivery is given up, ms}
 --
 -- A circuit opens at five failures within the last two minutes if they are half of all; each opening in a row is twice
--- as long. Then one attempt probes it.
+-- as long. Then one attempt probes it. A receiver that answers with a refusal lives: its circuit stays closed, but its
+-- endpoint is failing all the same.
 --
 -- Returns {'ok' | 'already', status, reason if the endpoint was disabled, else ''} or {'fenced', '', ''}.
 
 local MOST_TRIES = 50
 local WINDOW_MS, TRIPS_AT, SLOW_MS = 60000, 5, 2000
-local delivery, token, rules = read_delivery(ARGV[3]), tonumber(ARGV[4]), cjson.decode(ARGV[9])
+local delivery, token, limits = read_delivery(ARGV[3]), tonumber(ARGV[4]), cjson.decode(ARGV[9])
 if delivery == nil or delivery.newer or delivery.fence ~= token then return {'fenced', '', ''} end
 if delivery.settled == token then return {'already', delivery.status, ''} end
 if delivery.status ~= 'pending' then return {'fenced', '', ''} end
 
 local tenant = split(delivery.ref)
 local receiver, is_success = receiver_of(delivery), ARGV[5] == 'delivered'
+local lives = is_success or ARGV[8] == 'answered'
 local endpoint, key = endpoint_id(receiver), tenant_key(receiver, 'receiver')
 
 local function number(name) return tonumber(redis.call('HGET', key, name) or 0) end
@@ -34,22 +37,23 @@ local function count()
     redis.call('HSET', key, 'window', window, 'ok_before', is_next and number('ok') or 0,
       'bad_before', is_next and number('bad') or 0, 'ok', 0, 'bad', 0)
   end
-  redis.call('HINCRBY', key, is_success and 'ok' or 'bad', 1)
+  redis.call('HINCRBY', key, lives and 'ok' or 'bad', 1)
   redis.call('HSET', key, 'pace', tonumber(ARGV[10]) < SLOW_MS and 'quick' or 'slow')
-  redis.call('PEXPIRE', key, RULES.log)
+  redis.call('PEXPIRE', key, rules().log)
   return number('ok') + number('ok_before'), number('bad') + number('bad_before')
 end
 
 local function move_circuit()
   local opens, open_until = circuit(receiver)
   local ok, bad = count()
+  if lives then redis.call('HDEL', key, 'opens', 'open_until') end
   if is_success then
-    redis.call('HDEL', key, 'opens', 'open_until', 'failing', 'fails', 'warned')
+    redis.call('HDEL', key, 'failing', 'fails', 'warned')
     return
   end
   if redis.call('HINCRBY', key, 'fails', 1) == 1 then redis.call('HSET', key, 'failing', NOW) end
-  if open_until <= NOW and (opens > 0 or (bad >= TRIPS_AT and bad >= ok)) then
-    local open_ms = math.min(rules.circuit * 2 ^ opens, rules.longest)
+  if not lives and open_until <= NOW and (opens > 0 or (bad >= TRIPS_AT and bad >= ok)) then
+    local open_ms = math.min(limits.circuit * 2 ^ opens, limits.longest)
     redis.call('HSET', key, 'opens', opens + 1, 'open_until', NOW + math.floor(open_ms))
   end
 end
@@ -64,12 +68,12 @@ end
 -- Warn of an endpoint that has failed for days, then disable it; the reason if it is.
 local function judge()
   local since, fails = number('failing'), number('fails')
-  if fails < rules.disable_attempts or is_success then return '' end
-  if NOW - since >= rules.disable_after then
+  if fails < limits.disable_attempts or is_success then return '' end
+  if NOW - since >= limits.disable_after then
     disable(tenant, endpoint, 'failing')
     return 'failing'
   end
-  if NOW - since >= rules.warn_after and redis.call('HSETNX', key, 'warned', NOW) == 1 then
+  if NOW - since >= limits.warn_after and redis.call('HSETNX', key, 'warned', NOW) == 1 then
     tell_of_endpoint(tenant, endpoint, 'endpoint.disabling', 'failing')
   end
   return ''
@@ -81,7 +85,7 @@ local tries = tenant_key(delivery.ref, 'tries')
 redis.call('RPUSH', tries, ARGV[6])
 redis.call('LTRIM', tries, -MOST_TRIES, -1)
 local exists = not endpoint or redis.call('EXISTS', endpoint_key(tenant, endpoint)) == 1
-if ARGV[8] == '1' and exists and not delivery.test then move_circuit() end
+if ARGV[8] ~= 'nobody' and exists and not delivery.test then move_circuit() end
 
 local again_at = ARGV[7] ~= '' and NOW + tonumber(ARGV[7])
 local disabled = ''
@@ -90,7 +94,7 @@ if is_success then
   if delivery.test and exists then make_up() end
 elseif not exists then
   end_delivery(delivery, 'cancelled', 'endpoint_deleted')
-elseif delivery.test or ARGV[5] == 'gone' or not again_at or again_at - delivery.since >= rules.give_up then
+elseif delivery.test or ARGV[5] == 'gone' or not again_at or again_at - delivery.since >= limits.give_up then
   write(delivery, 'failures', delivery.failures + 1)
   end_delivery(delivery, 'failed')
 else
