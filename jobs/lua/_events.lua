@@ -25,5 +25,6 @@ local function list_event(tenant, name, subject, detail)
   end
   local entry = add(string.format('%.0f-*', NOW))
   if type(entry) == 'table' then entry = add(behind_last(key)) end -- the clock was set back
+  redis.call('PEXPIRE', key, rules().log)
   return entry
 end

@@ -38,27 +38,29 @@ end
 local function endpoint_key(tenant, id) return PREFIX .. 't:' .. tenant .. ':endpoint:' .. id end
 
 local function circuit(receiver)
-  local found = redis.call('HMGET', tenant_key(receiver, 'receiver'), 'opens', 'open_until')
-  return tonumber(found[1] or 0), tonumber(found[2] or 0)
+  local found = redis.call('HMGET', tenant_key(receiver, 'receiver'), 'opens', 'open_until', 'served')
+  return tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
 end
 
--- Whether an endpoint has missed events while its backlog was full: they are still to be taken from the list.
-local function has_missed(receiver)
+-- Whether an endpoint has missed events while its backlog was full, and there is room for them by now.
+local function can_catch_up(receiver)
   local id = endpoint_id(receiver)
   local tenant = split(receiver)
   return id and redis.call('HEXISTS', endpoint_key(tenant, id), 'missed') == 1
+    and redis.call('ZCARD', tenant_key(receiver, 'due')) <= math.max(1, rules().backlog / 2)
 end
 
 -- Say when somebody must look at a receiver next; never while nothing waits, or while a half-open circuit is probed.
+-- Those that are due take turns: one that was served goes behind those that have waited since before that.
 local function reschedule(receiver)
   local head = redis.call('ZRANGE', tenant_key(receiver, 'due'), 0, 0, 'WITHSCORES')
-  local opens, open_until = circuit(receiver)
-  if not head[1] and has_missed(receiver) then
-    redis.call('ZADD', HOOKS, NOW + CATCH_UP_MS, receiver)
-  elseif not head[1] or (opens > 0 and redis.call('SCARD', tenant_key(receiver, 'flying')) > 0) then
+  local opens, open_until, served = circuit(receiver)
+  local at = tonumber(head[2])
+  if can_catch_up(receiver) then at = math.min(at or NOW + CATCH_UP_MS, NOW + CATCH_UP_MS) end
+  if not at or (opens > 0 and redis.call('SCARD', tenant_key(receiver, 'flying')) > 0) then
     redis.call('ZREM', HOOKS, receiver)
   else
-    redis.call('ZADD', HOOKS, math.max(tonumber(head[2]), open_until), receiver)
+    redis.call('ZADD', HOOKS, math.max(at, open_until, served), receiver)
   end
 end
 

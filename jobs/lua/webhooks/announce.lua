@@ -7,20 +7,25 @@
 -- A receiver that has as many attempts under way as it may, or whose circuit is open, is not looked at again before
 -- that ends, so nobody reads its backlog. When three quarters of the senders' room are taken, a receiver has one
 -- attempt at a time, and one whose last attempt was slow has none; the last eighth is for those that are known to be
--- quick, and for tests. So however many receivers hang, others get through.
+-- quick, and half of it for tests. So however many receivers hang, others get through.
 --
 -- Returns tenant, delivery id, tenant, delivery id …: the messages to publish.
 
 local limits, grace, most = cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local interval = 1000 / limits.rate
 local CHUNK = 200
-local CROWDED_MS = 500
+local CROWDED_MS, MOST_PASSED_OVER = 500, 200
+local UNTOUCHED_MS = 86400000
+local passed_over, has_caught_up = 0, false
 
--- Take from the list what a paused endpoint has missed, now that there is room for it.
+-- Take from the list what a paused endpoint has missed, now that there is room for it: one part per call, of one
+-- endpoint, so that no call takes long.
 local function catch_up(tenant, id)
+  if has_caught_up then return end
   local key = endpoint_key(tenant, id)
   local found = redis.call('HMGET', key, 'state', 'missed', 'types')
   if found[1] ~= 'paused' or redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) > math.max(1, rules().backlog / 2) then return end
+  has_caught_up = true
   local entries = redis.call('XRANGE', owned_key(tenant, 'events'), found[2], '+', 'COUNT', CHUNK)
   for _, entry in ipairs(entries) do
     local event = event_at(entry[1], entry[2])
@@ -42,24 +47,28 @@ end
 
 -- What waits for an endpoint that is gone or disabled is ended, a part at a time.
 local function end_waiting(receiver, status, why)
-  local tenant = split(receiver)
+  local tenant, moved = split(receiver), 0
   for _, id in ipairs(redis.call('ZRANGE', tenant_key(receiver, 'due'), 0, CHUNK - 1)) do
     local delivery = read_delivery(tenant .. '/' .. id)
     if not delivery then
       redis.call('ZREM', tenant_key(receiver, 'due'), id)
     elseif delivery.newer then
-      redis.call('ZADD', tenant_key(receiver, 'due'), NOW + grace, id)
+      local due = tonumber(redis.call('ZSCORE', tenant_key(receiver, 'due'), id))
+      if due < NOW + UNTOUCHED_MS / 2 then moved = moved + 1 end -- so others come to the front
+      redis.call('ZADD', tenant_key(receiver, 'due'), NOW + UNTOUCHED_MS, id)
     else
       end_delivery(delivery, status, why)
+      moved = moved + 1
     end
   end
   reschedule(receiver)
-  look_again(receiver)
+  if moved > 0 then look_again(receiver) end
 end
 
 -- How many attempts a receiver may have under way while senders have so much room left.
 local function limit_of(receiver, room, slots)
-  if room * 4 > slots or string.sub(receiver, -5) == '!test' then return limits.concurrency end
+  if room * 4 > slots then return limits.concurrency end
+  if string.sub(receiver, -5) == '!test' then return room * 16 > slots and 1 or 0 end
   local pace = redis.call('HGET', tenant_key(receiver, 'receiver'), 'pace')
   if pace == 'quick' or (not pace and room * 8 > slots) then return 1 end
   return 0
@@ -69,7 +78,11 @@ end
 local function permits(receiver, limit)
   local key = tenant_key(receiver, 'receiver')
   if limit == 0 then
-    redis.call('ZADD', HOOKS, NOW + CROWDED_MS, receiver)
+    if passed_over < MOST_PASSED_OVER then
+      passed_over = passed_over + 1 -- it keeps its place, and so its turn when there is room
+    else
+      redis.call('ZADD', HOOKS, NOW + CROWDED_MS, receiver)
+    end
     return false
   end
   local opens, open_until = circuit(receiver)
@@ -86,7 +99,7 @@ local function permits(receiver, limit)
     redis.call('ZADD', HOOKS, next_at, receiver)
     return false
   end
-  redis.call('HSET', key, 'next_at', string.format('%.3f', next_at + interval))
+  redis.call('HSET', key, 'next_at', string.format('%.3f', next_at + interval), 'served', NOW)
   redis.call('PEXPIRE', key, rules().log)
   return true
 end
@@ -142,7 +155,7 @@ local room = slots - redis.call('ZCARD', FLIGHTS)
 local published, looks = {}, 0
 while room > 0 and looks < most do
   looks = looks + 1
-  local receiver = redis.call('ZRANGEBYSCORE', HOOKS, '-inf', NOW, 'LIMIT', 0, 1)[1]
+  local receiver = redis.call('ZRANGEBYSCORE', HOOKS, '-inf', NOW, 'LIMIT', passed_over, 1)[1]
   if not receiver then break end
   local id = take_off(receiver, room, slots)
   if id then

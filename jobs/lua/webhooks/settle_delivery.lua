@@ -84,16 +84,19 @@ write(delivery, 'settled', token)
 local tries = tenant_key(delivery.ref, 'tries')
 redis.call('RPUSH', tries, ARGV[6])
 redis.call('LTRIM', tries, -MOST_TRIES, -1)
-local exists = not endpoint or redis.call('EXISTS', endpoint_key(tenant, endpoint)) == 1
-if ARGV[8] ~= 'nobody' and exists and not delivery.test then move_circuit() end
+local state = not endpoint and 'enabled' or redis.call('HGET', endpoint_key(tenant, endpoint), 'state')
+local is_heard = state and state ~= 'disabled' and not delivery.test
+if ARGV[8] ~= 'nobody' and is_heard then move_circuit() end
 
 local again_at = ARGV[7] ~= '' and NOW + tonumber(ARGV[7])
 local disabled = ''
 if is_success then
   end_delivery(delivery, 'delivered')
-  if delivery.test and exists then make_up() end
-elseif not exists then
+  if delivery.test and state then make_up() end
+elseif not state then
   end_delivery(delivery, 'cancelled', 'endpoint_deleted')
+elseif state == 'disabled' and not delivery.test then
+  end_delivery(delivery, 'failed', 'endpoint_disabled')
 elseif delivery.test or ARGV[5] == 'gone' or not again_at or again_at - delivery.since >= limits.give_up then
   write(delivery, 'failures', delivery.failures + 1)
   end_delivery(delivery, 'failed')
@@ -101,12 +104,11 @@ else
   write(delivery, 'failures', delivery.failures + 1)
   wait_until(delivery, again_at)
 end
-if endpoint and exists and not delivery.test then
-  local state = redis.call('HGET', endpoint_key(tenant, endpoint), 'state')
-  if ARGV[5] == 'gone' and state ~= 'disabled' then
+if endpoint and is_heard then
+  if ARGV[5] == 'gone' then
     disabled = 'gone'
     disable(tenant, endpoint, 'gone')
-  elseif state ~= 'disabled' then
+  elseif ARGV[8] ~= 'nobody' then
     disabled = judge()
   end
 end

@@ -519,3 +519,99 @@ def test_what_is_known_of_a_receiver_does_not_stay_for_ever(post: PostRoom) -> N
     for key in post.all_keys():
         if ":receiver:" in key:
             assert post.client.pttl(key) > 0
+
+
+def test_many_paused_endpoints_catch_up_a_part_at_a_time(make_post: Make) -> None:
+    post = make_post(webhook_backlog=2)
+    endpoints = [post.endpoint() for _ in range(3)]
+    for _ in range(450):
+        post.cancelled(webhook=None)
+    made = []
+    for _ in range(3):
+        before = sum(":dlv:" in key for key in post.all_keys())
+        for delivery_id in post.announce():
+            post.settle(post.claim(delivery_id))
+        post.announce()
+        made.append(sum(":dlv:" in key for key in post.all_keys()) - before)
+        post.wait(0.05)
+    assert max(made) <= 2 * 200, "one part of one endpoint in each of two calls"
+    for _ in range(400):
+        for delivery_id in post.announce():
+            post.settle(post.claim(delivery_id))
+        post.wait(0.1)
+    for endpoint in endpoints:
+        found = post.endpoints.find(TENANT, endpoint.id)
+        assert (found.state, found.waiting) == ("enabled", 0)
+
+
+def test_a_paused_endpoint_catches_up_though_what_waits_is_not_due(make_post: Make) -> None:
+    post = make_post(webhook_backlog=4)
+    endpoint = post.endpoint()
+    for _ in range(4):
+        post.cancelled(webhook=None)
+    for number, delivery_id in enumerate(post.announce()):
+        post.fail(post.claim(delivery_id), retry_in_seconds=5 if number < 2 else 18_000)
+    post.cancelled(webhook=None)
+    assert post.endpoints.find(TENANT, endpoint.id).state == "paused"
+    post.wait(6)
+    assert len(deliver_all(post)) == 3
+    assert post.endpoints.find(TENANT, endpoint.id).state == "enabled"
+
+
+def test_a_slow_receiver_gets_its_turn_beside_others_that_are_never_done(post: PostRoom) -> None:
+    post.slots = 16
+    post.wait(0)
+    slow = [webhook(origin=f"https://{name}.example.org") for name in ("hog1", "hog2", "hog3", "victim")]
+    for one in slow:
+        post.cancelled(webhook=one)
+    for delivery_id in post.announce():
+        post.settle(post.claim(delivery_id), seconds=4.0)
+    for one in slow[:3] * 5:
+        post.cancelled(webhook=one)
+    under_way = [post.claim(one) for one in post.announce()]
+    assert len(under_way) == 12
+    post.wait(0.1)
+    victim = post.cancelled(webhook=slow[3])
+    for _ in range(20):
+        post.wait(1)
+        for one in slow[:3]:
+            post.cancelled(webhook=one)
+        post.settle(under_way.pop(0), seconds=4.0)
+        under_way += [post.claim(one) for one in post.announce()]
+    assert post.delivery(victim).attempt_count == 1
+
+
+def test_tests_leave_room_for_those_that_are_known(post: PostRoom) -> None:
+    post.slots = 16
+    post.wait(0)
+    post.cancelled()
+    post.settle(post.claim_next())
+    for number in range(20):
+        endpoint = post.endpoint("job.failed")
+        for one in range(5):
+            post.endpoints.test(
+                TENANT, endpoint.id, event_id=f"evt_{number}_{one}", event_type="job.failed", body=b"{}"
+            )
+    assert len(post.announce()) <= 15
+    late = post.cancelled()
+    assert post.announce() == [post.delivery(late).id]
+
+
+def test_an_attempt_that_fails_after_its_endpoint_was_disabled_is_the_last(post: PostRoom) -> None:
+    post.endpoint()
+    jobs = [post.cancelled(webhook=None) for _ in range(3)]
+    first, *rest = [post.claim(one) for one in post.announce()]
+    assert post.settle(first, "gone").disabled == "gone"
+    for lease in rest:
+        assert post.fail(lease, retry_in_seconds=86_400).status is DeliveryStatus.FAILED
+    told = [one.ended_as for job_id in jobs for one in post.deliveries(job_id)]
+    assert sorted(map(str, told)) == ["None", "endpoint_disabled", "endpoint_disabled"]
+    assert not any(":receiver:" in key for key in post.all_keys())
+
+
+def test_what_is_nobody_s_fault_disables_nothing(post: PostRoom) -> None:
+    post.endpoint()
+    assert set(fail_for(post, 4.9, attempts=12)) == {None}
+    post.wait(DAY_SECONDS)
+    leases = [post.claim(one) for one in post.announce()]
+    assert [post.fail(lease, blame="nobody", retry_in_seconds=1).disabled for lease in leases] == [None]

@@ -252,3 +252,4 @@ def test_old_deliveries_are_forgotten_with_all_that_belongs_to_them(post: PostRo
     }
     post.cancelled(webhook=None)
     assert len(post.events.after(TENANT, None).events) <= 2, "the list is trimmed in parts"
+    assert post.client.pttl("frontier:t:default:events") > 0, "and forgotten when nothing comes any more"
