@@ -72,7 +72,10 @@ class Visit(BaseHTTPRequestHandler):
     desk: Desk
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return  # a sender that was killed while it sent has sent nothing
         self.desk.write_down(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         _, behaviour, times, *_ = urlsplit(self.path).path.split("/")
         with suppress(OSError):
