@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jobs.signature import Secret
 from jobs.webhooks.errors import NoSealer
 from jobs.webhooks.sealing import Sealer
-from jobs.webhooks.secrets_store import SecretInfo, SecretStore
+from jobs.webhooks.secrets_store import OWN, SecretInfo, SecretStore
 
 OVERLAP_SECONDS = 86_400.0
 
@@ -53,7 +53,5 @@ class WebhookSecrets:
         """
         secret, sealed = self.new()
         overlap = OVERLAP_SECONDS if keep_old else 0.0
-        if endpoint_id is None:
-            return secret, self.store.rotate(tenant, sealed, secret.hint, overlap_seconds=overlap)
-        info = self.store.rotate(tenant, sealed, secret.hint, owner=endpoint_id, overlap_seconds=overlap)
-        return secret, info
+        owner = endpoint_id or OWN
+        return secret, self.store.rotate(tenant, sealed, secret.hint, owner=owner, overlap_seconds=overlap)

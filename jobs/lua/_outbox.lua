@@ -122,9 +122,9 @@ local function tell_of_endpoint(tenant, id, name, reason)
   if tell_endpoints(tenant, event, id) then redis.call('PUBLISH', OUTBOX, 1) end
 end
 
--- Have what waits for a receiver looked at, though it is not due.
-local function look_now(receiver)
-  if redis.call('ZCARD', tenant_key(receiver, 'due')) > 0 then redis.call('ZADD', HOOKS, NOW, receiver) end
+-- Have what waits for a receiver looked at by an instant, though it is not due.
+local function look_by(receiver, at)
+  if redis.call('ZCARD', tenant_key(receiver, 'due')) > 0 then redis.call('ZADD', HOOKS, at, receiver) end
 end
 
 -- An endpoint hears of nothing more; what waits for it is ended when its turn comes.
@@ -132,7 +132,7 @@ local function disable(tenant, id, reason)
   redis.call('HSET', endpoint_key(tenant, id), 'state', 'disabled', 'reason', reason, 'disabled', NOW)
   redis.call('HDEL', endpoint_key(tenant, id), 'missed')
   redis.call('DEL', tenant_key(tenant .. '/' .. id, 'receiver'))
-  look_now(tenant .. '/' .. id)
+  look_by(tenant .. '/' .. id, NOW)
   tell_of_endpoint(tenant, id, 'endpoint.disabled', reason)
 end
 

@@ -21,15 +21,14 @@ local passed_over, has_caught_up = 0, false
 -- Take from the list what a paused endpoint has missed, now that there is room for it: one part per call, of one
 -- endpoint, so that no call takes long.
 local function catch_up(tenant, id)
-  if has_caught_up then return end
-  local key = endpoint_key(tenant, id)
-  local found = redis.call('HMGET', key, 'state', 'missed', 'types')
-  if found[1] ~= 'paused' or redis.call('ZCARD', tenant_key(tenant .. '/' .. id, 'due')) > math.max(1, rules().backlog / 2) then return end
+  if has_caught_up or not can_catch_up(tenant .. '/' .. id) then return end
   has_caught_up = true
-  local entries = redis.call('XRANGE', owned_key(tenant, 'events'), found[2], '+', 'COUNT', CHUNK)
+  local key = endpoint_key(tenant, id)
+  local found = redis.call('HMGET', key, 'missed', 'types')
+  local entries = redis.call('XRANGE', owned_key(tenant, 'events'), found[1], '+', 'COUNT', CHUNK)
   for _, entry in ipairs(entries) do
     local event = event_at(entry[1], entry[2])
-    if wants(found[3], event.type) then write_to_endpoint(tenant, event, id) end
+    if wants(found[2], event.type) then write_to_endpoint(tenant, event, id) end
   end
   if #entries < CHUNK then
     redis.call('HSET', key, 'state', 'enabled')
@@ -37,12 +36,6 @@ local function catch_up(tenant, id)
   else
     redis.call('HSET', key, 'missed', '(' .. entries[#entries][1])
   end
-end
-
--- Go on at once with what waits, though it may not be due.
-local function look_again(receiver)
-  local left = redis.call('ZCARD', tenant_key(receiver, 'due'))
-  if left > 0 then redis.call('ZADD', HOOKS, NOW + CATCH_UP_MS, receiver) end
 end
 
 -- What waits for an endpoint that is gone or disabled is ended, a part at a time.
@@ -62,7 +55,7 @@ local function end_waiting(receiver, status, why)
     end
   end
   reschedule(receiver)
-  if moved > 0 then look_again(receiver) end
+  if moved > 0 then look_by(receiver, NOW + CATCH_UP_MS) end
 end
 
 -- How many attempts a receiver may have under way while senders have so much room left.

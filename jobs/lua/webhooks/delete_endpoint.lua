@@ -8,6 +8,6 @@ local tenant, id = split(ARGV[3])
 if redis.call('DEL', endpoint_key(tenant, id)) == 0 then return 0 end
 redis.call('ZREM', owned_key(tenant, 'endpoints'), id)
 redis.call('DEL', tenant_key(ARGV[3], 'secrets'), tenant_key(ARGV[3], 'receiver'))
-look_now(ARGV[3])
-if redis.call('ZCARD', tenant_key(ARGV[3], 'due')) == 0 then redis.call('ZREM', HOOKS, ARGV[3]) end
+reschedule(ARGV[3])
+look_by(ARGV[3], NOW)
 return 1

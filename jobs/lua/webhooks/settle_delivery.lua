@@ -68,7 +68,7 @@ end
 -- Warn of an endpoint that has failed for days, then disable it; the reason if it is.
 local function judge()
   local since, fails = number('failing'), number('fails')
-  if fails < limits.disable_attempts or is_success then return '' end
+  if fails < limits.disable_attempts then return '' end
   if NOW - since >= limits.disable_after then
     disable(tenant, endpoint, 'failing')
     return 'failing'
