@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from jobs.request import InferenceRequest
+from jobs.request import InferenceRequest, TokenLogprobs
 
 FinishReason = Literal["stop", "length"]
 
@@ -18,17 +18,21 @@ class Token:
 
     `index` counts from 0 within the completion. `id` is -1 where the engine knows texts alone. `text` is
     what this token adds to the completion, possibly empty while a multi-byte character or a stop string
-    is still open; the pieces of all tokens join to `Completion.text`.
+    is still open; the pieces of all tokens join to `Completion.text`. `logprobs` are there if they were asked for.
     """
 
     index: int
     id: int
     text: str
+    logprobs: TokenLogprobs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What came of one request; `engine_seconds` runs from the first prefill step to the last token."""
+    """What came of one request; `engine_seconds` runs from the first prefill step to the last token.
+
+    An embedding has `vectors`, one per input in their order, each as little-endian float32 in base64, and no text.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -36,10 +40,23 @@ class Completion:
     completion_tokens: int
     cached_tokens: int = 0
     engine_seconds: float = 0.0
+    vectors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a request that did not end by itself has used up to then; its tokens were reported one by one."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    engine_seconds: float = 0.0
 
 
 class EngineError(Exception):
     """Raised when one request failed inside the engine; trying again may help."""
+
+    spent = Spent()
+    """Set on an error of a request that had begun."""
 
 
 class RequestRefused(EngineError):
