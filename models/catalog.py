@@ -16,7 +16,7 @@ from models.catalog_schema import CatalogSchema
 CONFIG_VARIABLE = "TRUTHGPT_CONFIG"
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "llm_default.yaml"
 
-EngineKind = Literal["torch", "scripted", "upstream"]
+EngineKind = Literal["torch", "encoder", "scripted", "upstream"]
 
 
 class CatalogError(Exception):
@@ -28,11 +28,13 @@ class ModelLimits:
     """What one job may ask of a model.
 
     `max_tokens` is the most completion tokens; `max_prompt_chars` is checked by the API before a prompt is
-    tokenised; `max_waiting` is how many jobs may wait for the model, or None for no limit of its own.
+    tokenised; `max_inputs` is how many texts one job may have embedded; `max_waiting` is how many jobs may wait
+    for the model, or None for no limit of its own.
     """
 
     max_tokens: int = 1024
     max_prompt_chars: int = 32_000
+    max_inputs: int = 2048
     max_waiting: int | None = None
 
 
@@ -40,12 +42,14 @@ class ModelLimits:
 class Script:
     """What a scripted model says: `reply`, or made-up words; at `tokens_per_second` per sequence, or at once.
 
-    A prompt with `hang_on` in it hangs the engine, as a broken device would.
+    A prompt with `hang_on` in it hangs the engine, as a broken device would. With `dimensions` the model says
+    nothing: it embeds, and its made-up vectors have so many numbers.
     """
 
     reply: str | None = None
     tokens_per_second: float | None = None
     hang_on: str | None = None
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class Upstream:
 class ModelConfig:
     """One model; `file` is where this was read.
 
-    Exactly one of `path` and `hub` is set for a torch model, `upstream` for an upstream one.
+    Exactly one of `path` and `hub` is set for a torch model and for an encoder, `upstream` for an upstream one.
     """
 
     name: str
@@ -88,6 +92,11 @@ class ModelConfig:
     limits: ModelLimits = field(default_factory=ModelLimits)
     script: Script = field(default_factory=Script)
     upstream: Upstream | None = None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it makes vectors of texts, and those alone; any other model makes texts."""
+        return self.engine == "encoder" or self.script.dimensions is not None
 
     def upstream_key(self, env: Mapping[str, str]) -> str | None:
         """The key for the server that runs the model, or None if it needs none.

@@ -27,6 +27,7 @@ class LimitsSchema(StrictSchema):
 
     max_tokens = _whole()
     max_prompt_chars = _whole()
+    max_inputs = _whole()
     max_waiting = _whole(allow_none=True)
 
 
@@ -38,13 +39,14 @@ class ScriptSchema(StrictSchema):
         validate=validate.Range(min=0, min_inclusive=False, error="must be a number above 0")
     )
     hang_on = fields.String(validate=validate.Length(min=1, error="must be a text of at least one character"))
+    dimensions = _whole()
 
 
 class ModelSchema(StrictSchema):
     """One entry of `models`."""
 
     engine = fields.String(
-        validate=validate.OneOf(["torch", "scripted", "upstream"], error="must be one of {choices}"),
+        validate=validate.OneOf(["torch", "encoder", "scripted", "upstream"], error="must be one of {choices}"),
         load_default="torch",
     )
     path = fields.String(validate=validate.Length(min=1, error="must be the path of a folder"))

@@ -70,6 +70,12 @@ def test_the_first_model_is_the_default_and_names_resolve_directly_or_by_alias(t
         ("models: {a: {engine: scripted, path: x}}", "models.a.path", "no weights"),
         ("models: {a: {path: x, script: {}}}", "models.a.script", "scripted"),
         ("models: {a: {path: x, upstream: {url: 'http://h', model: b}}}", "models.a.upstream", "engine: upstream"),
+        ("models: {a: {path: x, engine: embedder}}", "models.a.engine", "torch, encoder, scripted, upstream"),
+        ("models: {a: {engine: encoder}}", "models.a.path", "`hub`"),
+        ("models: {a: {engine: encoder, hub: o/m}}", "models.a.revision", "commit hash"),
+        ("models: {a: {engine: encoder, path: x, script: {}}}", "models.a.script", "scripted"),
+        ("models: {a: {engine: encoder, path: x, limits: {max_inputs: 0}}}", "models.a.limits.max_inputs", "at least"),
+        ("models: {a: {engine: scripted, script: {dimensions: 0}}}", "models.a.script.dimensions", "at least 1"),
         ("models: {a: {engine: upstream}}", "models.a.upstream", "required"),
         ("models: {a: {engine: upstream, upstream: {model: b}}}", "models.a.upstream.url", "required"),
         ("models: {a: {engine: upstream, path: x}}", "models.a.path", "no weights"),
@@ -170,6 +176,23 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_shown(key: str, tmp_path: P
         model.upstream_key({"FAR_KEY": key})
 
     assert "cret" not in str(refusal.value)
+
+
+def test_an_encoder_embeds_and_has_a_folder_and_a_limit_of_inputs(tmp_path: Path) -> None:
+    catalog = load(
+        tmp_path,
+        """
+        models:
+          words: {path: words}
+          vectors: {engine: encoder, path: vectors, slots: 8, limits: {max_inputs: 16}}
+          invented: {engine: scripted, script: {dimensions: 8}}
+        """,
+    )
+    words, vectors, invented = catalog.models.values()
+
+    assert [model.embeds for model in (words, vectors, invented)] == [False, True, True]
+    assert vectors.path == tmp_path / "vectors"
+    assert (vectors.limits.max_inputs, words.limits.max_inputs) == (16, 2048)
 
 
 def test_every_error_of_a_file_is_named_at_once(tmp_path: Path) -> None:
