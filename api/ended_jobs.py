@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api import problems
-from api.errors import FieldError
+from api.errors import OWN_NAMES, FieldError, Names
 from api.problem_types import OF_ENDED_JOBS, ProblemType
 from jobs.job import Job, JobState
 
@@ -19,11 +19,11 @@ def kind_of_end(job: Job) -> ProblemType:
     return OF_ENDED_JOBS["refused" if job.error.field else "failed"]
 
 
-def problem_of_job(job: Job) -> dict[str, Any]:
+def problem_of_job(job: Job, names: Names = OWN_NAMES) -> dict[str, Any]:
     """The problem document of a job that has ended without a result."""
     kind = kind_of_end(job)
     instance = {"instance": f"/v1/jobs/{job.id}"}
     if job.error is None:
         return problems.document(kind, kind.title) | instance
-    blamed = [FieldError(job.error.field, job.error.message)] if job.error.field else []
+    blamed = [FieldError(job.error.field, job.error.message).renamed(names)] if job.error.field else []
     return problems.document(kind, job.error.message, blamed, code=job.error.code) | instance

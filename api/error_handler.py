@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from api import problem_types, problems
+from api import openai_dialect, problem_types, problems
 from api.ended_jobs import kind_of_end, problem_of_job
 from api.errors import FieldError, JobEndedWithoutResult
 
@@ -26,8 +26,9 @@ def add_error_handler(app: Flask) -> None:
         if isinstance(error, HTTPException):
             return _of_http_exception(error)
         if isinstance(error, JobEndedWithoutResult):
-            headers = problems.headers(kind_of_end(error.job)) | {"x-should-retry": "false"}
-            return _respond(problem_of_job(error.job), headers)
+            kind = kind_of_end(error.job)
+            headers = problems.headers(kind) | {"x-should-retry": "false"}
+            return _respond(problem_of_job(error.job, error.names), headers)
         kind = problem_types.find_problem_type(error)
         if kind is problem_types.INTERNAL_ERROR:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
@@ -52,6 +53,8 @@ def _of_http_exception(error: HTTPException) -> Response:
 
 
 def _respond(body: dict[str, Any], headers: dict[str, str]) -> Response:
+    if openai_dialect.is_spoken_at(request.path):
+        body = openai_dialect.translated(body)
     text = json.dumps(body, allow_nan=False, ensure_ascii=False) + "\n"
     return Response(text, status=body["status"], headers=headers, mimetype=problems.MEDIA_TYPE)
 

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from jobs.job import Job
+
+Names = Mapping[str, str]
+"""Under which names a client knows the members of a job, where it used another interface; the first to fit counts."""
+
+OWN_NAMES: Names = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong: `field` is a path such as `params.stop[0]`, or `body` for the whole."""
+    """One thing that is wrong: `field` is a path such as `params.stop[0]`, or `body` for the whole.
+
+    `code` is OpenAI's word for what is wrong, where there is a finer one than that of the whole problem.
+    """
 
     field: str
     message: str
+    code: str | None = None
+
+    def renamed(self, names: Names) -> FieldError:
+        """The same under the client's name for the field."""
+        for own, theirs in names.items():
+            if self.field.startswith(own):
+                return FieldError(theirs + self.field.removeprefix(own), self.message, self.code)
+        return self
 
 
 class ApiError(Exception):
@@ -25,9 +42,9 @@ class ApiError(Exception):
         self.errors = tuple(errors)
 
     @classmethod
-    def of(cls, field: str, message: str) -> ApiError:
+    def of(cls, field: str, message: str, *, code: str | None = None) -> ApiError:
         """The error for one field; the detail repeats it."""
-        return cls(f"{field}: {message}", [FieldError(field, message)])
+        return cls(f"{field}: {message}", [FieldError(field, message, code)])
 
 
 class MalformedBody(ApiError):
@@ -77,6 +94,7 @@ class NotAuthenticated(ApiError):
 class JobEndedWithoutResult(ApiError):
     """Raised when the result of a job is asked for that has ended as failed, cancelled or expired."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, names: Names = OWN_NAMES) -> None:
         super().__init__(f"job {job.id} is {job.state.value}")
         self.job = job
+        self.names = names

@@ -122,7 +122,7 @@ def _flatten(messages: Any, path: str) -> list[FieldError]:
         ]
     if isinstance(messages, list):
         return [found for message in messages for found in _flatten(message, path)]
-    return [FieldError(path or "body", str(messages))]
+    return [FieldError(path or "body", str(messages), getattr(messages, "code", None))]
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]

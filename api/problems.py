@@ -33,7 +33,7 @@ def document(
         "message": detail,
         "type": _openai_type(kind.status),
         "param": errors[0].field if errors else None,
-        "code": code or kind.slug.replace("-", "_") or None,
+        "code": code or (errors[0].code if errors else None) or kind.slug.replace("-", "_") or None,
     }
     return body
 
