@@ -6,5 +6,6 @@ Knows `jobs.request` and nothing else of the house; imports without Celery and R
 is the contract, `models.catalog` reads the configuration, `models.loader` builds the engine that a
 model asks for; none of them imports torch before it has to, and `models.upstream`, for models that run on
 another server, never does. To see how batching works, read
-`models.engine_thread`, then `models.torch_engine`, `models.step_layout` and `models.kv_cache`.
+`models.engine_thread`, then `models.torch_engine`, `models.step_layout` and `models.kv_cache`; for embeddings
+`models.encoder_engine`.
 """

@@ -7,23 +7,26 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
 from models.engine import Completion, EngineError, GenerationCancelled
+from models.occupant import Occupant
 from models.scheduler import Scheduler
-from models.sequence import Sequence
 
 log = logging.getLogger(__name__)
 
-Advance = Callable[[list[Sequence]], None]
-"""Runs one step for the running sequences: adds a token to those that are ready for one, fails those that fail."""
+OccupantT = TypeVar("OccupantT", bound=Occupant)
 
 
-class EngineThread:
-    """Calls *advance* in a thread of its own for as long as sequences run; every method is safe from any thread."""
+class EngineThread(Generic[OccupantT]):
+    """Calls *advance* in a thread of its own for as long as requests run; every method is safe from any thread.
+
+    *advance* runs one step for those that run: it brings on those that can go on, and fails those that fail.
+    """
 
     def __init__(
         self,
-        advance: Advance,
+        advance: Callable[[list[OccupantT]], None],
         *,
         slots: int,
         flush_timeout_seconds: float,
@@ -35,8 +38,8 @@ class EngineThread:
         self._before = before
         self._clock = clock
         self._flush_timeout_seconds = flush_timeout_seconds
-        self._scheduler = Scheduler(slots=slots)
-        self._live: dict[str, Sequence] = {}
+        self._scheduler = Scheduler[OccupantT](slots=slots)
+        self._live: dict[str, OccupantT] = {}
         self._changed = threading.Condition()
         self._company_expected = False
         self._closing = False
@@ -44,51 +47,51 @@ class EngineThread:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, make: Callable[[], Sequence], *, company_expected: bool) -> Future[Completion]:
-        """Queue the sequence that *make* returns; called here, in the caller's thread.
+    def submit(self, make: Callable[[], OccupantT], *, company_expected: bool) -> Future[Completion]:
+        """Queue the request that *make* returns; called here, in the caller's thread.
 
         An EngineError that *make* raises fails the future at once, as does an id that is in the engine
-        already and an engine that is closed. A sequence that is at its end already completes at once.
+        already and an engine that is closed. A request that is at its end already completes at once.
         """
         try:
-            sequence = make()
+            occupant = make()
         except EngineError as error:
             refused: Future[Completion] = Future()
             refused.set_exception(error)
             return refused
-        if sequence.finish_reason is not None:
-            sequence.complete()
-            return sequence.future
-        refusal = self._enqueue(sequence, company_expected=company_expected)
+        if occupant.finish_reason is not None:
+            occupant.complete()
+            return occupant.future
+        refusal = self._enqueue(occupant, company_expected=company_expected)
         if refusal is not None:
-            sequence.fail(EngineError(refusal))
-        return sequence.future
+            occupant.fail(EngineError(refusal))
+        return occupant.future
 
-    def _enqueue(self, sequence: Sequence, *, company_expected: bool) -> str | None:
+    def _enqueue(self, occupant: OccupantT, *, company_expected: bool) -> str | None:
         with self._changed:
             if self._closing:
                 return "the engine is closed"
-            before = self._live.get(sequence.request_id)
+            before = self._live.get(occupant.request_id)
             if before is not None and not before.is_over:
-                return f"request {sequence.request_id} is in the engine already"
-            self._live[sequence.request_id] = sequence
-            self._scheduler.add(sequence)
+                return f"request {occupant.request_id} is in the engine already"
+            self._live[occupant.request_id] = occupant
+            self._scheduler.add(occupant)
             self._company_expected = company_expected
             self._changed.notify()
         return None
 
     def cancel(self, request_id: str) -> None:
-        """End a waiting sequence now, a running one before its next step."""
+        """End a waiting request now, a running one before its next step."""
         with self._changed:
-            sequence = self._live.get(request_id)
-            if sequence is None:
+            occupant = self._live.get(request_id)
+            if occupant is None:
                 return
-            if sequence not in self._scheduler.waiting:
-                sequence.cancel_requested = True
+            if occupant not in self._scheduler.waiting:
+                occupant.cancel_requested = True
                 return
-            self._scheduler.waiting.remove(sequence)
+            self._scheduler.waiting.remove(occupant)
             del self._live[request_id]
-        sequence.fail(GenerationCancelled(f"request {request_id} was cancelled while it waited"))
+        occupant.fail(GenerationCancelled(f"request {request_id} was cancelled while it waited"))
 
     @property
     def is_closing(self) -> bool:
@@ -120,8 +123,8 @@ class EngineThread:
         with self._changed:
             left = list(self._live.values())
             self._live.clear()
-        for sequence in left:
-            sequence.fail(GenerationCancelled(f"request {sequence.request_id} was cancelled: the engine closes"))
+        for occupant in left:
+            occupant.fail(GenerationCancelled(f"request {occupant.request_id} was cancelled: the engine closes"))
 
     def _admit(self) -> bool:
         """Wait until there is something to run; False when the engine closes."""
@@ -131,8 +134,8 @@ class EngineThread:
                 self._changed.wait_for(lambda: self._closing or self._scheduler.waiting)
                 self._changed.wait_for(self._is_company_complete, self._flush_timeout_seconds)
             admitted = [] if self._closing else self._scheduler.admit()
-        for sequence in admitted:
-            sequence.start()
+        for occupant in admitted:
+            occupant.start()
         return not self._closing
 
     def _is_company_complete(self) -> bool:
@@ -141,19 +144,19 @@ class EngineThread:
     def _step(self) -> None:
         self._progressed_at = self._clock()
         running = self._scheduler.running
-        for sequence in running:
-            if sequence.cancel_requested:
-                sequence.fail(GenerationCancelled(f"request {sequence.request_id} was cancelled"))
-        going_on = [sequence for sequence in running if not sequence.is_over]
+        for occupant in running:
+            if occupant.cancel_requested:
+                occupant.fail(GenerationCancelled(f"request {occupant.request_id} was cancelled"))
+        going_on = [occupant for occupant in running if not occupant.is_over]
         try:
             if going_on:
                 self._advance(going_on)
         except Exception as error:  # the engine outlives any step
             log.exception("engine_step_failed")
-            for sequence in going_on:
-                if not sequence.is_over:
-                    sequence.fail(EngineError(f"the step failed: {error!r}"), cause=error)
+            for occupant in going_on:
+                if not occupant.is_over:
+                    occupant.fail(EngineError(f"the step failed: {error!r}"), cause=error)
         with self._changed:
-            for sequence in self._scheduler.retire():
-                if self._live.get(sequence.request_id) is sequence:
-                    del self._live[sequence.request_id]
+            for occupant in self._scheduler.retire():
+                if self._live.get(occupant.request_id) is occupant:
+                    del self._live[occupant.request_id]

@@ -124,7 +124,7 @@ class _Choose(LogitsProcessor):
 class _Report(StoppingCriteria):
     """Hands each token out and says when to stop."""
 
-    def __init__(self, sequence: Sequence, thread: EngineThread) -> None:
+    def __init__(self, sequence: Sequence, thread: EngineThread[Sequence]) -> None:
         self._sequence = sequence
         self._thread = thread
 

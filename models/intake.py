@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from jobs.request import InferenceRequest
 from models.context import completion_budget
-from models.engine import OnToken, RequestRefused
+from models.engine import OnToken
+from models.request_check import check_ids, check_type
 from models.sequence import Sequence
 from models.tokenizer import Tokenizer
 
@@ -31,9 +32,10 @@ class Intake:
         A prompt that fits gets what it leaves of the context, even if that is less than max_tokens: such a
         completion ends with `length`.
         """
+        check_type(request, embeds=False)
         prompt_ids = self.tokenizer.prompt_ids(request)
-        self._check_ids(prompt_ids, "input")
-        self._check_ids(emitted, "emitted")
+        check_ids(prompt_ids, vocabulary=self.vocabulary, field="input")
+        check_ids(emitted, vocabulary=self.vocabulary, field="emitted")
         return Sequence(
             request_id,
             prompt_ids,
@@ -49,11 +51,3 @@ class Intake:
             emitted=emitted,
             clock=self.clock,
         )
-
-    def _check_ids(self, token_ids: list[int] | tuple[int, ...], field: str) -> None:
-        if token_ids and not 0 <= min(token_ids) <= max(token_ids) < self.vocabulary:
-            message = (
-                f"the {field} holds token {max(token_ids):,}, or one below 0; this model knows tokens 0 to "
-                f"{self.vocabulary - 1:,}"
-            )
-            raise RequestRefused(message, code="invalid_token", field=field)

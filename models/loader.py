@@ -30,7 +30,10 @@ def build_engine(
     if config.path is not None:
         check_folder(config, config.path)
     try:
-        from models.pretrained import load_engine  # noqa: PLC0415 - torch takes seconds to import
+        if config.engine == "encoder":
+            from models.pretrained_encoder import load_engine  # noqa: PLC0415 - torch takes seconds to import
+        else:
+            from models.pretrained import load_engine  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ModelUnavailable(
             f"model {config.name}: {error}. Install the extra `inference`: pip install 'frontier[inference]'"
@@ -44,6 +47,7 @@ def _scripted(config: ModelConfig, slots: int, flush_timeout_seconds: float) -> 
         lambda request: _reply(config.script, request),
         slots=slots,
         context_tokens=config.context_tokens or SCRIPTED_CONTEXT_TOKENS,
+        dimensions=config.script.dimensions,
         step_seconds=0.0 if rate is None else 1 / rate,
         flush_timeout_seconds=flush_timeout_seconds,
     )

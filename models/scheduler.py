@@ -1,12 +1,16 @@
-"""Which sequences run, and which of their tokens go into the next step; knows no torch and no threads."""
+"""Which requests run, and which of their tokens go into the next step; knows no torch and no threads."""
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from models.occupant import Occupant
 from models.sequence import Sequence
+
+OccupantT = TypeVar("OccupantT", bound=Occupant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,46 +35,46 @@ class Step:
     prefill: list[Chunk]
 
 
-class Scheduler:
+class Scheduler(Generic[OccupantT]):
     """A waiting line and `slots` places to run in.
 
-    A slot holds a whole context, so a sequence that has one can always go on to its end; one that finds
-    none waits. Sequences are admitted in the order of their arrival, to the lowest free slot: slots in use
+    A slot holds all that a request needs, so one that has a slot can always go on to its end; one that finds
+    none waits. Requests are admitted in the order of their arrival, to the lowest free slot: slots in use
     stay next to each other.
     """
 
     def __init__(self, *, slots: int) -> None:
         self.slots = slots
-        self.waiting: deque[Sequence] = deque()
-        self.running: list[Sequence] = []
+        self.waiting: deque[OccupantT] = deque()
+        self.running: list[OccupantT] = []
         self._free = list(range(slots))
 
     @property
     def can_admit(self) -> bool:
-        """Whether a sequence waits and a slot is free."""
+        """Whether a request waits and a slot is free."""
         return bool(self.waiting and self._free)
 
-    def add(self, sequence: Sequence) -> None:
-        """Put a sequence at the end of the waiting line."""
-        self.waiting.append(sequence)
+    def add(self, occupant: OccupantT) -> None:
+        """Put a request at the end of the waiting line."""
+        self.waiting.append(occupant)
 
-    def admit(self) -> list[Sequence]:
+    def admit(self) -> list[OccupantT]:
         """Give free slots to the first of those who wait; returns them."""
         admitted = []
         while self.can_admit:
-            sequence = self.waiting.popleft()
-            sequence.slot = heapq.heappop(self._free)
-            self.running.append(sequence)
-            admitted.append(sequence)
+            occupant = self.waiting.popleft()
+            occupant.slot = heapq.heappop(self._free)
+            self.running.append(occupant)
+            admitted.append(occupant)
         return admitted
 
-    def retire(self) -> list[Sequence]:
-        """Take the slots of sequences that are over; returns them."""
-        over = [sequence for sequence in self.running if sequence.is_over]
+    def retire(self) -> list[OccupantT]:
+        """Take the slots of requests that are over; returns them."""
+        over = [occupant for occupant in self.running if occupant.is_over]
         if over:
-            self.running = [sequence for sequence in self.running if not sequence.is_over]
-            for sequence in over:
-                heapq.heappush(self._free, sequence.slot)
+            self.running = [occupant for occupant in self.running if not occupant.is_over]
+            for occupant in over:
+                heapq.heappush(self._free, occupant.slot)
         return over
 
 

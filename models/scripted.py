@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from jobs.request import InferenceRequest, RequestType
+from models import made_up
 from models.context import completion_budget
+from models.embedding import Embedding
 from models.engine import Completion, EngineError, OnToken, RequestRefused
 from models.engine_thread import EngineThread
+from models.occupant import Occupant
+from models.request_check import check_type
 from models.sequence import Sequence
 
 END_OF_TEXT = 0
@@ -55,9 +59,11 @@ def words(text: str) -> list[str]:
 
 
 def prompt_text(request: InferenceRequest) -> str:
-    """The prompt, or what was said last in the conversation: what a script is looked up by."""
+    """The prompt, what was said last, or the first text to embed: what a script is looked up by."""
     if request.type is RequestType.CHAT_COMPLETION:
         return request.messages[-1].content if request.messages else ""
+    if request.type is RequestType.EMBEDDING:
+        return next((given for given in request.inputs if isinstance(given, str)), "")
     return request.prompt
 
 
@@ -73,7 +79,8 @@ class ScriptedEngine:
 
     *script* maps prompts to replies, or makes a reply of a request; a prompt that is not in the mapping is
     echoed. Every running sequence gets one token per step, and a step lasts at least *step_seconds* by
-    *clock* and *pause*. Tokens are words; the same request always gives the same tokens.
+    *clock* and *pause*. Tokens are words; the same request always gives the same tokens. With *dimensions* it embeds,
+    and takes nothing else: vectors of so many numbers, made up from each input alone, one a step.
     """
 
     can_continue = True
@@ -86,19 +93,21 @@ class ScriptedEngine:
         context_tokens: int = 1024,
         step_seconds: float = 0.0,
         flush_timeout_seconds: float = 0.0,
+        dimensions: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] | None = None,
     ) -> None:
         self.slots = slots
         self.context_tokens = context_tokens
         self._script = script
+        self._dimensions = dimensions
         self._step_seconds = step_seconds
         self._clock = clock
         self._closing = threading.Event()
         self._pause = pause or self._closing.wait
         self._next_step_at = float("-inf")
-        self._replies: WeakKeyDictionary[Sequence, Reply] = WeakKeyDictionary()
-        self._thread = EngineThread(
+        self._replies: WeakKeyDictionary[Occupant, Reply] = WeakKeyDictionary()
+        self._thread = EngineThread[Occupant](
             self._advance, slots=slots, flush_timeout_seconds=flush_timeout_seconds, clock=clock
         )
 
@@ -113,7 +122,7 @@ class ScriptedEngine:
     ) -> Future[Completion]:
         """See Engine."""
         return self._thread.submit(
-            lambda: self._sequence(request_id, request, on_token, emitted), company_expected=company_expected
+            lambda: self._occupant(request_id, request, on_token, emitted), company_expected=company_expected
         )
 
     def cancel(self, request_id: str) -> None:
@@ -129,15 +138,27 @@ class ScriptedEngine:
         self._closing.set()
         self._thread.close()
 
-    def _sequence(
+    def _occupant(
         self, request_id: str, request: InferenceRequest, on_token: OnToken, emitted: tuple[int, ...]
-    ) -> Sequence:
+    ) -> Occupant:
+        check_type(request, embeds=self._dimensions is not None)
         reply = self._reply(request)
         if isinstance(reply.error, RequestRefused):
             raise reply.error
+        made = (
+            Embedding(request_id, [_input_ids(given) for given in request.inputs], clock=self._clock)
+            if request.type is RequestType.EMBEDDING
+            else self._sequence(request_id, request, on_token, emitted, reply)
+        )
+        self._replies[made] = reply
+        return made
+
+    def _sequence(
+        self, request_id: str, request: InferenceRequest, on_token: OnToken, emitted: tuple[int, ...], reply: Reply
+    ) -> Sequence:
         said = [request.prompt, *(message.content for message in request.messages)]
         prompt_ids = [_token_id(word) for text in said for word in words(text)]
-        sequence = Sequence(
+        return Sequence(
             request_id,
             prompt_ids,
             params=request.params,
@@ -152,8 +173,6 @@ class ScriptedEngine:
             emitted=emitted,
             clock=self._clock,
         )
-        self._replies[sequence] = reply
-        return sequence
 
     def _reply(self, request: InferenceRequest) -> Reply:
         if callable(self._script):
@@ -162,9 +181,9 @@ class ScriptedEngine:
             reply = self._script.get(prompt_text(request)) or echo(request)
         return Reply(reply) if isinstance(reply, str) else reply
 
-    def _advance(self, running: list[Sequence]) -> None:
+    def _advance(self, running: list[Occupant]) -> None:
         self._keep_pace()
-        spoke = [self._say_next(sequence, self._replies[sequence]) for sequence in running]
+        spoke = [self._go_on(occupant, self._replies[occupant]) for occupant in running]
         if not any(spoke):
             self._closing.wait(HELD_POLL_SECONDS)
 
@@ -175,20 +194,39 @@ class ScriptedEngine:
                 self._pause(self._next_step_at - now)
             self._next_step_at = max(now, self._next_step_at) + self._step_seconds
 
-    def _say_next(self, sequence: Sequence, reply: Reply) -> bool:
-        """Say one token unless the reply is held back."""
+    def _go_on(self, occupant: Occupant, reply: Reply) -> bool:
+        """Say one token or make one vector, unless the reply is held back."""
         if reply.released is not None and not reply.released.is_set():
             return False
         if reply.hangs:
             self._closing.wait()
             return False
-        tokens, index = reply.tokens, sequence.completion_tokens
-        if reply.error is not None and index >= (len(tokens) if reply.pieces or reply.text else 0):
-            sequence.fail(reply.error)
-            return True
-        is_end = not reply.is_endless and reply.error is None and (index + 1) % len(tokens) == 0
-        sequence.add(END_OF_TEXT if is_end else _token_id(tokens[index % len(tokens)]))
+        if isinstance(occupant, Sequence):
+            _say_next(occupant, reply)
+        elif isinstance(occupant, Embedding):
+            _embed_next(occupant, reply, self._dimensions or 1)
         return True
+
+
+def _say_next(sequence: Sequence, reply: Reply) -> None:
+    tokens, index = reply.tokens, sequence.completion_tokens
+    if reply.error is not None and index >= (len(tokens) if reply.pieces or reply.text else 0):
+        sequence.fail(reply.error)
+        return
+    is_end = not reply.is_endless and reply.error is None and (index + 1) % len(tokens) == 0
+    sequence.add(END_OF_TEXT if is_end else _token_id(tokens[index % len(tokens)]))
+
+
+def _embed_next(embedding: Embedding, reply: Reply, dimensions: int) -> None:
+    if reply.error is not None:
+        embedding.fail(reply.error)
+        return
+    taken = embedding.left.popleft()
+    embedding.add(taken.index, made_up.vector(taken.token_ids, dimensions=dimensions))
+
+
+def _input_ids(given: str | tuple[int, ...]) -> list[int]:
+    return [_token_id(word) for word in words(given)] if isinstance(given, str) else list(given)
 
 
 class _Pieces:

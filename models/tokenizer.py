@@ -28,7 +28,11 @@ class Tokenizer:
         """The ids of a request's prompt or of its rendered conversation. Raises RequestRefused."""
         if request.type is RequestType.CHAT_COMPLETION:
             return self._encode(self._render(request.messages), adds_special=self._tokenizer.chat_template is None)
-        return self._encode(request.prompt, adds_special=True)
+        return self.ids(request.prompt)
+
+    def ids(self, text: str, *, field: str = "input") -> list[int]:
+        """The ids of a text, with the special tokens around it. Raises RequestRefused, which names *field*."""
+        return self._encode(text, adds_special=True, field=field)
 
     def decode(self, token_ids: list[int]) -> str:
         """The text of the ids, special tokens left out."""
@@ -53,12 +57,13 @@ class Tokenizer:
             message = f"this model's chat template does not take these messages: {error}"
             raise RequestRefused(message, code="invalid_messages", field="input.messages") from error
 
-    def _encode(self, text: str, *, adds_special: bool) -> list[int]:
+    def _encode(self, text: str, *, adds_special: bool, field: str = "input") -> list[int]:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            message = f"the prompt is not Unicode text: character {error.start} is half of a surrogate pair"
-            raise RequestRefused(message, code="invalid_text", field="input") from error
+            what = "the prompt" if field == "input" else field
+            message = f"{what} is not Unicode text: character {error.start} is half of a surrogate pair"
+            raise RequestRefused(message, code="invalid_text", field=field) from error
         if self._backend is not None:
             return list(self._backend.encode(text, add_special_tokens=adds_special).ids)
         with self._lock:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from jobs.request import InferenceRequest
 from models.catalog import Upstream
 from models.engine import Completion, EngineError, OnToken
+from models.request_check import check_type
 from models.upstream_call import Call
 from models.upstream_line import cuttable_session
 from models.upstream_server import Hold, Server
@@ -58,6 +59,11 @@ class UpstreamEngine:
     ) -> Future[Completion]:
         """See Engine."""
         call = Call(self._server, request, on_token)
+        try:
+            check_type(request, embeds=False)
+        except EngineError as refusal:
+            call.future.set_exception(refusal)
+            return call.future
         with self._lock:
             before = self._calls.get(request_id)
             if self._is_closed:

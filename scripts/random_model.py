@@ -1,6 +1,7 @@
 """Make a model with random weights and the shape of a real one, to measure speed and to test with.
 
-``python -m scripts.random_model --preset 135m DIR`` needs no download; the answers are gibberish.
+``python -m scripts.random_model --preset 135m DIR`` needs no download; the answers are gibberish. With ``--encoder``
+it is a model that embeds texts.
 """
 
 import argparse
@@ -9,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    BertConfig,
+    LlamaConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from scripts.demo import folder
 from scripts.demo.filler import fill
@@ -20,7 +28,7 @@ SHIPPED = Path(__file__).parents[1] / "weights" / "shakespeare"
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What decides the size and the cost of a Llama."""
+    """What decides the size and the cost of a Llama, or of a BERT, which has as many key heads as others."""
 
     hidden: int
     layers: int
@@ -65,15 +73,24 @@ def build(
     seed: int = 0,
     dtype: torch.dtype = torch.bfloat16,
     vocab: int | None = None,
+    encoder: bool = False,
 ) -> None:
     """Write a random model with its tokenizer into *directory*, the same for the same arguments.
 
-    *vocab* overrides the preset's vocabulary. The tokenizer is the shipped model's, stretched to the vocabulary, or one
-    of bare bytes where the shipped one is absent or too big.
+    With *encoder* it is shaped like BERT, and else like Llama. *vocab* overrides the preset's vocabulary. The tokenizer
+    is the shipped model's, stretched to the vocabulary, or one of bare bytes where that is absent or too big.
     """
     shape = PRESETS[preset]
     vocab = vocab or shape.vocab
     tokenizer = fill(_tokenizer(vocab, context=shape.context), vocab)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        make = _encoder if encoder else _llama
+        model = make(shape, tokenizer, vocab=vocab, dtype=dtype)
+    folder.save(model, tokenizer, directory, dtype=dtype)
+
+
+def _llama(shape: Shape, tokenizer: PreTrainedTokenizerFast, *, vocab: int, dtype: torch.dtype) -> PreTrainedModel:
     config = LlamaConfig(
         vocab_size=vocab,
         hidden_size=shape.hidden,
@@ -88,11 +105,24 @@ def build(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    folder.save(model, tokenizer, directory, dtype=dtype)
+    return model
+
+
+def _encoder(shape: Shape, tokenizer: PreTrainedTokenizerFast, *, vocab: int, dtype: torch.dtype) -> PreTrainedModel:
+    config = BertConfig(
+        vocab_size=vocab,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        max_position_embeddings=shape.context,
+        initializer_range=shape.initial_std,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model: PreTrainedModel = AutoModel.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+    return model
 
 
 def _tokenizer(vocab: int, *, context: int) -> PreTrainedTokenizerFast:
@@ -119,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--vocab", type=int, help="tokens in the vocabulary, if not the preset's")
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16", help="of the stored weights")
+    parser.add_argument("--encoder", action="store_true", help="make one that embeds texts")
     options = parser.parse_args(arguments)
     build(
         options.preset,
@@ -126,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=options.seed,
         dtype=getattr(torch, options.dtype),
         vocab=options.vocab,
+        encoder=options.encoder,
     )
     print(f"{options.preset}: {folder.size_bytes(options.directory):,} bytes in {options.directory}")
 

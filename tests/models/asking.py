@@ -25,3 +25,8 @@ def chat(*turns: tuple[str, str], **params: Any) -> InferenceRequest:
         messages=tuple(Message(role, content) for role, content in turns),
         params=SamplingParams(**{"temperature": 0.0, **params}),
     )
+
+
+def embed(*inputs: str | tuple[int, ...]) -> InferenceRequest:
+    """A request for the vectors of texts, or of token ids."""
+    return InferenceRequest(model="tiny", type=RequestType.EMBEDDING, inputs=inputs)

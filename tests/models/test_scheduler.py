@@ -23,7 +23,7 @@ def sequence(name: str, prompt_tokens: int) -> Sequence:
 
 
 def test_sequences_are_admitted_in_the_order_of_arrival_to_the_lowest_free_slots() -> None:
-    scheduler = Scheduler(slots=2)
+    scheduler = Scheduler[Sequence](slots=2)
     first, second, third = (sequence(name, 3) for name in "abc")
     for one in (first, second, third):
         scheduler.add(one)

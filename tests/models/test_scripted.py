@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
+import struct
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 
 from models.engine import EngineError, GenerationCancelled, RequestRefused, Token
 from models.scripted import Reply, ScriptedEngine, echo
-from tests.models.asking import ask, chat
+from tests.models.asking import ask, chat, embed
 
 
 @pytest.fixture
@@ -186,3 +189,38 @@ def test_many_requests_from_many_threads_all_finish_with_their_own_words(build: 
         thread.join()
 
     assert texts == {number: f" w{number}" * 4 for number in range(400)}
+
+
+def test_with_dimensions_it_makes_up_a_vector_for_each_input_and_always_the_same(build: Build) -> None:
+    engine, other = build(dimensions=3), build(dimensions=3)
+
+    completion = engine.submit("1", embed("to be", "or not", (5, 6), "to be"), print).result()
+    first, second, third, fourth = (struct.unpack("<3f", b64decode(vector)) for vector in completion.vectors)
+
+    assert first == fourth
+    assert len({first, second, third}) == 3
+    assert [math.hypot(*vector) for vector in (first, second, third)] == pytest.approx([1.0] * 3, abs=1e-5)
+    assert (completion.text, completion.prompt_tokens, completion.completion_tokens) == ("", 8, 0)
+    assert other.submit("1", embed("or not"), print).result().vectors == completion.vectors[1:2]
+
+
+def test_vectors_are_held_back_and_fail_as_the_script_says(build: Build) -> None:
+    release = threading.Event()
+    script = {"held": Reply(released=release), "fail": Reply(error=EngineError("broke"))}
+    engine = build(script, dimensions=3)
+
+    held = engine.submit("1", embed("held"), print)
+    with pytest.raises(EngineError, match="broke"):
+        engine.submit("2", embed("fail"), print).result()
+
+    assert not held.done()
+    release.set()
+    assert held.result().vectors
+
+
+def test_it_makes_either_texts_or_vectors_and_refuses_the_other(build: Build) -> None:
+    for engine, request in ((build(), embed("to be")), (build(dimensions=3), ask("to be"))):
+        refusal = engine.submit("1", request, print).exception(timeout=0)
+
+        assert isinstance(refusal, RequestRefused)
+        assert (refusal.code, refusal.field) == ("unsupported_type", "type")

@@ -14,7 +14,7 @@ from models.engine import EngineError, GenerationCancelled, RequestRefused, Toke
 from models.intake import Intake
 from models.pretrained import engine_for
 from models.tokenizer import Tokenizer
-from tests.models.asking import ask, chat
+from tests.models.asking import ask, chat, embed
 from tests.models.greedy import greedy
 from tests.models.tiny import CONTEXT_TOKENS, TEXT, tiny_model
 
@@ -283,6 +283,7 @@ def test_max_tokens_shrinks_to_what_the_prompt_leaves_of_the_context(build: Buil
         (ask("To \ud800be"), (), "invalid_text", "input"),
         (ask("To be"), (5, 99_999), "invalid_token", "emitted"),
         (chat(("user", "hi"), ("system", "late")), (), "invalid_messages", "input.messages"),
+        (embed("To be"), (), "unsupported_type", "type"),
     ],
 )
 def test_what_can_never_be_served_is_refused_at_once(

@@ -12,7 +12,7 @@ import pytest
 from models.catalog import Upstream
 from models.engine import EngineBusy, EngineError, GenerationCancelled, RequestRefused, Token
 from models.upstream import UpstreamEngine
-from tests.models.asking import ask, chat
+from tests.models.asking import ask, chat, embed
 from tests.models.openai_stand_in import (
     DONE,
     Behaviour,
@@ -145,6 +145,16 @@ def test_the_key_and_the_headers_of_the_configuration_are_sent(make: Make) -> No
     headers = pair.server.next_asked().headers
     assert (headers["Authorization"], headers["X-Team"]) == (f"Bearer {KEY}", "bard")
     assert "Authorization" not in bare.server.next_asked().headers
+
+
+def test_embeddings_are_refused_and_the_server_is_not_asked(make: Make) -> None:
+    pair = make(says("hi"))
+
+    refusal = pair.error(embed("hi"))
+
+    assert isinstance(refusal, RequestRefused)
+    assert (refusal.code, refusal.field) == ("unsupported_type", "type")
+    assert pair.server.asked.empty()
 
 
 def test_a_connection_is_used_again_and_replaced_when_the_server_has_ended_it(make: Make) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from scripts import random_model
 from scripts.demo.folder import size_bytes
@@ -109,3 +109,15 @@ def test_the_command_writes_the_preset_that_was_asked_for(tmp_path: Path, capsys
 
     assert "tiny" in capsys.readouterr().out
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "model").dtype == torch.bfloat16
+
+
+def test_an_encoder_tells_texts_apart_and_is_as_small(tmp_path: Path) -> None:
+    main(["--preset", "tiny", "--dtype", "float32", "--encoder", str(tmp_path / "model")])
+    model: Any = AutoModel.from_pretrained(tmp_path / "model", use_safetensors=True)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tmp_path / "model")
+
+    one, other = (model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0, -1] for text in ("Romeo", "Julia"))
+
+    assert model.config.model_type == "bert"
+    assert torch.cosine_similarity(one, other, dim=0) < 0.99
+    assert size_bytes(tmp_path / "model") < 1_000_000
