@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, StoppingCriteria
 
-from jobs.request import InferenceRequest
+from jobs.request import InferenceRequest, TokenLogprobs
 from models.engine import Completion, EngineError, OnToken
 from models.engine_thread import EngineThread
 from models.intake import Intake
 from models.sampler import draw_of, sample
 from models.sequence import Sequence
 from models.slot_model import embedding
+from models.token_logprobs import token_logprobs
 
 
 class GenerateEngine:
@@ -83,6 +84,7 @@ class GenerateEngine:
     def _advance(self, running: list[Sequence]) -> None:
         """Run a sequence to its end, or until it is cancelled or the engine closes."""
         for sequence in running:
+            choose = _Choose(sequence, self._intake.tokenizer.token_text)
             before = len(sequence.known_ids)
             token_ids = torch.tensor([sequence.known_ids], device=self._device)
             self._model.generate(
@@ -91,8 +93,8 @@ class GenerateEngine:
                 generation_config=_plain(
                     do_sample=False, max_new_tokens=sequence.max_tokens - sequence.completion_tokens, pad_token_id=0
                 ),
-                logits_processor=[_Choose(sequence)],
-                stopping_criteria=[_Report(sequence, self._thread)],
+                logits_processor=[choose],
+                stopping_criteria=[_Report(sequence, choose, self._thread)],
             )
             if len(sequence.known_ids) == before:
                 sequence.fail(EngineError("the model generated nothing"))
@@ -106,16 +108,19 @@ def _plain(**options: Any) -> GenerationConfig:
 
 
 class _Choose(LogitsProcessor):
-    """Leaves `generate` no choice but the token that our sampler takes."""
+    """Leaves `generate` no choice but the token that our sampler takes; `logprobs` are those of the last one."""
 
-    def __init__(self, sequence: Sequence) -> None:
+    def __init__(self, sequence: Sequence, text_of: Callable[[int], str]) -> None:
+        self.logprobs: TokenLogprobs | None = None
         self._sequence = sequence
+        self._text_of = text_of
 
     def __call__(self, input_ids: Any, scores: Tensor) -> Tensor:  # noqa: ARG002 - transformers calls it so
         """`scores` [1, vocabulary] with all but one at minus infinity."""
         token_id = sample(scores, [draw_of(self._sequence.params, self._sequence.completion_tokens)])[0]
         if token_id is None:
             raise EngineError("the model's scores for the next token are not finite numbers")
+        self.logprobs = token_logprobs(scores, [token_id], [self._sequence.params], self._text_of)[0]
         chosen = torch.full_like(scores, -torch.inf)
         chosen[0, token_id] = 0
         return chosen
@@ -124,13 +129,14 @@ class _Choose(LogitsProcessor):
 class _Report(StoppingCriteria):
     """Hands each token out and says when to stop."""
 
-    def __init__(self, sequence: Sequence, thread: EngineThread[Sequence]) -> None:
+    def __init__(self, sequence: Sequence, choose: _Choose, thread: EngineThread[Sequence]) -> None:
         self._sequence = sequence
+        self._choose = choose
         self._thread = thread
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002 - transformers calls it so
         """Whether to stop, [1]."""
-        self._sequence.add(int(input_ids[0, -1]))
+        self._sequence.add(int(input_ids[0, -1]), self._choose.logprobs)
         self._thread.progressed()
         stops = self._sequence.is_over or self._sequence.cancel_requested or self._thread.is_closing
         return torch.tensor([stops], device=input_ids.device)

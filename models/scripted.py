@@ -79,8 +79,9 @@ class ScriptedEngine:
 
     *script* maps prompts to replies, or makes a reply of a request; a prompt that is not in the mapping is
     echoed. Every running sequence gets one token per step, and a step lasts at least *step_seconds* by
-    *clock* and *pause*. Tokens are words; the same request always gives the same tokens. With *dimensions* it embeds,
-    and takes nothing else: vectors of so many numbers, made up from each input alone, one a step.
+    *clock* and *pause*. Tokens are words; the same request always gives the same tokens, and each
+    claims a probability of 1/2. With *dimensions* it embeds, and takes nothing else: vectors of so many numbers, made
+    up from each input alone, one a step.
     """
 
     can_continue = True
@@ -214,7 +215,8 @@ def _say_next(sequence: Sequence, reply: Reply) -> None:
         sequence.fail(reply.error)
         return
     is_end = not reply.is_endless and reply.error is None and (index + 1) % len(tokens) == 0
-    sequence.add(END_OF_TEXT if is_end else _token_id(tokens[index % len(tokens)]))
+    said = tokens[index % len(tokens)]
+    sequence.add(END_OF_TEXT if is_end else _token_id(said), made_up.logprobs(said, count=sequence.params.logprobs))
 
 
 def _embed_next(embedding: Embedding, reply: Reply, dimensions: int) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from jinja2 import TemplateError
-
 from jobs.request import InferenceRequest, Message, RequestType
 from models.detokenizer import Detokenizer
 from models.engine import RequestRefused
@@ -22,6 +20,8 @@ class Tokenizer:
         if self._backend is not None:
             self._backend.no_truncation()
             self._backend.no_padding()
+        self._token_texts: dict[int, str] = {}
+        self._anchor = self._encode("a", adds_special=False)
         self.eos_ids = frozenset([tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else [])
 
     def prompt_ids(self, request: InferenceRequest) -> list[int]:
@@ -36,15 +36,30 @@ class Tokenizer:
 
     def decode(self, token_ids: list[int]) -> str:
         """The text of the ids, special tokens left out."""
-        if self._backend is not None:
-            return str(self._backend.decode(token_ids, skip_special_tokens=True))
-        with self._lock:
-            text = self._tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return str(text)
+        return self._decode(token_ids, skips_special=True)
+
+    def token_text(self, token_id: int) -> str:
+        """What one token reads as in the middle of a text, a special token too; U+FFFD for a part of a character."""
+        if token_id not in self._token_texts:
+            before, text, alone = (
+                self._decode(token_ids, skips_special=False)
+                for token_ids in (self._anchor, [*self._anchor, token_id], [token_id])
+            )
+            self._token_texts[token_id] = text.removeprefix(before) if text.startswith(before) else alone
+        return self._token_texts[token_id]
 
     def detokenizer(self) -> Detokenizer:
         """For the tokens of one completion."""
         return Detokenizer(self.decode)
+
+    def _decode(self, token_ids: list[int], *, skips_special: bool) -> str:
+        if self._backend is not None:
+            return str(self._backend.decode(token_ids, skip_special_tokens=skips_special))
+        with self._lock:
+            text = self._tokenizer.decode(
+                token_ids, skip_special_tokens=skips_special, clean_up_tokenization_spaces=False
+            )
+        return str(text)
 
     def _render(self, messages: tuple[Message, ...]) -> str:
         if self._tokenizer.chat_template is None:
@@ -53,7 +68,7 @@ class Tokenizer:
         conversation = [{"role": message.role, "content": message.content} for message in messages]
         try:
             return str(self._tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
-        except (TemplateError, TypeError, ValueError) as error:
+        except Exception as error:  # a template is code: it may fail in any way
             message = f"this model's chat template does not take these messages: {error}"
             raise RequestRefused(message, code="invalid_messages", field="input.messages") from error
 

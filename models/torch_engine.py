@@ -18,6 +18,7 @@ from models.sampler import draw_of, sample
 from models.scheduler import Step, plan
 from models.sequence import Sequence
 from models.slot_model import SlotModel
+from models.token_logprobs import token_logprobs
 
 log = logging.getLogger(__name__)
 
@@ -114,16 +115,19 @@ class TorchEngine:
             if layout.sampled
             else []
         )
+        told = token_logprobs(
+            logits, token_ids, [row.params for row in layout.sampled], self._intake.tokenizer.token_text
+        )
         for sequence in step.decode:
             sequence.stored += 1
         for chunk in step.prefill:
             chunk.sequence.stored += chunk.count
-        for sequence, token_id in zip(layout.sampled, token_ids, strict=True):
+        for sequence, token_id, logprobs in zip(layout.sampled, token_ids, told, strict=True):
             if token_id is None:
                 self._cache.clear(sequence.slot)
                 sequence.fail(EngineError("the model's scores for the next token are not finite numbers"))
             else:
-                sequence.add(token_id)
+                sequence.add(token_id, logprobs)
 
 
 def _one_by_one(step: Step) -> Iterator[tuple[Sequence, Step]]:

@@ -11,9 +11,11 @@ from typing import get_args
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from jobs.request import SamplingParams
 from models.engine import Completion, EngineError, FinishReason, RequestRefused, Token
 from models.upstream_errors import error_of_answer, wait_asked_for
 from models.upstream_line import Line
+from models.upstream_logprobs import of_one_token, read_logprobs
 from models.upstream_server import Server
 from models.upstream_stream import DONE, Chunk, EventReader, TokenCounts, read_chunk
 
@@ -37,23 +39,28 @@ class Answer:
         self._started_at = started_at
         self._is_begun = False
 
-    def completion(self, report: Callable[[Token], None], *, max_tokens: int) -> Completion:
-        """Read to the end, with a token for every event that has text. Raises EngineError of any kind."""
+    def completion(self, report: Callable[[Token], None], params: SamplingParams) -> Completion:
+        """Read to the end, with a token for every event that has text. Raises EngineError of any kind.
+
+        Where log probabilities are asked for, an event that tells some is a token too.
+        """
         self._check()
         pieces: list[str] = []
-        room = LONGEST_TOKEN * (max_tokens + 1)
+        room = LONGEST_TOKEN * (params.max_tokens + 1)
         finish_reason: str | None = None
         counts: TokenCounts | None = None
         for chunk in self._chunks():
             counts = chunk.counts or counts
             finish_reason = chunk.finish_reason or finish_reason
-            if not chunk.text:
+            told = () if params.logprobs is None else read_logprobs(chunk.logprobs)
+            if not chunk.text and not told:
                 continue
-            room -= len(chunk.text)
+            room -= max(1, len(chunk.text))
             if room < 0:
                 raise EngineError("the model's server sent more text than max_tokens can make")
             self._is_begun = True
-            report(Token(len(pieces), NO_ID, chunk.text))
+            logprobs = None if params.logprobs is None else of_one_token(told, count=params.logprobs)
+            report(Token(len(pieces), NO_ID, chunk.text, logprobs))
             pieces.append(chunk.text)
         return Completion(
             text="".join(pieces),

@@ -16,6 +16,7 @@ from models.engine import (
     GenerationCancelled,
     OnToken,
     RequestRefused,
+    Spent,
     Token,
 )
 from models.upstream_answer import Answer
@@ -36,6 +37,7 @@ class Call:
         self._request = request
         self._on_token = on_token
         self._line = Line()
+        self._started_at: float | None = None
         self._settling = threading.Lock()
 
     @property
@@ -64,7 +66,7 @@ class Call:
                 self._settle(EngineError(f"the request to the model's server failed: {type(error).__name__}"))
 
     def _run(self) -> None:
-        started_at = self._server.clock()
+        started_at = self._started_at = self._server.clock()
         try:
             response = self._open()
         except EngineError as error:
@@ -72,7 +74,7 @@ class Call:
             return
         answer = Answer(self._server, self._line, response, started_at=started_at)
         try:
-            self._settle(answer.completion(self._report, max_tokens=self._request.params.max_tokens))
+            self._settle(answer.completion(self._report, self._request.params))
         except EngineError as error:
             self._fail(error)
         else:
@@ -119,8 +121,10 @@ class Call:
                 return
             if isinstance(outcome, Completion):
                 self.future.set_result(outcome)
-            else:
-                self.future.set_exception(outcome)
+                return
+            if self._started_at is not None and not isinstance(outcome, EngineBusy):
+                outcome.spent = Spent(engine_seconds=self._server.clock() - self._started_at)
+            self.future.set_exception(outcome)
 
     def _why(self, error: requests.RequestException) -> str:
         upstream = self._server.upstream

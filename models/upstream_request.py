@@ -33,4 +33,7 @@ def body_of(request: InferenceRequest, model: str) -> dict[str, Any]:
     for name in ("top_k", "ignore_eos"):
         if getattr(params, name) != getattr(_DEFAULTS, name):
             body[name] = getattr(params, name)
+    if params.logprobs is not None:
+        is_chat = request.type is RequestType.CHAT_COMPLETION
+        body |= {"logprobs": True, "top_logprobs": params.logprobs} if is_chat else {"logprobs": params.logprobs}
     return body

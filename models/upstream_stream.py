@@ -26,11 +26,12 @@ class TokenCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One event: the text it adds, and what it says about the end."""
+    """One event: the text it adds, what it says about the end, and its `logprobs` as they came."""
 
     text: str = ""
     finish_reason: str | None = None
     counts: TokenCounts | None = None
+    logprobs: Any = None
 
 
 class EventReader:
@@ -88,7 +89,12 @@ def read_chunk(event: str, *, hide: str = "") -> Chunk:
         raise EngineError("the model's server sent an event of another form than a completion's") from error
     if not isinstance(piece, str | None) or not isinstance(finish_reason, str | None):
         raise EngineError("the model's server sent text or a finish_reason that is no string")
-    return Chunk(text=_encodable(piece or ""), finish_reason=finish_reason, counts=_counts(document.get("usage")))
+    return Chunk(
+        text=_encodable(piece or ""),
+        finish_reason=finish_reason,
+        counts=_counts(document.get("usage")),
+        logprobs=choice.get("logprobs"),
+    )
 
 
 def _counts(usage: Any) -> TokenCounts | None:

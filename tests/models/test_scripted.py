@@ -224,3 +224,21 @@ def test_it_makes_either_texts_or_vectors_and_refuses_the_other(build: Build) ->
 
         assert isinstance(refusal, RequestRefused)
         assert (refusal.code, refusal.field) == ("unsupported_type", "type")
+
+
+def test_made_up_log_probabilities_are_those_of_a_distribution_and_only_for_who_asks(build: Build) -> None:
+    engine = build({"hi": "Hello there"})
+    silent: list[Token] = []
+    found: list[Token] = []
+
+    engine.submit("1", ask("hi"), silent.append).result()
+    engine.submit("2", ask("hi", logprobs=3), found.append).result()
+
+    assert [token.logprobs for token in silent] == [None, None]
+    for token in found:
+        assert token.logprobs is not None
+        assert token.logprobs.top[0] == token.logprobs.chosen
+        assert token.logprobs.chosen.text == token.text
+        assert token.logprobs.chosen.logprob == pytest.approx(math.log(0.5))
+        assert len({candidate.text for candidate in token.logprobs.top}) == 3
+        assert sum(math.exp(candidate.logprob) for candidate in token.logprobs.top) < 1

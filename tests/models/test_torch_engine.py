@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from jobs.request import TokenLogprobs
 from models.catalog import ModelConfig
-from models.engine import EngineError, GenerationCancelled, RequestRefused, Token
+from models.engine import EngineError, GenerationCancelled, RequestRefused, Spent, Token
 from models.intake import Intake
 from models.pretrained import engine_for
 from models.tokenizer import Tokenizer
@@ -132,6 +133,75 @@ def test_an_attempt_goes_on_from_emitted_tokens_as_if_it_had_never_stopped(build
     assert (finished.text, finished.finish_reason, nothing) == (completion.text, completion.finish_reason, [])
 
 
+def told(tokens: list[Token]) -> list[TokenLogprobs]:
+    """The log probabilities of tokens that all have some."""
+    return [token.logprobs for token in tokens if token.logprobs is not None]
+
+
+def same_logprobs(found: list[TokenLogprobs], expected: list[TokenLogprobs]) -> bool:
+    flat = [[candidate for one in every for candidate in (one.chosen, *one.top)] for every in (found, expected)]
+    texts, numbers = ([[candidate[part] for candidate in every] for every in flat] for part in (0, 1))
+    return texts[0] == texts[1] and numbers[0] == pytest.approx(numbers[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral"])
+def test_log_probabilities_are_the_models_own_before_temperature_and_cuts(
+    name: str, build: Build, reference: Reference, tokenizer: Any
+) -> None:
+    engine = build(name)
+    prompt = "To be, or"
+    found: list[Token] = []
+    params = {"temperature": 1.5, "top_k": 3, "seed": 5, "ignore_eos": True}
+    engine.submit("1", ask(prompt, max_tokens=12, logprobs=5, **params), found.append).result()
+
+    prompt_ids = tokenizer(prompt)["input_ids"]
+    with torch.inference_mode():
+        logits = reference(name)(input_ids=torch.tensor([[*prompt_ids, *ids(found)]])).logits[0]
+    scores = logits.log_softmax(dim=-1)[len(prompt_ids) - 1 : -1]
+
+    for token, score, logprobs in zip(found, scores, told(found), strict=True):
+        assert logprobs.chosen.logprob == pytest.approx(score[token.id].item(), abs=1e-4)
+        assert logprobs.chosen.text == tokenizer.decode([token.id])
+        values, indices = score.topk(5)
+        assert [other.logprob for other in logprobs.top] == pytest.approx(values.tolist(), abs=1e-4)
+        assert [other.text for other in logprobs.top] == [tokenizer.decode([index]) for index in indices.tolist()]
+
+
+def test_only_rows_that_ask_get_log_probabilities_and_a_batch_changes_none(build: Build) -> None:
+    engine = build()
+    asked = [None, 0, 3, None, 5]
+    requests = [
+        ask(text, max_tokens=12, temperature=1.0, seed=7, logprobs=count)
+        for text, count in zip(prompts(5), asked, strict=True)
+    ]
+    alone: list[list[Token]] = [[] for _ in requests]
+    for tokens, request in zip(alone, requests, strict=True):
+        engine.submit("alone", request, tokens.append).result()
+    together: list[list[Token]] = [[] for _ in requests]
+    futures = [engine.submit(str(number), request, together[number].append) for number, request in enumerate(requests)]
+    for future in futures:
+        future.result()
+
+    for count, one, other in zip(asked, alone, together, strict=True):
+        assert [(token.id, token.text) for token in one] == [(token.id, token.text) for token in other]
+        assert same_logprobs(told(one), told(other))
+        assert len(told(one)) == (0 if count is None else len(one))
+        assert all(len(logprobs.top) == count for logprobs in told(one))
+
+
+def test_an_attempt_that_goes_on_tells_the_same_log_probabilities_as_one_that_never_stopped(build: Build) -> None:
+    engine = build()
+    request = ask("To be, or", max_tokens=12, temperature=1.0, seed=3, ignore_eos=True, logprobs=2)
+    whole: list[Token] = []
+    rest: list[Token] = []
+    engine.submit("whole", request, whole.append).result()
+
+    engine.submit("rest", request, rest.append, emitted=tuple(ids(whole)[:5])).result()
+
+    assert [token.index for token in rest] == list(range(5, 12))
+    assert same_logprobs(told(rest), told(whole)[5:])
+
+
 def test_a_stop_string_over_several_tokens_ends_the_text_and_never_shows(build: Build) -> None:
     engine = build()
     free: list[Token] = []
@@ -236,6 +306,62 @@ def test_a_waiting_request_is_cancelled_at_once_and_a_running_one_before_its_nex
     assert len(found) == 3
     engine.cancel("unknown")
     assert engine.submit("running", ask("again", max_tokens=3, ignore_eos=True), found.append).result().text
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral"])
+def test_what_was_spent_is_told_of_a_request_that_had_begun_and_of_no_other(name: str, build: Build) -> None:
+    engine = build(name, slots=1)
+    seen, go_on = threading.Event(), threading.Event()
+
+    def on_token(token: Token) -> None:
+        if token.index == 2:
+            seen.set()
+            assert go_on.wait(60)
+            engine.cancel("running")
+
+    def broken(_: Token) -> None:
+        raise KeyError("nobody listens")
+
+    running = engine.submit("running", ask("To be", max_tokens=50, ignore_eos=True), on_token)
+    waiting = engine.submit("waiting", ask("or not", max_tokens=5), on_token)
+    assert seen.wait(60)
+    engine.cancel("waiting")
+    go_on.set()
+    failing = engine.submit("failing", ask("To be", max_tokens=5), broken)
+    prompt_tokens = engine.submit("fine", ask("To be", max_tokens=5), print).result().prompt_tokens
+
+    for future in (running, failing):
+        error = future.exception()
+        assert isinstance(error, EngineError)
+        assert error.spent.prompt_tokens == prompt_tokens
+        assert error.spent.engine_seconds > 0
+    never_begun = waiting.exception()
+    assert isinstance(never_begun, GenerationCancelled)
+    assert never_begun.spent == Spent()
+
+
+def test_a_cancel_takes_effect_within_one_step_also_while_a_long_prompt_is_taken_in(build: Build) -> None:
+    engine = build(slots=2, prefill_chunk=8)
+    prefilling: list[Any] = []
+    was_over: dict[int, bool] = {}
+
+    def on_token(token: Token) -> None:
+        if token.index == 3:
+            prefilling.append(engine.submit("long", ask("x" * 100, max_tokens=5), lambda _: None))
+        if token.index == 6:
+            was_over[6] = prefilling[0].done()
+            engine.cancel("long")
+        if token.index == 7:
+            was_over[7] = prefilling[0].done()
+            prefilling.append(engine.submit("next", ask("to", max_tokens=3, ignore_eos=True), lambda _: None))
+
+    engine.submit("short", ask("To be", max_tokens=30, ignore_eos=True), on_token).result()
+
+    assert was_over == {6: False, 7: True}
+    cancelled = prefilling[0].exception()
+    assert isinstance(cancelled, GenerationCancelled)
+    assert cancelled.spent.prompt_tokens == 100
+    assert prefilling[1].result().completion_tokens == 3
 
 
 def test_a_listener_that_raises_fails_its_own_request_only(build: Build) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs.request import Candidate, TokenLogprobs
 from models.catalog import Upstream
 from models.engine import EngineBusy, EngineError, GenerationCancelled, RequestRefused, Token
 from models.upstream import UpstreamEngine
@@ -133,6 +134,98 @@ def test_a_prompt_goes_to_completions_and_what_openai_does_not_know_only_if_it_i
     assert plain.body["prompt"] == "To be,"
     assert not plain.body.keys() & {"top_k", "ignore_eos", "stop", "messages"}
     assert (special.body["top_k"], special.body["ignore_eos"]) == (5, True)
+
+
+def chat_told(content: str | None, *tokens: str, top: int = 2) -> bytes:
+    """A part of a chat completion with the log probabilities of *tokens*."""
+    likeliest = [{"token": f"t{place}", "logprob": -1.0 - place, "bytes": None} for place in range(top)]
+    told = [{"token": token, "logprob": -0.5, "bytes": None, "top_logprobs": likeliest} for token in tokens]
+    choice = {"index": 0, "delta": {"content": content}, "logprobs": {"content": told}, "finish_reason": None}
+    return event({"object": "chat.completion.chunk", "choices": [choice]})
+
+
+def text_told(text: str, *tokens: str, **changes: Any) -> bytes:
+    """A part of a text completion with the log probabilities of *tokens*."""
+    told = {
+        "tokens": list(tokens),
+        "token_logprobs": [-0.5] * len(tokens),
+        "top_logprobs": [{"low": -3.0, "high": -0.25, token: -0.5} for token in tokens],
+        "text_offset": [0] * len(tokens),
+    }
+    choice = {"index": 0, "text": text, "logprobs": told | changes, "finish_reason": None}
+    return event({"object": "text_completion", "choices": [choice]})
+
+
+def test_log_probabilities_are_asked_for_and_read_from_a_chat(make: Make) -> None:
+    end = delta(None, finish_reason="stop")
+    pair = make(Stream([delta("", role="assistant"), chat_told(" To", " To"), chat_told("", "\ufffd"), end, DONE]))
+    found: list[Token] = []
+
+    pair.engine.submit("1", chat(("user", "hi"), logprobs=1), found.append).result(SECONDS)
+
+    asked = pair.server.next_asked().body
+    assert (asked["logprobs"], asked["top_logprobs"]) == (True, 1)
+    top = (Candidate("t0", -1.0),)
+    assert found == [
+        Token(0, -1, " To", TokenLogprobs(Candidate(" To", -0.5), top)),
+        Token(1, -1, "", TokenLogprobs(Candidate("\ufffd", -0.5), top)),
+    ]
+
+
+def test_log_probabilities_are_asked_for_and_read_from_a_completion(make: Make) -> None:
+    pair = make(Stream([text_told(" To", " To"), piece("", finish_reason="stop"), DONE]))
+    found: list[Token] = []
+
+    pair.engine.submit("1", ask("hi", logprobs=2), found.append).result(SECONDS)
+
+    assert pair.server.next_asked().body["logprobs"] == 2
+    (token,) = found
+    assert token.logprobs == TokenLogprobs(Candidate(" To", -0.5), (Candidate("high", -0.25), Candidate(" To", -0.5)))
+
+
+def test_a_logarithm_of_nothing_becomes_a_number(make: Make) -> None:
+    part = text_told("a", "a", token_logprobs=[float("-inf")], top_logprobs=None)
+    pair = make(Stream([part, piece("", finish_reason="stop"), DONE]))
+    found: list[Token] = []
+
+    pair.engine.submit("1", ask("hi", logprobs=2), found.append).result(SECONDS)
+
+    assert found[0].logprobs == TokenLogprobs(Candidate("a", -9999.0))
+
+
+@pytest.mark.parametrize("part", [text_told("To be", "To", " be"), text_told("To"), piece("To")])
+def test_a_server_that_tells_none_of_each_token_cannot_serve_log_probabilities(make: Make, part: bytes) -> None:
+    refusal = make(Stream([part], goes_on=True)).error(ask("hi", logprobs=0))
+
+    assert isinstance(refusal, RequestRefused)
+    assert (refusal.code, refusal.field) == ("unsupported_value", "params.logprobs")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"token_logprobs": ["likely"]}, {"token_logprobs": [float("nan")]}, {"token_logprobs": []}, {"tokens": 3}],
+)
+def test_log_probabilities_that_make_no_sense_are_an_error_only_where_they_are_asked_for(
+    make: Make, change: dict[str, Any]
+) -> None:
+    pair = make(Stream([text_told("To", "To", **change), piece("", finish_reason="stop"), DONE]))
+
+    assert pair.text(ask("hi")) == "To"
+    assert is_transient(pair.error(ask("hi", logprobs=0)))
+
+
+def test_a_request_that_is_cancelled_says_how_long_the_server_had_it(make: Make) -> None:
+    pair = make(Stream([piece(" To")], goes_on=True))
+    seen = threading.Event()
+    future = pair.engine.submit("1", ask("hi"), lambda _: seen.set())
+    assert seen.wait(SECONDS)
+
+    pair.engine.cancel("1")
+
+    cancelled = future.exception(SECONDS)
+    assert isinstance(cancelled, GenerationCancelled)
+    assert cancelled.spent.engine_seconds > 0
+    assert cancelled.spent.prompt_tokens == 0
 
 
 def test_the_key_and_the_headers_of_the_configuration_are_sent(make: Make) -> None:
