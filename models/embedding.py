@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.engine import Completion
@@ -49,29 +49,3 @@ class Embedding(Occupant):
             engine_seconds=self.engine_seconds,
             vectors=tuple(self._vectors[index] for index in range(self._count)),
         )
-
-
-def take_round(running: Iterable[Embedding], *, tokens: int) -> list[EmbeddingInput]:
-    """Take the next inputs of each request in turn until they hold *tokens* tokens, or nothing is left."""
-    turns = deque(embedding for embedding in running if embedding.left)
-    taken: list[EmbeddingInput] = []
-    while turns and tokens > 0:
-        embedding = turns.popleft()
-        taken.append(embedding.left.popleft())
-        tokens -= len(taken[-1].token_ids)
-        if embedding.left:
-            turns.append(embedding)
-    return taken
-
-
-def batches(inputs: Iterable[EmbeddingInput], *, padded_tokens: int) -> list[list[EmbeddingInput]]:
-    """Inputs of like lengths together, the longest first, so that rows * longest is at most *padded_tokens*.
-
-    An input that is longer by itself is a batch of its own.
-    """
-    made: list[list[EmbeddingInput]] = []
-    for taken in sorted(inputs, key=lambda taken: len(taken.token_ids), reverse=True):
-        if not made or (len(made[-1]) + 1) * len(made[-1][0].token_ids) > padded_tokens:
-            made.append([])
-        made[-1].append(taken)
-    return made

@@ -11,7 +11,8 @@ from concurrent.futures import Future
 import torch
 
 from jobs.request import InferenceRequest
-from models.embedding import Embedding, EmbeddingInput, batches, take_round
+from models.embedding import Embedding, EmbeddingInput
+from models.embedding_batches import Turns, batches
 from models.embedding_intake import EmbeddingIntake
 from models.encoder import Encoder
 from models.engine import Completion, EngineError, OnToken
@@ -19,8 +20,8 @@ from models.engine_thread import EngineThread
 
 log = logging.getLogger(__name__)
 
-BATCH_TOKENS = {"cpu": 2048, "cuda": 65_536}
-"""How many tokens one forward pass takes, padding counted: on a CPU more would be no faster, and later."""
+BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
+"""How many tokens one forward pass takes, padding counted: a CPU gains nothing from more, and all wait longer."""
 
 ROUND_BATCHES = 8
 """How many batches are planned at a time: the more, the more alike their inputs, and the later come new ones."""
@@ -53,6 +54,7 @@ class EncoderEngine:
         self._intake = intake
         self._batch_tokens = batch_tokens or BATCH_TOKENS.get(encoder.device.type, BATCH_TOKENS["cpu"])
         self._threads = threads
+        self._turns = Turns()
         self._batches: deque[list[EmbeddingInput]] = deque()
         self._thread = EngineThread(
             self._advance,
@@ -94,7 +96,7 @@ class EncoderEngine:
 
     def _advance(self, running: list[Embedding]) -> None:
         if not self._batches:
-            taken = take_round(running, tokens=ROUND_BATCHES * self._batch_tokens)
+            taken = self._turns.take_round(running, tokens=ROUND_BATCHES * self._batch_tokens)
             self._batches.extend(batches(taken, padded_tokens=self._batch_tokens))
         batch = [taken for taken in self._batches.popleft() if not taken.embedding.is_over]
         if not batch:

@@ -146,7 +146,7 @@ def test_a_text_and_its_token_ids_have_the_same_vector(engine: Engine, folder: P
 
 
 def test_a_vector_does_not_depend_on_what_it_was_batched_with(watched: Watched) -> None:
-    engine, encoder = watched()
+    engine, encoder = watched(batch_tokens=4096)
     given = [texts(7, seed=seed) for seed in range(4)]
     alone = [[numbers(engine.submit("1", embed(text), print).result())[0] for text in some] for some in given]
     first = len(encoder.lengths)
