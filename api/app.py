@@ -108,18 +108,17 @@ def create_app(
         clock=clock,
         is_ending=lambda: app.wakeups.is_draining,
     )
-    new_job_id = partial(new_id, "job")
     submissions = Submissions(
         store=store,
         dispatcher=dispatcher,
         catalog=catalog,
         take_webhook=webhooks.of_jobs.take,
-        new_id=new_job_id,
+        new_id=new_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
         reach=arm(settings.failpoints),
     )
-    requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_job_id)
+    requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting),

@@ -18,7 +18,7 @@ from jobs.queues import QueuePlace
 MAX_RETRY_SECONDS = 120
 """OpenAI's clients give up when they are told to wait longer."""
 
-_JOB_ID = re.compile(r"job_[0-9A-Za-z]{22}")
+_JOB_ID = re.compile(r"(job|resp)_[0-9A-Za-z]{22}")
 _USUAL_SECONDS = 2
 
 

@@ -33,6 +33,12 @@ WORKER_LOST = ProblemType(
     status=HTTPStatus.INTERNAL_SERVER_ERROR,
     title="The job was lost with its worker too often; it has been set aside.",
 )
+STREAM_LOST = ProblemType(
+    slug="stream-lost",
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+    title="The job lost its worker after readers had seen some of its text, and its model cannot go on from there.",
+    retryable=True,
+)
 NO_SECRET_KEY = ProblemType(
     slug="no-secret-key",
     status=HTTPStatus.SERVICE_UNAVAILABLE,
@@ -184,6 +190,7 @@ OF_ENDED_JOBS: Mapping[str, ProblemType] = {
         slug="job-refused", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="The model cannot serve this request."
     ),
     "worker_lost": WORKER_LOST,
+    "stream_lost": STREAM_LOST,
     "timeout": ProblemType(
         slug="job-timeout", status=HTTPStatus.GATEWAY_TIMEOUT, title="The job ran into its time limit."
     ),

@@ -22,7 +22,7 @@ class Requeues:
     store: JobStore
     dispatcher: Dispatcher
     catalog: Catalog
-    new_id: Callable[[], str]
+    new_id: Callable[[str], str]
 
     def requeue(self, tenant: str, job_id: str) -> Accepted:
         """Record the new job, or find the one that an earlier requeue has made, and let it start.
@@ -33,7 +33,8 @@ class Requeues:
         model = self.catalog.models.get(name)
         if model is None:
             raise UnknownModel(f"The job's model {name!r} is no longer configured.")
-        made = self.store.requeue(tenant, job_id, new_id=self.new_id(), max_waiting=model.limits.max_waiting)
+        new_id = self.new_id(job_id.partition("_")[0])
+        made = self.store.requeue(tenant, job_id, new_id=new_id, max_waiting=model.limits.max_waiting)
         if not made.replayed:
             self.dispatcher.dispatch(name)
         log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})

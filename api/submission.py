@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.model_lookup import find_model
-from jobs.job import Job, JobState, NewJob
+from jobs.job import Foreground, Job, JobState, NewJob
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
@@ -34,7 +34,9 @@ class Submission:
     """What a client asks for, well formed but not yet measured against the model.
 
     `params` holds only what was given. `fingerprint` is of the body as it was sent. `prompt_field` and
-    `params_prefix` are the names under which the client knows these, for refusals.
+    `params_prefix` are the names under which the client knows these, for refusals. `asked` is what its interface will
+    tell of the request again, `id_kind` what the job's id begins with. With `is_streamed` the client reads the tokens,
+    with `is_foreground` it waits for an answer.
     """
 
     type: RequestType
@@ -42,6 +44,7 @@ class Submission:
     model: str | None = None
     prompt: str = ""
     messages: tuple[Message, ...] = ()
+    inputs: tuple[str | tuple[int, ...], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     start_within_seconds: float | None = None
@@ -51,11 +54,15 @@ class Submission:
     webhook: AskedWebhook | None = None
     prompt_field: str = "input.prompt"
     params_prefix: str = "params."
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    id_kind: Literal["job", "resp"] = "job"
+    is_streamed: bool = False
+    is_foreground: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """A job that is safe; `new` is how it was recorded, None if its idempotency key had made it before."""
+    """A job that is safe; `new` is how it was recorded, None if its idempotency key or an earlier try had made it."""
 
     job_id: str
     new: Job | None
@@ -67,12 +74,12 @@ class Submitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Submissions:
-    """Takes submissions in; `draw_seed` gives a number below 2^53, `clock` Unix seconds."""
+    """Takes submissions in; `new_id` makes an id of a kind, `draw_seed` a number below 2^53, `clock` Unix seconds."""
 
     store: JobStore
     dispatcher: Dispatcher
     catalog: Catalog
-    new_id: Callable[[], str]
+    new_id: Callable[[str], str]
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
     take_webhook: TakeWebhook = no_webhooks
@@ -85,9 +92,11 @@ class Submissions:
         tenant: str,
         idempotency_key: str | None = None,
         traceparent: str | None = None,
+        is_retry: bool = False,
     ) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
 
+        A retry in the foreground finds the job of an earlier try, if that one's answer was never delivered.
         Raises UnknownModel, InvalidRequest, UrlRefused, NoSealer, IdempotencyMismatch, ModelDraining, QueueFull,
         StorageFull or StoreUnavailable.
         """
@@ -97,7 +106,7 @@ class Submissions:
             if known is not None:
                 return Submitted(job_id=known, new=None)
         job = NewJob(
-            id=self.new_id(),
+            id=self.new_id(submission.id_kind),
             tenant=tenant,
             request=self._request(submission, model),
             metadata=submission.metadata,
@@ -109,6 +118,11 @@ class Submissions:
             fingerprint=submission.fingerprint,
             webhook=self.take_webhook(submission.webhook, tenant) if submission.webhook else None,
             traceparent=traceparent,
+            asked=submission.asked,
+            is_streamed=submission.is_streamed,
+            foreground=Foreground(fingerprint=submission.fingerprint, is_retry=is_retry)
+            if submission.is_foreground
+            else None,
         )
         self.reach(Failpoint.API_BEFORE_RECORD)
         accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
@@ -136,6 +150,7 @@ class Submissions:
             max_attempts=job.max_attempts,
             metadata=job.metadata,
             webhook=job.webhook,
+            asked=job.asked,
         )
 
     def _model(self, submission: Submission) -> ModelConfig:
@@ -155,6 +170,7 @@ class Submissions:
             type=submission.type,
             prompt=submission.prompt,
             messages=submission.messages,
+            inputs=submission.inputs,
             params=self._params(submission, model),
         )
 
@@ -168,6 +184,11 @@ class Submissions:
             )
         params.setdefault("seed", self.draw_seed())
         return SamplingParams(**params)
+
+    def _foreground(self, submission: Submission, *, is_retry: bool) -> Foreground | None:
+        if not submission.is_foreground:
+            return None
+        return Foreground(fingerprint=submission.fingerprint, is_retry=is_retry)
 
     def _deadline(self, submission: Submission) -> float | None:
         if submission.deadline_at is not None and submission.deadline_at <= self.clock():

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.job import Lease
+from jobs.request import TokenLogprobs
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A job on record; `replayed` if its idempotency key, or an earlier requeue, had made it before.
+    """A job on record; `replayed` if its idempotency key, an earlier requeue or an undelivered try had made it before.
 
     Unless `can_start`, workers have all they can run: one of them dispatches when it has ended a job.
     """
@@ -41,6 +42,7 @@ class Emission:
     first_index: int
     ids: Sequence[int]
     pieces: Sequence[str]
+    logprobs: Sequence[TokenLogprobs | None] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from jobs.job import JobState, Lease, NewJob, Outcome
 from jobs.keys import idempotency_digest, ref
 from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
+from jobs.token_run import TokenRun
 from jobs.webhooks.telling import pack_webhook, told_of_end
 
 
@@ -28,7 +29,7 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
     return (
         ref(job.tenant, job.id),
         job.request.model,
-        pack_spec(job.request, job.metadata),
+        pack_spec(job.request, job.metadata, job.asked),
         _or_empty(job.deadline_at),
         milliseconds(usual_deadline_seconds),
         job.request.estimated_tokens,
@@ -41,14 +42,17 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
         "" if max_waiting is None else max_waiting,
         pack_webhook(job.webhook) if job.webhook else "",
         job.traceparent or "",
+        "1" if job.is_streamed else "",
+        job.foreground.fingerprint if job.foreground else "",
+        "1" if job.foreground and job.foreground.is_retry else "",
     )
 
 
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
-    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, tells, spec, *chunks = answer
-    request, _ = unpack_spec(spec, model)
-    ids, pieces = unpack_tokens(chunks)
+    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, tells, streamed, spec, *chunks = answer
+    request, _, _ = unpack_spec(spec, model)
+    emitted = unpack_tokens(chunks)
     return Lease(
         job_id=job_id,
         tenant=tenant.decode(),
@@ -60,10 +64,12 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         ends_as=JobState(ends_as.decode()),
         queue_wait_seconds=wait_ms / 1000,
         wasted_tokens=wasted,
-        emitted_ids=ids,
-        emitted_pieces=pieces,
+        emitted_ids=tuple(emitted.ids),
+        emitted_pieces=tuple(emitted.pieces),
+        emitted_logprobs=tuple(emitted.logprobs),
         company_expected=others > 0,
         tells_result=tells == 1,
+        is_streamed=streamed == 1,
     )
 
 
@@ -74,7 +80,7 @@ def emit_arguments(emission: Emission, *, lease_ms: int) -> Sequence[Argument]:
         emission.lease.token,
         emission.first_index,
         len(emission.ids),
-        pack_tokens(emission.ids, emission.pieces),
+        pack_tokens(emission.ids, emission.pieces, emission.logprobs),
         lease_ms,
     )
 
@@ -83,8 +89,9 @@ def finish_arguments(
     lease: Lease,
     outcome: Outcome,
     *,
-    tokens: tuple[Sequence[int], Sequence[str]],
+    tokens: TokenRun,
     retry_after_seconds: float | None,
+    can_continue: bool,
     lease_ms: int,
 ) -> Sequence[Argument]:
     """For `finish.lua`."""
@@ -93,11 +100,13 @@ def finish_arguments(
         lease.token,
         outcome.state.value,
         pack_outcome(outcome),
-        pack_tokens(*tokens) if tokens[0] else "",
+        pack_tokens(tokens.ids, tokens.pieces, tokens.logprobs) if tokens else "",
         outcome.usage.completion_tokens,
         _or_empty(retry_after_seconds),
         lease_ms,
         told_of_end(lease.job_id, outcome) if lease.tells_result else "",
+        outcome.finish_reason or "",
+        "1" if can_continue else "0",
     )
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from jobs.request import InferenceRequest
+from jobs.request import InferenceRequest, TokenLogprobs
 from jobs.webhooks.delivery import Delivery
 from jobs.webhooks.webhook import JobWebhook
 
@@ -82,7 +83,10 @@ class AttemptError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended: a final state with the text, or the error."""
+    """How an attempt ended: a final state with the text, or the error beside the text so far.
+
+    An embedding has `vectors` in place of a text: one per input, each as little-endian float32 in base64.
+    """
 
     state: JobState
     text: str | None = None
@@ -90,11 +94,27 @@ class Outcome:
     error: AttemptError | None = None
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
+    vectors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreground:
+    """A request that waits for its job, by its `fingerprint`.
+
+    The retry of one whose answer was never delivered finds the job that waits for it.
+    """
+
+    fingerprint: str
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What the store needs to accept a job; instants are Unix seconds, durations end in `_seconds`."""
+    """What the store needs to accept a job; instants are Unix seconds, durations end in `_seconds`.
+
+    `asked` is what the client's interface has to tell of its request again, as JSON that means nothing here.
+    With `is_streamed` somebody reads the tokens from the first on.
+    """
 
     id: str
     tenant: str
@@ -109,6 +129,9 @@ class NewJob:
     fingerprint: str = ""
     webhook: JobWebhook | None = None
     traceparent: str | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    is_streamed: bool = False
+    foreground: Foreground | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +139,7 @@ class Job:
     """A job as the store knows it; instants are Unix seconds of the Redis server's clock.
 
     `requeued_from` is the id of the job that this one tries again, `requeued_as` of the one that does so for it.
-    `delivery` is that of its own `webhook`, once there is one.
+    `delivery` is that of its own `webhook`, once there is one. `text` of a job that ended early is what it had by then.
     """
 
     id: str
@@ -152,6 +175,8 @@ class Job:
     timing: Timing = field(default_factory=Timing)
     webhook: JobWebhook | None = None
     delivery: Delivery | None = None
+    vectors: tuple[str, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_final(self) -> bool:
@@ -165,7 +190,8 @@ class Lease:
 
     `emitted_ids` are the tokens that earlier attempts have left to go on from. `run_seconds` is what
     remains, at the claim, of the run limit or the deadline, whichever comes first; `ends_as` is the
-    state the job takes when that is used up. `tells_result`: its webhook includes the result.
+    state the job takes when that is used up. `tells_result`: its webhook includes the result. `is_streamed`: somebody
+    reads its tokens as they come.
     """
 
     job_id: str
@@ -180,5 +206,7 @@ class Lease:
     wasted_tokens: int = 0
     emitted_ids: tuple[int, ...] = ()
     emitted_pieces: tuple[str, ...] = ()
+    emitted_logprobs: tuple[TokenLogprobs | None, ...] = ()
     company_expected: bool = False
     tells_result: bool = False
+    is_streamed: bool = False

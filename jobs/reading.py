@@ -13,6 +13,7 @@ from jobs.job import AttemptError, Job, JobState, Outcome, Usage
 from jobs.keys import Keys, idempotency_digest, ref
 from jobs.scripts import unavailable_as_our_error
 from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
+from jobs.token_run import TokenRun
 from jobs.unattended import UNATTENDED_ENDS
 from jobs.webhooks.of_jobs import JobWebhookReader
 
@@ -39,9 +40,12 @@ class JobReader:
     def find(self, tenant: str, job_id: str) -> Job:
         """The job, or JobRetired if its retention has ended, or JobNotFound."""
         found = self.read(tenant, [job_id])
-        if found:
-            return found[0]
-        raise self.missing(tenant, job_id)
+        if not found:
+            raise self.missing(tenant, job_id)
+        [job] = found
+        if job.is_final and job.text is None and job.state is not JobState.SUCCEEDED and job.emitted_tokens:
+            return replace(job, text=self.tokens(tenant, job_id).text or None)  # no worker has told of its end
+        return job
 
     def missing(self, tenant: str, job_id: str) -> JobRetired | JobNotFound:
         """Why there is no such job (any more)."""
@@ -60,8 +64,8 @@ class JobReader:
             raise IdempotencyMismatch(job_id)
         return str(job_id)
 
-    def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Ids and text pieces of all tokens recorded so far, also of a final job."""
+    def tokens(self, tenant: str, job_id: str) -> TokenRun:
+        """All tokens recorded so far, also of a final job."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             pipeline.get(self._keys.tenant(tenant, "log", job_id))
             pipeline.lrange(self._keys.tenant(tenant, "tokens", job_id), 0, -1)
@@ -130,7 +134,7 @@ class JobReader:
 def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out: bytes | None) -> Job:
     fields = {name.decode(): value.decode() for name, value in raw.items()}
     state = JobState(fields["state"])
-    request, metadata = unpack_spec(spec, fields["model"])
+    request, metadata, asked = unpack_spec(spec, fields["model"])
     outcome = _outcome(state, fields, out)
 
     def number(name: str) -> int:
@@ -171,19 +175,21 @@ def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out:
         error=outcome.error,
         usage=outcome.usage,
         timing=outcome.timing,
+        vectors=outcome.vectors,
+        asked=asked,
     )
 
 
 def _outcome(state: JobState, fields: Mapping[str, Any], out: bytes | None) -> Outcome:
     """What the last attempt left; an end that no worker described is put into words here."""
-    wasted = int(fields.get("wasted", 0))
+    used = Usage(completion_tokens=int(fields.get("emitted", 0)), wasted_tokens=int(fields.get("wasted", 0)))
     if "code" in fields:
-        message = UNATTENDED_ENDS[fields["code"]].format(lost=fields.get("lost", 0))
-        error = AttemptError(code=fields["code"], message=message)
-        return Outcome(state=state, error=error, usage=Usage(wasted_tokens=wasted))
+        end = UNATTENDED_ENDS[fields["code"]]
+        error = AttemptError(code=end.code, message=end.message.format(lost=fields.get("lost", 0)))
+        return Outcome(state=state, error=error, usage=used)
     last = unpack_outcome(out) if out else None
     if last and (last.state is state or not state.is_final):
         return last
     if last and fields["settled"] == fields["fence"]:  # the last attempt failed; then, or before, a cancel came
-        return replace(last, state=state, text=None, finish_reason=None, error=None)
-    return Outcome(state=state, usage=Usage(wasted_tokens=wasted))
+        return replace(last, state=state, finish_reason=None, error=None)
+    return Outcome(state=state, usage=used)

@@ -101,7 +101,8 @@ def unavailable_as_our_error() -> Iterator[None]:
 
 def _rules(settings: StoreSettings) -> str:
     log_ms = round(settings.webhook_log_seconds * 1000)
-    rules = {"moves": _MOVES, "backlog": settings.webhook_backlog, "log": log_ms, "ends": UNATTENDED_ENDS}
+    ends = {name: end._asdict() for name, end in UNATTENDED_ENDS.items()}
+    rules = {"moves": _MOVES, "backlog": settings.webhook_backlog, "log": log_ms, "ends": ends}
     return json.dumps(rules, separators=(",", ":"))
 
 

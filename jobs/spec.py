@@ -7,7 +7,8 @@ from typing import Any
 
 from jobs.job import AttemptError, JobState, Outcome, Timing, Usage
 from jobs.packing import pack, unpack
-from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
+from jobs.request import Candidate, InferenceRequest, Message, RequestType, SamplingParams, TokenLogprobs
+from jobs.token_run import TokenRun
 
 
 def _members(value: Usage | Timing | AttemptError | SamplingParams) -> Iterator[tuple[str, Any]]:
@@ -18,11 +19,13 @@ def _members(value: Usage | Timing | AttemptError | SamplingParams) -> Iterator[
 _DEFAULTS = dict(_members(SamplingParams()))
 
 
-def pack_spec(request: InferenceRequest, metadata: Mapping[str, str]) -> bytes:
-    """Request and metadata; what has its default value is left out."""
+def pack_spec(request: InferenceRequest, metadata: Mapping[str, str], asked: Mapping[str, Any]) -> bytes:
+    """Request, metadata and what the client's interface keeps; what has its default value is left out."""
     spec: dict[str, Any] = {"type": request.type.value}
     if request.messages:
         spec["messages"] = [[message.role, message.content] for message in request.messages]
+    elif request.inputs:
+        spec["inputs"] = request.inputs
     else:
         spec["prompt"] = request.prompt
     params = {name: value for name, value in _members(request.params) if value != _DEFAULTS[name]}
@@ -30,11 +33,13 @@ def pack_spec(request: InferenceRequest, metadata: Mapping[str, str]) -> bytes:
         spec["params"] = params
     if metadata:
         spec["metadata"] = dict(metadata)
+    if asked:
+        spec["asked"] = dict(asked)
     return pack(spec)
 
 
-def unpack_spec(packed: bytes, model: str) -> tuple[InferenceRequest, dict[str, str]]:
-    """The request for `model`, and the metadata."""
+def unpack_spec(packed: bytes, model: str) -> tuple[InferenceRequest, dict[str, str], dict[str, Any]]:
+    """The request for `model`, the metadata, and what the client's interface keeps."""
     spec = unpack(packed)
     params = spec.get("params", {})
     if "stop" in params:
@@ -44,25 +49,36 @@ def unpack_spec(packed: bytes, model: str) -> tuple[InferenceRequest, dict[str, 
         type=RequestType(spec["type"]),
         prompt=spec.get("prompt", ""),
         messages=tuple(Message(role, content) for role, content in spec.get("messages", ())),
+        inputs=tuple(given if isinstance(given, str) else tuple(given) for given in spec.get("inputs", ())),
         params=SamplingParams(**params),
     )
-    return request, spec.get("metadata", {})
+    return request, spec.get("metadata", {}), spec.get("asked", {})
 
 
-def pack_tokens(ids: Sequence[int], pieces: Sequence[str]) -> bytes:
-    """A run of tokens of one job: their ids and the text that each adds."""
-    return pack([list(ids), list(pieces)])
+def pack_tokens(ids: Sequence[int], pieces: Sequence[str], logprobs: Sequence[TokenLogprobs | None] = ()) -> bytes:
+    """A run of tokens of one job: their ids, the text that each adds, and log probabilities where there are any."""
+    return pack([list(ids), list(pieces), list(logprobs)] if logprobs else [list(ids), list(pieces)])
 
 
-def unpack_tokens(chunks: Iterable[bytes]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """All ids and all pieces of consecutive chunks."""
+def unpack_tokens(chunks: Iterable[bytes], *, first: int = 0) -> TokenRun:
+    """All tokens of consecutive chunks, the first of which has index *first*."""
     ids: list[int] = []
     pieces: list[str] = []
+    logprobs: list[TokenLogprobs | None] = []
     for chunk in chunks:
-        more_ids, more_pieces = unpack(chunk)
+        more_ids, more_pieces, *told = unpack(chunk)
         ids += more_ids
         pieces += more_pieces
-    return tuple(ids), tuple(pieces)
+        for more in told:
+            logprobs += map(_logprobs, more)
+    return TokenRun(first=first, ids=tuple(ids), pieces=tuple(pieces), logprobs=tuple(logprobs))
+
+
+def _logprobs(packed: Any) -> TokenLogprobs | None:
+    if packed is None:
+        return None
+    chosen, top = packed
+    return TokenLogprobs(Candidate(*chosen), tuple(Candidate(*one) for one in top))
 
 
 def pack_outcome(outcome: Outcome) -> bytes:
@@ -73,6 +89,8 @@ def pack_outcome(outcome: Outcome) -> bytes:
         packed["text"] = outcome.text
     if outcome.finish_reason is not None:
         packed["finish_reason"] = outcome.finish_reason
+    if outcome.vectors:
+        packed["vectors"] = outcome.vectors
     if outcome.error is not None:
         packed["error"] = _without_empty(outcome.error)
     return pack(packed)
@@ -88,6 +106,7 @@ def unpack_outcome(packed: bytes) -> Outcome:
         error=AttemptError(**fields["error"]) if "error" in fields else None,
         usage=Usage(**fields["usage"]),
         timing=Timing(**fields["timing"]),
+        vectors=tuple(fields.get("vectors", ())),
     )
 
 

@@ -16,6 +16,7 @@ from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer
 from jobs.calls import accept_arguments, claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of
 from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
+from jobs.followed import BEGINNING, Cursor, Followed, followed
 from jobs.headroom import Headroom
 from jobs.job import Job, JobState, Lease, NewJob, Outcome
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
@@ -25,6 +26,10 @@ from jobs.reading import JobReader, Page
 from jobs.refusals import accepted, check
 from jobs.scripts import Argument, Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
+from jobs.token_run import TokenRun
+
+_MOST_CHUNKS = 200
+"""Of the token log in one look: a chunk holds what a worker has recorded at a time."""
 
 
 class JobStore:
@@ -99,18 +104,25 @@ class JobStore:
         lease: Lease,
         outcome: Outcome,
         *,
-        tokens: tuple[Sequence[int], Sequence[str]] = ((), ()),
+        tokens: TokenRun = TokenRun(),  # noqa: B008 - frozen
         retry_after_seconds: float | None = None,
+        can_continue: bool = True,
     ) -> FinishAnswer:
         """Record how an attempt ended.
 
         `tokens` is the whole token log, kept for readers that come later. With `retry_after_seconds` a
-        failure leads to another attempt after that delay, while attempts and the deadline allow.
+        failure leads to another attempt after that delay, while attempts and the deadline allow; but not if
+        the engine cannot continue and a reader has seen tokens.
         """
         verdict, _ = self._moves.run(
             "finish",
             *finish_arguments(
-                lease, outcome, tokens=tokens, retry_after_seconds=retry_after_seconds, lease_ms=self._lease_ms
+                lease,
+                outcome,
+                tokens=tokens,
+                retry_after_seconds=retry_after_seconds,
+                can_continue=can_continue,
+                lease_ms=self._lease_ms,
             ),
         )
         answer: FinishAnswer = verdict.decode()
@@ -131,11 +143,22 @@ class JobStore:
         """Return a dispatched job to its old place, unclaimed; False if it is not in the window."""
         return bool(self._moves.run("put_back", job_id, model))
 
-    def stream(self, tenant: str, job_id: str) -> bool:
-        """Have the tokens of a job recorded as they come; False if no more will come."""
-        verdict = self._moves.run("stream", ref(tenant, job_id))
-        self._check(verdict, tenant, job_id)
-        return bool(verdict == b"open")
+    def follow(self, tenant: str, job_id: str, cursor: Cursor = BEGINNING) -> Followed:
+        """One look of a reader: the tokens from *cursor* on, which are recorded as they come from now on.
+
+        Raises JobNotFound, JobRetired, NewerRecord or StoreUnavailable.
+        """
+        answer = self._moves.run("follow", ref(tenant, job_id), cursor.chunks, _MOST_CHUNKS)
+        self._check(answer[0], tenant, job_id)
+        return followed(answer, cursor)
+
+    def delivered(self, tenant: str, job_id: str) -> None:
+        """The answer of the request that waited for the job has arrived: its retry would be another request."""
+        self._moves.run("deliver", ref(tenant, job_id), "1")
+
+    def undelivered(self, tenant: str, job_id: str) -> None:
+        """That answer is known to be lost: a retry finds this job before any other."""
+        self._moves.run("deliver", ref(tenant, job_id), "0")
 
     def cancel(self, tenant: str, job_id: str) -> Job:
         """End a queued job, ask for the end of a running one; a final one stays as it is."""
@@ -209,8 +232,8 @@ class JobStore:
         """The job that the key has made, or None. Raises IdempotencyMismatch."""
         return self._reader.submitted(tenant, idempotency_key, fingerprint)
 
-    def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Ids and text pieces of every token recorded for a job."""
+    def tokens(self, tenant: str, job_id: str) -> TokenRun:
+        """Every token recorded for a job."""
         return self._reader.tokens(tenant, job_id)
 
     def list(

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-UNATTENDED_ENDS: Mapping[str, str] = {
-    "worker_lost": "The worker running this job was lost {lost} times, the last time while running nothing else.",
-    "deadline_exceeded": "The job did not finish before its deadline.",
-    "not_started_in_time": "No worker started the job within start_within_s.",
+
+class UnattendedEnd(NamedTuple):
+    """`{lost}` in the message stands for how often a worker was lost."""
+
+    code: str
+    message: str
+
+
+UNATTENDED_ENDS: Mapping[str, UnattendedEnd] = {
+    "worker_lost": UnattendedEnd(
+        "worker_lost",
+        "The worker running this job was lost {lost} times, the last time while running nothing else.",
+    ),
+    "stream_lost": UnattendedEnd(
+        "worker_lost",
+        "The worker running this job gave way after readers had seen some of its text, and the model cannot go on "
+        "from there.",
+    ),
+    "deadline_exceeded": UnattendedEnd("deadline_exceeded", "The job did not finish before its deadline."),
+    "not_started_in_time": UnattendedEnd("not_started_in_time", "No worker started the job within start_within_s."),
 }
-"""`{lost}` stands for how often a worker was lost; the moves tell it in webhooks, readers of the record in the job."""
+"""By the name that the moves have for it; they tell it in webhooks, readers of the record in the job."""

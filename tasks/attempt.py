@@ -18,7 +18,16 @@ from jobs.errors import StoreUnavailable
 from jobs.events import AttemptFinished, AttemptStarted, Listener, notify
 from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
-from models.engine import Completion, Engine, EngineBusy, EngineError, GenerationCancelled, OnToken, RequestRefused
+from models.engine import (
+    Completion,
+    Engine,
+    EngineBusy,
+    EngineError,
+    GenerationCancelled,
+    OnToken,
+    RequestRefused,
+    Spent,
+)
 from resilience.backoff import Backoff
 from resilience.failpoints import Failpoint, Reach, unarmed
 from tasks.insisting import STORE_BACKOFF, Insistence
@@ -28,6 +37,7 @@ log = logging.getLogger(__name__)
 
 RETRY_BACKOFF = Backoff(base_seconds=1.0, cap_seconds=60.0)
 SUSPECT_POLL_SECONDS = 0.25
+NOTHING = Spent()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,40 +129,46 @@ class Attempts:
             completion = generated.result()
         except RequestRefused as refusal:
             error = AttemptError(code=refusal.code, message=str(refusal), field=refusal.field)
-            return self._failed(attempt, error), False
-        except GenerationCancelled:
-            return self._stopped(attempt)
+            return self._failed(attempt, error, refusal.spent), False
+        except GenerationCancelled as cancelled:
+            return self._stopped(attempt, cancelled.spent)
         except EngineBusy:
             raise
         except EngineError as failure:
-            return self._failed(attempt, AttemptError(code="engine_error", message=str(failure))), True
+            return self._failed(attempt, AttemptError(code="engine_error", message=str(failure)), failure.spent), True
         except Exception:
             log.exception("attempt_failed_unexpectedly", extra={"job_id": lease.job_id})
             error = AttemptError(code="internal_error", message="The worker failed; its log says how.")
             return self._failed(attempt, error), True
         return self._succeeded(attempt, completion), False
 
-    def _stopped(self, attempt: RunningAttempt) -> tuple[Outcome | None, bool]:
+    def _stopped(self, attempt: RunningAttempt, spent: Spent) -> tuple[Outcome | None, bool]:
         match attempt.stop_reason:
             case StopReason.CANCELLED:
-                return self._ended(attempt, JobState.CANCELLED, None), False
+                return self._ended(attempt, JobState.CANCELLED, None, spent), False
             case StopReason.OUT_OF_TIME if attempt.ends_as is JobState.EXPIRED:
                 error = AttemptError(code="deadline_exceeded", message="The job did not finish before its deadline.")
-                return self._ended(attempt, JobState.EXPIRED, error), False
+                return self._ended(attempt, JobState.EXPIRED, error, spent), False
             case StopReason.OUT_OF_TIME:
                 seconds = attempt.lease.run_seconds
                 error = AttemptError(code="timeout", message=f"The attempt ran for its limit of {seconds:.3g} s.")
-                return self._failed(attempt, error), False
+                return self._failed(attempt, error, spent), False
             case _:
                 return None, False
 
     def _record(self, attempt: RunningAttempt, outcome: Outcome, *, is_transient: bool) -> FinishAnswer | str:
         """Tell the store how it ended."""
         delay = RETRY_BACKOFF.delay(attempt.lease.attempt, self.random) if is_transient else None
-        tokens = (attempt.ids, attempt.pieces)
         self.reach(Failpoint.WORKER_BEFORE_FINISH)
         answer = self._insist(
-            attempt, lambda: self.store.finish(attempt.lease, outcome, tokens=tokens, retry_after_seconds=delay)
+            attempt,
+            lambda: self.store.finish(
+                attempt.lease,
+                outcome,
+                tokens=attempt.tokens(),
+                retry_after_seconds=delay,
+                can_continue=self.engine.can_continue,
+            ),
         )
         self.reach(Failpoint.WORKER_AFTER_FINISH)
         return answer
@@ -189,14 +205,23 @@ class Attempts:
                 engine_seconds=round(completion.engine_seconds, 6),
             ),
             timing=self._timing(attempt),
+            vectors=completion.vectors,
         )
 
-    def _failed(self, attempt: RunningAttempt, error: AttemptError) -> Outcome:
-        return self._ended(attempt, JobState.FAILED, error)
+    def _failed(self, attempt: RunningAttempt, error: AttemptError, spent: Spent = NOTHING) -> Outcome:
+        return self._ended(attempt, JobState.FAILED, error, spent)
 
-    def _ended(self, attempt: RunningAttempt, state: JobState, error: AttemptError | None) -> Outcome:
-        usage = Usage(completion_tokens=len(attempt.ids), wasted_tokens=attempt.lease.wasted_tokens)
-        return Outcome(state=state, error=error, usage=usage, timing=self._timing(attempt))
+    def _ended(self, attempt: RunningAttempt, state: JobState, error: AttemptError | None, spent: Spent) -> Outcome:
+        """An end before the last token; what there is of the text is kept."""
+        usage = Usage(
+            prompt_tokens=spent.prompt_tokens,
+            completion_tokens=len(attempt.ids),
+            cached_tokens=spent.cached_tokens,
+            wasted_tokens=attempt.lease.wasted_tokens,
+            engine_seconds=round(spent.engine_seconds, 6),
+        )
+        text = attempt.tokens().text or None
+        return Outcome(state=state, text=text, error=error, usage=usage, timing=self._timing(attempt))
 
     def _timing(self, attempt: RunningAttempt) -> Timing:
         first, last = attempt.first_token_at, attempt.last_token_at

@@ -29,12 +29,15 @@ class Control:
         *,
         worker: str,
         clock: Callable[[], float],
+        on_reader: Callable[[], object],
     ) -> None:
+        """*on_reader* is called when somebody has begun to read the tokens of a running job."""
         self._store = store
         self._client = client
         self._running = running
         self._channel = store.keys.control(worker)
         self._clock = clock
+        self._on_reader = on_reader
         self._pubsub: PubSub | None = None
         self._rounds = Rounds("control", self.look, lambda: 0.0 if self._pubsub else POLL_SECONDS)
         self.start = self._rounds.start
@@ -62,7 +65,9 @@ class Control:
     def _read_signals(self) -> None:
         attempts = self._running.all()
         for attempt, signals in zip(attempts, self._store.signals([one.lease for one in attempts]), strict=True):
-            attempt.is_streamed = signals.streamed
+            if signals.streamed and not attempt.is_streamed:
+                attempt.is_streamed = True
+                self._on_reader()
             if signals.cancel_requested:
                 self._running.stop(attempt, StopReason.CANCELLED)
 

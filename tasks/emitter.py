@@ -24,7 +24,8 @@ class Emitter:
     """Records a job's first token at once, then its tokens every 25 ms while somebody reads them, else every 2 s.
 
     A checkpoint bounds what a lost worker costs: the next attempt goes on from it. All due jobs go in one
-    round trip. If Redis is away the tokens stay here and go with a later round, or with the outcome.
+    round trip; a nudge has that begin at once. If Redis is away the tokens stay here and go with a later
+    round, or with the outcome.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Emitter:
         self._checkpoint_at = clock()
         self._rounds = Rounds("emitter", self.flush, self._pause, gather_seconds=GATHER_SECONDS)
         self.start = self._rounds.start
+        self.nudge = self._rounds.nudge
         self.stop = self._rounds.stop
 
     def receiver(self, attempt: RunningAttempt) -> Callable[[Token], None]:
@@ -79,6 +81,5 @@ class Emitter:
 
 
 def _emission(attempt: RunningAttempt) -> Emission:
-    upto = len(attempt.ids)
-    first = attempt.emitted
-    return Emission(attempt.lease, first, attempt.ids[first:upto], attempt.pieces[first:upto])
+    run = attempt.tokens(attempt.emitted)
+    return Emission(attempt.lease, run.first, run.ids, run.pieces, run.logprobs)

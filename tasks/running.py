@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from jobs.job import JobState, Lease
+from jobs.token_run import TokenRun
 from models.engine import Token
 
 
@@ -33,17 +34,21 @@ class RunningAttempt:
         self.run_until = claimed_at + lease.run_seconds
         self.ids = list(lease.emitted_ids)
         self.pieces = list(lease.emitted_pieces)
+        self.logprobs = list(lease.emitted_logprobs)
         self.emitted = len(self.ids)
-        self.is_streamed = False
+        self.is_streamed = lease.is_streamed
         self.is_ending = False
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.stop_reason: StopReason | None = None
+        self._tells_logprobs = lease.request.params.logprobs is not None
         self._clock = clock
 
     def add(self, token: Token) -> None:
         """Take a token from the engine."""
         self.pieces.append(token.text)
+        if self._tells_logprobs:
+            self.logprobs.append(token.logprobs)
         self.ids.append(token.id)
         self.last_token_at = self._clock()
         if self.first_token_at is None:
@@ -53,6 +58,13 @@ class RunningAttempt:
     def request_id(self) -> str:
         """The attempt's name in the engine; a superseded attempt of the same job may still be ending there."""
         return f"{self.lease.job_id}/{self.lease.token}"
+
+    def tokens(self, first: int = 0) -> TokenRun:
+        """The tokens so far, from index *first* on."""
+        end = len(self.ids)  # the last list that the engine's thread appends to
+        return TokenRun(
+            first=first, ids=self.ids[first:end], pieces=self.pieces[first:end], logprobs=self.logprobs[first:end]
+        )
 
     @property
     def new_tokens(self) -> int:

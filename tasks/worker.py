@@ -84,7 +84,7 @@ class Worker:
             emitter,
             keeper,
             self._refill,
-            Control(store, client, running, worker=settings.worker, clock=time.monotonic),
+            Control(store, client, running, worker=settings.worker, clock=time.monotonic, on_reader=emitter.nudge),
             dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * sweep_seconds),
             Watchdog(engine, limit_seconds=settings.watchdog_seconds, end_process=os._exit),
         )

@@ -28,11 +28,12 @@ local function envelope(event, data)
     .. ',"type":"' .. event.type .. '","timestamp":"' .. iso(event.at) .. '","data":{' .. data .. '}}'
 end
 local function data_of(event)
-  if string.sub(event.type, 1, 4) ~= 'job.' then
+  local kind, status = string.match(event.type, '^(%a+)%.(.*)$')
+  if kind == 'endpoint' then
     return '"id":"' .. event.subject .. '","object":"webhook_endpoint","reason":"' .. event.detail .. '"'
   end
-  return '"id":"' .. event.subject .. '","object":"job","model":' .. cjson.encode(event.detail) .. ',"status":"'
-    .. string.sub(event.type, 5) .. '"'
+  return '"id":"' .. event.subject .. '","object":"' .. kind .. '","model":' .. cjson.encode(event.detail)
+    .. ',"status":"' .. status .. '"'
 end
 
 -- An entry of the list as an event.
@@ -97,10 +98,11 @@ local function tell_endpoints(tenant, event, but, trace)
   return told
 end
 
--- What finalise calls, where somebody may want to hear: write the deliveries of a job's end, listed as `entry`.
-local function tell_of_job(job, entry, told_of_end)
+-- What finalise calls, where somebody may want to hear: write the deliveries of the event `name`, a job's end, listed
+-- as `entry`.
+local function tell_of_job(job, name, entry, told_of_end)
   local tenant, id = split(job.ref)
-  local event = event_at(entry, {'type', 'job.' .. job.state, 'subject', id, 'detail', job.model})
+  local event = event_at(entry, {'type', name, 'subject', id, 'detail', job.model})
   local told = tell_endpoints(tenant, event, nil, job.trace)
   if job.hook then
     local hook = cjson.decode(redis.call('GET', tenant_key(job.ref, 'hook')))

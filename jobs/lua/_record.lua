@@ -5,6 +5,7 @@ local RETIRE = PREFIX .. 'retire'
 local GONE = PREFIX .. 'gone'
 local FORGOTTEN_AFTER_MS = 86400000
 local SUSPECT_AFTER = 2
+local ATTACHES_FOR_MS = 900000 -- a retry to the job of an undelivered try; OpenAI's clients wait 600 s for an answer
 
 local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
 local function worker_key(worker) return PREFIX .. 'w:' .. worker end
@@ -12,6 +13,14 @@ local function worker_jobs_key(worker) return PREFIX .. 'w:' .. worker .. ':jobs
 local function state_key(ref, state)
   local tenant = split(ref)
   return PREFIX .. 't:' .. tenant .. ':state:' .. state
+end
+local function foreground_key(ref, fingerprint)
+  local tenant = split(ref)
+  return PREFIX .. 't:' .. tenant .. ':fore:' .. fingerprint
+end
+local function job_id(ref)
+  local _, id = split(ref)
+  return id
 end
 local function dead_key(ref)
   local tenant = split(ref)
@@ -149,24 +158,32 @@ local function stop_running(job)
   end
 end
 
--- Make a job final, and tell of it. `code` names the error of a failure that no worker has described, `told` is the
--- JSON of what a worker has to say of the end: its members, without braces.
-local function finalise(job, to, code, told)
+-- What the end of a job is called among events: a job made by /v1/responses has the words of that interface.
+local function event_of_end(job, to, finish_reason)
+  if string.sub(job_id(job.ref), 1, 5) ~= 'resp_' then return 'job.' .. to end
+  if to == 'succeeded' then return finish_reason == 'length' and 'response.incomplete' or 'response.completed' end
+  return 'response.' .. (to == 'expired' and 'failed' or to)
+end
+
+-- Make a job final, and tell of it. `code` names the end in jobs.unattended where no worker has described it, `told`
+-- is the JSON of what a worker has to say of it: its members, without braces.
+local function finalise(job, to, code, told, finish_reason)
   if job.state == 'running' then stop_running(job) else leave_place(job) end
-  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed')
+  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed', 'seen')
   put(job, 'finished', NOW, 'retire', NOW + job.retention)
   if code then put(job, 'code', code) end
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
   local tenant, id = split(job.ref)
-  local entry = list_event(tenant, 'job.' .. to, id, job.model)
+  local name = event_of_end(job, to, finish_reason)
+  local entry = list_event(tenant, name, id, job.model)
   if job.hook or redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 1 then
     if code and not told then
-      local message = string.gsub(rules().ends[code], '{lost}', tostring(job.lost or 0))
-      told = '"error":' .. cjson.encode({code = code, message = message})
+      local message = string.gsub(rules().ends[code].message, '{lost}', tostring(job.lost or 0))
+      told = '"error":' .. cjson.encode({code = rules().ends[code].code, message = message})
     end
-    tell_of_job(job, entry, told)
+    tell_of_job(job, name, entry, told)
   end
 end
 
@@ -221,6 +238,7 @@ end
 -- Erase every trace of a final job.
 local function erase(job)
   local tenant, id = split(job.ref)
+  if job.fore then redis.call('ZREM', foreground_key(job.ref, job.fore), id) end
   if job.idem then redis.call('DEL', PREFIX .. 't:' .. tenant .. ':idem:' .. job.idem) end
   redis.call('ZREM', state_key(job.ref, job.state), id)
   redis.call('ZREM', dead_key(job.ref), id)

@@ -7,7 +7,11 @@
 -- ARGV[7]  default deadline, ms     ARGV[13]  digest of the idempotency key, or ''
 -- ARGV[8]  cost in tokens           ARGV[14]  fingerprint     ARGV[15]  most waiting jobs, or ''
 -- ARGV[16] its webhook, or '': JSON {url, origin, events: ',job.failed,…,', full: whether the result is told}
--- ARGV[17] its traceparent, or ''
+-- ARGV[17] its traceparent, or ''     ARGV[18] '1' if somebody reads its tokens from the first on
+-- ARGV[19] fingerprint of the request that waits for it, or ''   ARGV[20] '1' if that is a retry
+--
+-- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
+-- one that nobody has asked for again for the longest time.
 --
 -- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or
 -- {'full' | 'draining', model}.
@@ -28,6 +32,17 @@ if ARGV[13] ~= '' then
   end
 end
 if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', id, can_start()} end
+local waiting = ARGV[19] ~= '' and foreground_key(ref, ARGV[19])
+if waiting and ARGV[20] == '1' then
+  for _, known_id in ipairs(redis.call('ZRANGE', waiting, 0, -1)) do
+    local known = read_job(tenant .. '/' .. known_id)
+    if known and not known.newer and not known.cancel and NOW - known.created < ATTACHES_FOR_MS then
+      redis.call('ZADD', waiting, NOW + 1, known_id) -- behind those accepted in this very millisecond
+      return {'replayed', known_id}
+    end
+    redis.call('ZREM', waiting, known_id)
+  end
+end
 local refused = refusal(model, ARGV[15])
 if refused then return refused end
 
@@ -43,5 +58,11 @@ if ARGV[16] ~= '' then
   redis.call('SET', tenant_key(ref, 'hook'), ARGV[16])
 end
 if ARGV[17] ~= '' then put(job, 'trace', ARGV[17]) end
+if ARGV[18] ~= '' then put(job, 'streamed', 1) end
+if waiting then
+  put(job, 'fore', ARGV[19])
+  redis.call('ZADD', waiting, NOW, id)
+  redis.call('PEXPIRE', waiting, ATTACHES_FOR_MS)
+end
 enter_queue(job)
 return {'accepted', id, can_start()}

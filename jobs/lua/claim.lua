@@ -13,8 +13,10 @@
 -- A worker that runs as many jobs as it has slots, while another has one free, passes the job on: back to its place in
 -- the queue. It does so once per job, so that one which lives but does not listen keeps nothing waiting.
 --
+-- A job that its engine cannot continue begins anew, unless a reader has seen of its tokens: then it fails.
+--
 -- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others waiting, 1 if a webhook tells its
--- result, spec, token chunks…},
+-- result, 1 if somebody reads its tokens, spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
 
 local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -31,7 +33,7 @@ local function answer(job)
   if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
   local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
     job.wasted or 0, redis.call('HLEN', model_key(model, 'window')), job.hook == '2' and 1 or 0,
-    redis.call('GET', tenant_key(job.ref, 'spec'))}
+    job.streamed and 1 or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
 end
@@ -75,6 +77,12 @@ if NOW >= expires_at(job) then
   finalise(job, 'expired', job.deadline <= NOW and 'deadline_exceeded' or 'not_started_in_time')
   return {'skipped', 'expired'}
 end
+local must_restart = ARGV[7] ~= '1' and (job.emitted or 0) > 0
+if must_restart and job.seen then
+  finalise(job, 'failed', 'stream_lost')
+  dead_letter(job)
+  return {'skipped', 'its tokens were read'}
+end
 
 local who = worker_key(worker)
 local reserved = redis.call('HGET', who, 'reserved')
@@ -99,7 +107,7 @@ put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'attempt', (job.failures 
   'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
 drop(job, 'rescued', 'not_before', 'dispatches', 'passed_on')
 if not job.started then put(job, 'started', NOW) end
-if ARGV[7] ~= '1' and (job.emitted or 0) > 0 then
+if must_restart then
   put(job, 'wasted', (job.wasted or 0) + job.emitted, 'emitted', 0)
   redis.call('DEL', tenant_key(job.ref, 'tokens'))
 end

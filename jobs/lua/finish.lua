@@ -5,8 +5,10 @@
 -- ARGV[5]  state                    ARGV[9]   delay before another attempt, ms; '' when none may follow
 -- ARGV[6]  packed outcome           ARGV[10]  lease, ms
 -- ARGV[11] what a webhook that includes the result tells of it: members of JSON, or ''
+-- ARGV[12] finish reason, or ''     ARGV[13]  '1' if the engine can go on from emitted tokens
 --
--- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled.
+-- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled. No attempt follows one
+-- of which readers have seen tokens that the engine cannot go on from.
 --
 -- Returns {'ok', state taken}, {'already', state} for a repeat, or {'fenced', ''}.
 
@@ -19,11 +21,12 @@ take_back(job, tonumber(ARGV[10]))
 redis.call('SET', tenant_key(job.ref, 'out'), ARGV[6])
 put(job, 'settled', token)
 local state = ARGV[5]
+local can_follow = ARGV[13] == '1' or not job.seen or (job.emitted or 0) == 0
 if state == 'failed' then
   put(job, 'failures', (job.failures or 0) + 1)
   if ARGV[9] ~= '' and job.cancel then
     state = 'cancelled'
-  elseif ARGV[9] ~= '' and job.failures < job.max then
+  elseif ARGV[9] ~= '' and job.failures < job.max and can_follow then
     local again_at = NOW + tonumber(ARGV[9])
     if again_at < job.deadline then
       stop_running(job)
@@ -47,6 +50,6 @@ if state == 'succeeded' then
   redis.call('HSET', pace, 'job_ms', math.floor(before and before * 0.9 + took * 0.1 or took))
 end
 local gave_up = state == 'failed' and ARGV[9] ~= ''
-finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil)
+finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil, ARGV[12])
 if gave_up then dead_letter(job) end
 return {'ok', state}

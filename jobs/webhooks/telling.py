@@ -46,7 +46,7 @@ def told_of_end(job_id: str, outcome: Outcome) -> str:
     if outcome.state is JobState.SUCCEEDED:
         result = {"text": outcome.text or "", "finish_reason": outcome.finish_reason, "usage": asdict(outcome.usage)}
         told = _compact({"result": result})
-        if len(told.encode()) > MOST_RESULT_BYTES:
+        if outcome.vectors or len(told.encode()) > MOST_RESULT_BYTES:
             told = _compact({"result_url": f"/v1/jobs/{job_id}/result"})
     elif outcome.error is not None:
         told = _compact({"error": {"code": outcome.error.code, "message": outcome.error.message}})

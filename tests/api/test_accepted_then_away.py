@@ -42,7 +42,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
         store=store,
         dispatcher=dispatcher,
         catalog=catalog,
-        new_id=lambda: new_id("job"),
+        new_id=new_id,
         draw_seed=lambda: 7,
         clock=lambda: 1_795_384_800.0,
     )
@@ -50,7 +50,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     app = ApiProcess(__name__, static_folder=None)
     add_error_handler(app)
     api = ProblemApi(app, spec_kwargs=spec_options())
-    requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=lambda: new_id("job"))
+    requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api.register_blueprint(
         jobs_blueprint(
             submissions=submissions,

@@ -27,7 +27,7 @@ def make_submissions(store: JobStore, redis_url: str, catalog_file: Path) -> Any
             store=store,
             dispatcher=Dispatcher(store, make_app(redis_url)),
             catalog=Catalog.load(catalog_file),
-            new_id=lambda: new_id("job"),
+            new_id=new_id,
             draw_seed=lambda: 7,
             clock=lambda: 1_795_384_800.0,
             **parts,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jobs.job import AttemptError, Job, JobState, NewJob, Outcome, Usage
 from jobs.keys import ref
+from jobs.unattended import UNATTENDED_ENDS
 
 Place = Literal["queue", "window", "delayed"]
 
@@ -44,7 +45,8 @@ class PlainJob:
     tokens: list[tuple[int, str]] = field(default_factory=list)
     has_packed_log: bool = False
     cancel_asked: int | None = None
-    is_read: bool = False
+    has_reader: bool = False
+    is_seen: bool = False
     outcome: Outcome | None = None
     code: str | None = None
     gave_up_at: int | None = None
@@ -145,13 +147,24 @@ class PlainJob:
     def _ending(self) -> Outcome:
         """The last outcome a worker gave; of one that a cancel made nothing of, only what it has cost."""
         if self.code:
-            error = AttemptError(code=self.code, message="")
-            return Outcome(state=self.state, error=error, usage=Usage(wasted_tokens=self.wasted))
+            error = AttemptError(code=UNATTENDED_ENDS[self.code].code, message="")
+            return Outcome(state=self.state, error=error, usage=self._used)
         if self.outcome and (self.outcome.state is self.state or not self.state.is_final):
             return self.outcome
         if self.outcome and self.token_of_the_outcome == self.token:
-            return Outcome(state=self.state, usage=self.outcome.usage, timing=self.outcome.timing)
-        return Outcome(state=self.state, usage=Usage(wasted_tokens=self.wasted))
+            return replace(self.outcome, state=self.state, error=None, finish_reason=None)
+        return Outcome(state=self.state, usage=self._used)
+
+    def found(self) -> Job:
+        """As a reader gets it who asks for this one alone: with what is recorded of a text whose end nobody told."""
+        job = self.seen()
+        if not self.state.is_final or self.state is JobState.SUCCEEDED or job.text is not None:
+            return job
+        return replace(job, text="".join(piece for _, piece in self.tokens) or None)
+
+    @property
+    def _used(self) -> Usage:
+        return Usage(completion_tokens=len(self.tokens), wasted_tokens=self.wasted)
 
 
 def _seconds(instant: int | None) -> float | None:

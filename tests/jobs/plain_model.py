@@ -16,9 +16,11 @@ from jobs.errors import (
     ModelDraining,
     QueueFull,
 )
+from jobs.followed import BEGINNING, Followed
 from jobs.job import Job, JobState, Lease, NewJob, Outcome
 from jobs.keys import ref
 from jobs.queues import ModelMode, QueueStatus
+from jobs.token_run import TokenRun
 from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_record import PlainRecord, PlainWorker, milliseconds
 
@@ -30,15 +32,15 @@ class PlainModel(PlainRecord):
     """The record, and every move that the store can make of it."""
 
     def find(self, tenant: str, job_id: str) -> Job:
-        return self._known(tenant, job_id).seen()
+        return self._known(tenant, job_id).found()
 
-    def tokens(self, tenant: str, job_id: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    def tokens(self, tenant: str, job_id: str) -> TokenRun:
         job = self.jobs.get(ref(tenant, job_id))
-        return _columns(job.tokens if job else ())
+        return _run(job.tokens if job else ())
 
     def signals(self, leases: Sequence[Lease]) -> list[Signals]:
         jobs = [self._of(lease) for lease in leases]
-        return [Signals(bool(job and job.cancel_asked), bool(job and job.is_read)) for job in jobs]
+        return [Signals(bool(job and job.cancel_asked), bool(job and job.has_reader)) for job in jobs]
 
     def queue(self, model: str, tenant: str) -> QueueStatus:
         waiting, window, running = self.queue_of(model), self.window_of(model), self.running_of(model)
@@ -103,7 +105,7 @@ class PlainModel(PlainRecord):
             job.cancel_asked = job.cancel_asked or self.now
             if not job.is_running:
                 self._end(job, JobState.CANCELLED)
-        return job.seen()
+        return job.found()
 
     def cancel_matching(self, tenant: str, *, metadata: Mapping[str, str]) -> Cancellation:
         open_jobs = [job for job in self.jobs.values() if job.new.tenant == tenant and not job.state.is_final]
@@ -114,12 +116,12 @@ class PlainModel(PlainRecord):
             self.cancel(tenant, job.new.id)
         return told
 
-    def stream(self, tenant: str, job_id: str) -> bool:
-        job = self.jobs.get(ref(tenant, job_id))
-        if job is None or job.state.is_final:
-            return False
-        job.is_read = True
-        return True
+    def follow(self, tenant: str, job_id: str) -> Followed:
+        job = self._known(tenant, job_id)
+        if not job.state.is_final:
+            job.has_reader = True
+            job.is_seen = job.is_seen or bool(job.tokens)
+        return Followed(state=job.state, version=0, tokens=_run(job.tokens), cursor=BEGINNING, has_more=False)
 
     def erase(self, tenant: str, job_id: str) -> None:
         job = self._known(tenant, job_id)
@@ -170,7 +172,7 @@ class PlainModel(PlainRecord):
             published.append(job.new.id)
         return published
 
-    def claim(
+    def claim(  # noqa: PLR0911 - one for each thing that can happen
         self, job_id: str, *, model: str, worker: str, claim_id: str, can_continue: bool
     ) -> Lease | Wait | Skipped:
         job = next((job for job in self.window_of(model) if job.new.id == job_id), None)
@@ -182,6 +184,10 @@ class PlainModel(PlainRecord):
         if self.now >= job.expires:
             self._expire(job)
             return Skipped("expired")
+        if not can_continue and job.tokens and job.is_seen:
+            job.code, job.gave_up_at = "stream_lost", self.now
+            self._end(job, JobState.FAILED)
+            return Skipped("its tokens were read")
         if self._must_wait(job, worker):
             job.publish_again_at = self.now + self._lease
             return Wait()
@@ -211,8 +217,9 @@ class PlainModel(PlainRecord):
         lease: Lease,
         outcome: Outcome,
         *,
-        tokens: tuple[Sequence[int], Sequence[str]] = ((), ()),
+        tokens: TokenRun,
         retry_after_seconds: float | None = None,
+        can_continue: bool = True,
     ) -> FinishAnswer:
         job = self._of(lease)
         if job and job.token_of_the_outcome == lease.token:
@@ -223,11 +230,12 @@ class PlainModel(PlainRecord):
         job.outcome, job.token_of_the_outcome = outcome, lease.token
         state = outcome.state
         job.failures += state is JobState.FAILED
+        can_follow = can_continue or not job.is_seen or not job.tokens
         if state is JobState.FAILED and retry_after_seconds is not None:
             again_at = self.now + milliseconds(retry_after_seconds)
             if job.cancel_asked:
                 state = JobState.CANCELLED
-            elif job.failures < job.new.max_attempts and again_at < job.deadline:
+            elif job.failures < job.new.max_attempts and again_at < job.deadline and can_follow:
                 self._delay(job, again_at)
                 return "ok"
             else:
@@ -236,7 +244,7 @@ class PlainModel(PlainRecord):
             assert job.claimed is not None
             took, before = self.now - job.claimed, self.pace.get(job.model)
             self.pace[job.model] = int(took if before is None else before * 0.9 + took * 0.1)
-        job.take(list(zip(*tokens, strict=True)))
+        job.take(list(zip(tokens.ids, tokens.pieces, strict=True)))
         self._end(job, state)
         return "ok"
 
@@ -307,7 +315,7 @@ class PlainModel(PlainRecord):
         return False
 
     def _lease_of(self, job: PlainJob) -> Lease:
-        ids, pieces = _columns(job.tokens)
+        emitted = _run(job.tokens)
         assert job.worker is not None
         assert job.claimed is not None
         return Lease(
@@ -321,9 +329,10 @@ class PlainModel(PlainRecord):
             ends_as=JobState.EXPIRED if job.deadline < job.run_until else JobState.FAILED,
             queue_wait_seconds=(job.claimed - job.created) / 1000,
             wasted_tokens=job.wasted,
-            emitted_ids=ids,
-            emitted_pieces=pieces,
+            emitted_ids=tuple(emitted.ids),
+            emitted_pieces=tuple(emitted.pieces),
             company_expected=bool(self.window_of(job.model)),
+            is_streamed=job.has_reader,
         )
 
     def _must_wait(self, job: PlainJob, name: str) -> bool:
@@ -378,5 +387,5 @@ class PlainModel(PlainRecord):
         return Emitted("ok", len(job.tokens))
 
 
-def _columns(tokens: Sequence[tuple[int, str]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    return tuple(token for token, _ in tokens), tuple(piece for _, piece in tokens)
+def _run(tokens: Sequence[tuple[int, str]]) -> TokenRun:
+    return TokenRun(ids=tuple(token for token, _ in tokens), pieces=tuple(piece for _, piece in tokens))

@@ -113,7 +113,7 @@ class PlainRecord:
     def _end(self, job: PlainJob, state: JobState) -> None:
         self._stop(job)
         job.state, job.place, job.not_before, job.finished = state, None, None, self.now
-        job.is_read = False
+        job.has_reader = job.is_seen = False
 
     def _expire(self, job: PlainJob) -> None:
         job.code = "deadline_exceeded" if job.deadline <= self.now else "not_started_in_time"

@@ -124,7 +124,7 @@ class SideBySide(RuleBasedStateMachine):
             dead = [job.new.id for job in self.model.dead_of(tenant)]
             assert [job.id for job in self.store.dead_letters(tenant, limit=100).jobs] == dead
         for new in map(self.submits.__getitem__, self.recent[:3]):
-            _, pieces = self.both(methodcaller("tokens", new.tenant, new.id))
+            pieces = self.both(methodcaller("tokens", new.tenant, new.id)).pieces
             assert pieces == tuple(f"{index} " for index in range(len(pieces)))
             self.both(methodcaller("find", new.tenant, new.id))
         leases = list(self.leases.values())[-5:]

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from jobs.answers import Accepted, Emission
+from jobs.followed import BEGINNING
 from jobs.job import AttemptError, JobState, Lease, NewJob, Outcome, Usage
 from jobs.request import InferenceRequest, RequestType, SamplingParams
+from jobs.token_run import TokenRun
 from tests.jobs.side_by_side import MODELS, TENANTS, WORKERS, SideBySide, lease_name
 
 LIMITS: tuple[Mapping[str, Any], ...] = (
@@ -125,7 +127,7 @@ class StoreMachine(SideBySide):
             case "submit again" if job_id in self.known:
                 self.submit(new, None)
             case "read" | "submit again":
-                self.both(lambda it: it.stream(new.tenant, new.id))
+                self.both(lambda it: replace(it.follow(new.tenant, new.id), version=0, cursor=BEGINNING))
             case "cancel":
                 self.both(lambda it: it.cancel(new.tenant, new.id))
             case "erase":
@@ -280,21 +282,38 @@ class StoreMachine(SideBySide):
         self.finish_as(self.leases[name], state, more, None)
 
     @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"), more=st.integers(0, 2), seconds=st.sampled_from([0.0, 7.0, 250.0]))
-    def fail_for_now(self, name: str, more: int, seconds: float) -> None:
+    @rule(
+        name=one_of("usable_leases"),
+        more=st.integers(0, 2),
+        seconds=st.sampled_from([0.0, 7.0, 250.0]),
+        can_continue=st.sampled_from([True, True, False]),
+    )
+    def fail_for_now(self, name: str, more: int, seconds: float, *, can_continue: bool) -> None:
         lease = self.leases[name]
-        self.finish_as(lease, JobState.FAILED, more, seconds)
+        self.finish_as(lease, JobState.FAILED, more, seconds, can_continue=can_continue)
         if lease.job_id in self.ended and more:
             self.requeue(lease.job_id, None)
 
-    def finish_as(self, lease: Lease, state: JobState, more: int, retry_after_seconds: float | None) -> None:
+    def finish_as(
+        self,
+        lease: Lease,
+        state: JobState,
+        more: int,
+        retry_after_seconds: float | None,
+        *,
+        can_continue: bool = True,
+    ) -> None:
         stored = self.stored(lease)
         ids, pieces = self.tokens_of(lease, len(stored), more)
-        log = [*(token for token, _ in stored), *ids], [*(piece for _, piece in stored), *pieces]
-        usage = Usage(completion_tokens=len(log[0]), wasted_tokens=lease.wasted_tokens)
+        log = TokenRun(ids=(*(token for token, _ in stored), *ids), pieces=(*(piece for _, piece in stored), *pieces))
+        usage = Usage(completion_tokens=len(log), wasted_tokens=lease.wasted_tokens)
         error = AttemptError(code="engine_error", message="it broke") if state is JobState.FAILED else None
-        outcome = Outcome(state=state, text="".join(log[1]), error=error, usage=usage)
-        self.both(lambda it: it.finish(lease, outcome, tokens=log, retry_after_seconds=retry_after_seconds))
+        outcome = Outcome(state=state, text=log.text, error=error, usage=usage)
+        self.both(
+            lambda it: it.finish(
+                lease, outcome, tokens=log, retry_after_seconds=retry_after_seconds, can_continue=can_continue
+            )
+        )
 
     def stored(self, lease: Lease) -> list[tuple[int, str]]:
         job = self.model.jobs.get(f"{lease.tenant}/{lease.job_id}")

@@ -47,7 +47,7 @@ class Walk:
             lambda: self.bench.store.rescue_worker(self.random.choice(WORKERS)),
             lambda: [self.bench.join(worker) for worker in WORKERS],
             lambda: self.bench.store.put_back(self.random.choice(self.ids), model=MODEL),
-            lambda: self.bench.store.stream("default", self.random.choice(self.ids)),
+            lambda: self.bench.store.follow("default", self.random.choice(self.ids)),
             lambda: self.bench.store.postpone(self.lease(), seconds=self.random.choice([0, 60])),
             self.requeue,
             self.requeue,

@@ -33,7 +33,7 @@ def test_a_running_job_is_left_alone_by_its_lease_s_end_and_its_worker(bench: An
     assert record(bench, lease.job_id) == before
 
 
-@pytest.mark.parametrize("move", ["cancel", "stream", "erase", "requeue"])
+@pytest.mark.parametrize("move", ["cancel", "follow", "erase", "requeue"])
 def test_a_client_s_wish_is_refused_and_changes_nothing(bench: Any, move: str) -> None:
     job_id = bench.accept()
     if move in {"erase", "requeue"}:

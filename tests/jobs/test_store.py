@@ -23,6 +23,7 @@ from jobs.errors import (
 from jobs.job import AttemptError, JobState, Lease, Outcome, Usage
 from jobs.request import InferenceRequest, Message, RequestType
 from jobs.settings import StoreSettings
+from jobs.token_run import TokenRun
 from tests.jobs.conftest import Bench
 from tests.redis_process import RedisProcess
 
@@ -156,11 +157,11 @@ def test_a_job_that_is_not_in_the_window_is_not_claimed(bench: Any) -> None:
 
 def test_finish_is_recorded_once_and_repeats_say_so(bench: Any) -> None:
     lease = bench.running()
-    assert bench.store.finish(lease, DONE, tokens=([5, 6], ["up", "on"])) == "ok"
+    assert bench.store.finish(lease, DONE, tokens=TokenRun(ids=[5, 6], pieces=["up", "on"])) == "ok"
     assert bench.store.finish(lease, FAILED) == "already"
     job = bench.store.find("default", lease.job_id)
     assert (job.state, job.text, job.finish_reason, job.attempt) == (JobState.SUCCEEDED, "upon", "stop", 1)
-    assert bench.store.tokens("default", lease.job_id) == ((5, 6), ("up", "on"))
+    assert bench.store.tokens("default", lease.job_id) == TokenRun(ids=(5, 6), pieces=("up", "on"))
     assert bench.watched() == set()
 
 
@@ -183,7 +184,7 @@ def test_tokens_are_stored_once_and_in_order(bench: Any) -> None:
     assert emit([Emission(lease, 0, [1, 2], ["a", "b"])]) == [Emitted("already", 2)]
     assert emit([Emission(lease, 3, [4], ["d"])]) == [Emitted("fenced", 2)]
     assert emit([Emission(lease, 2, [3], ["c"])]) == [Emitted("ok", 3)]
-    assert bench.store.tokens("default", lease.job_id) == ((1, 2, 3), ("a", "b", "c"))
+    assert bench.store.tokens("default", lease.job_id) == TokenRun(ids=(1, 2, 3), pieces=("a", "b", "c"))
     assert bench.store.find("default", lease.job_id).emitted_tokens == 3
 
 
@@ -193,7 +194,7 @@ def test_a_writer_whose_answer_was_lost_goes_on_from_what_is_stored(bench: Any) 
     [answer] = bench.store.emit([Emission(lease, 0, [1, 2, 3], ["a", "b", "c"])])
     assert answer == Emitted("already", 2)
     assert bench.store.emit([Emission(lease, answer.stored, [3], ["c"])]) == [Emitted("ok", 3)]
-    assert bench.store.tokens("default", lease.job_id) == ((1, 2, 3), ("a", "b", "c"))
+    assert bench.store.tokens("default", lease.job_id) == TokenRun(ids=(1, 2, 3), pieces=("a", "b", "c"))
 
 
 def test_a_lost_worker_s_job_goes_back_to_its_old_place_with_its_tokens(bench: Any) -> None:
@@ -389,9 +390,11 @@ def test_a_job_that_fails_after_its_cancel_was_asked_for_is_cancelled(bench: Any
     bench.store.cancel("default", lease.job_id)
     usage = Usage(prompt_tokens=4, completion_tokens=2)
     failed = replace(FAILED, usage=usage, text="up")
-    assert bench.store.finish(lease, failed, tokens=([5, 6], ["u", "p"]), retry_after_seconds=0) == "ok"
+    assert (
+        bench.store.finish(lease, failed, tokens=TokenRun(ids=[5, 6], pieces=["u", "p"]), retry_after_seconds=0) == "ok"
+    )
     job = bench.store.find("default", lease.job_id)
-    assert (job.state, job.error, job.text, job.usage) == (JobState.CANCELLED, None, None, usage)
+    assert (job.state, job.error, job.text, job.usage) == (JobState.CANCELLED, None, "up", usage)
     assert bench.store.dead_letters("default").jobs == []
     assert bench.store.finish(lease, failed, retry_after_seconds=0) == "already"
 
@@ -426,7 +429,7 @@ def test_the_tokens_of_a_job_that_no_worker_ended_stay_readable(bench: Any) -> N
     bench.let_lease_lapse(lease)
     bench.store.sweep()
     assert bench.state(lease.job_id) == "expired"
-    assert bench.store.tokens("default", lease.job_id) == ((1, 2), ("a", "b"))
+    assert bench.store.tokens("default", lease.job_id) == TokenRun(ids=(1, 2), pieces=("a", "b"))
 
 
 def test_time_to_start_does_not_end_a_job_that_has_started(bench: Any) -> None:
@@ -532,7 +535,7 @@ def test_a_retired_job_leaves_nothing_but_its_event_and_the_knowledge_that_it_wa
     before = bench.keys()
     lease = bench.running(retention_seconds=0, idempotency_key="k", fingerprint="f")
     bench.store.emit([Emission(lease, 0, [1], ["a"])])
-    bench.store.finish(lease, DONE, tokens=([1], ["a"]))
+    bench.store.finish(lease, DONE, tokens=TokenRun(ids=[1], pieces=["a"]))
     bench.store.sweep()
     with pytest.raises(JobRetired):
         bench.store.find("default", lease.job_id)
@@ -659,10 +662,10 @@ def test_a_worker_that_leaves_puts_dispatched_jobs_back_to_their_place(bench: An
 
 def test_a_reader_of_tokens_is_signalled_to_the_worker_until_the_end(bench: Any) -> None:
     lease = bench.running()
-    assert bench.store.stream("default", lease.job_id) is True
+    bench.store.follow("default", lease.job_id)
     assert bench.store.signals([lease]) == [Signals(cancel_requested=False, streamed=True)]
     bench.store.finish(lease, DONE)
-    assert bench.store.stream("default", lease.job_id) is False
+    assert bench.store.signals([lease]) == [Signals(cancel_requested=False, streamed=False)]
 
 
 def test_a_filter_that_matches_little_is_answered_in_bounded_steps(bench: Any) -> None:

@@ -86,9 +86,9 @@ class Books:
     def _check_result(self, promise: Promise, job: Job) -> None:
         assert job.state is JobState.SUCCEEDED, job
         assert job.text == promise.text, job
-        ids, pieces = self._store.tokens(TENANT, job.id)
-        assert len(ids) == len(pieces) == job.usage.completion_tokens == promise.tokens, job
-        assert "".join(pieces) == promise.text, job
+        log = self._store.tokens(TENANT, job.id)
+        assert len(log.ids) == len(log.pieces) == job.usage.completion_tokens == promise.tokens, job
+        assert log.text == promise.text, job
         fields: Any = self._client.hgetall(self._store.keys.tenant(TENANT, "job", job.id))
         assert fields[b"settled"] == fields[b"fence"], (job, fields)
 

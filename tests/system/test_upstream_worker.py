@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.token_run import TokenRun
 from tests.models.openai_stand_in import Behaviour, Problem, StandIn, Stream, piece, says
 from tests.system.worker_process import Client, WorkerProcess, wait_for
 
@@ -61,7 +62,7 @@ def test_a_busy_server_is_no_failure_and_its_job_comes_back(serve: Serve, client
     [job] = client.wait_until_final(ids)
     assert (job.state.value, job.text, job.attempt, job.failures) == ("succeeded", " at last", 1, 0)
     assert (job.usage.prompt_tokens, job.usage.completion_tokens) == (3, 2)
-    assert client.store.tokens("default", job.id) == ((-1, -1), (" at", " last"))
+    assert client.store.tokens("default", job.id) == TokenRun(ids=(-1, -1), pieces=(" at", " last"))
 
 
 def test_a_server_that_fails_costs_attempts_and_one_that_refuses_ends_the_job(serve: Serve, client: Client) -> None:

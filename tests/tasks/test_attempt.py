@@ -32,7 +32,7 @@ def test_a_message_becomes_a_recorded_result(make_desk: Desks) -> None:
     assert (job.text, job.finish_reason, job.usage.completion_tokens) == ("four words are said", "stop", 4)
     assert job.timing.ttft_seconds is not None
     assert job.timing.tpot_seconds is not None
-    assert "".join(desk.store.tokens("default", job_id)[1]) == job.text
+    assert desk.store.tokens("default", job_id).text == job.text
 
 
 @pytest.mark.parametrize("times", [2, 3])
@@ -111,16 +111,16 @@ def test_an_attempt_goes_on_from_the_tokens_of_the_one_before(make_desk: Desks) 
     job_id = desk.submit(max_tokens=10)
     whole = desk.submit(max_tokens=10)
     desk.attempts.run(whole)
-    ids, pieces = desk.store.tokens("default", whole)
+    log = desk.store.tokens("default", whole)
     lost = desk.store.claim(job_id, model="m", worker="w0", claim_id="c", can_continue=True)
     assert isinstance(lost, Lease)
-    desk.store.emit([Emission(lost, 0, ids[:2], pieces[:2])])
+    desk.store.emit([Emission(lost, 0, log.ids[:2], log.pieces[:2])])
     desk.store.rescue_worker("w0")
     desk.store.dispatch("m")
     desk.attempts.run(job_id)
     job = desk.find(job_id)
     assert (job.text, job.attempt, job.usage.completion_tokens) == ("four words are said", 2, 4)
-    assert desk.store.tokens("default", job_id) == (ids, pieces)
+    assert desk.store.tokens("default", job_id) == log
 
 
 def test_an_engine_that_starts_over_reports_the_wasted_tokens(make_desk: Desks) -> None:

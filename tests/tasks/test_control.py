@@ -19,6 +19,7 @@ class Bench:
     def __init__(self, desk: Desk, client: redis.Redis, **changes: Any) -> None:
         self.desk = desk
         self.now = 0.0
+        self.readers = 0
         self.stopped = threading.Event()
         self.running = RunningAttempts(lambda _: self.stopped.set())
         job_id = desk.submit(**changes)
@@ -26,7 +27,12 @@ class Bench:
         assert isinstance(lease, Lease)
         self.attempt = RunningAttempt(lease, claimed_at=0.0, clock=lambda: self.now)
         self.running.add(self.attempt)
-        self.control = Control(desk.store, client, self.running, worker=WORKER, clock=lambda: self.now)
+        self.control = Control(
+            desk.store, client, self.running, worker=WORKER, clock=lambda: self.now, on_reader=self._hear
+        )
+
+    def _hear(self) -> None:
+        self.readers += 1
 
 
 @pytest.fixture
@@ -44,9 +50,11 @@ def test_a_cancel_reaches_a_running_attempt(bench: Bench) -> None:
 
 
 def test_a_reader_of_tokens_is_noticed(bench: Bench) -> None:
-    bench.desk.store.stream("default", bench.attempt.lease.job_id)
+    bench.desk.store.follow("default", bench.attempt.lease.job_id)
     bench.control.look()
     assert bench.attempt.is_streamed
+    bench.control.look()
+    assert bench.readers == 1
 
 
 def test_an_attempt_is_stopped_at_its_run_limit_and_not_before(bench: Bench) -> None:
@@ -62,7 +70,7 @@ def test_an_attempt_is_stopped_at_its_run_limit_and_not_before(bench: Bench) -> 
 def test_time_limits_hold_while_redis_is_away(make_desk: Any, redis_client: redis.Redis) -> None:
     away = redis.Redis(host="127.0.0.1", port=1)
     bench = Bench(make_desk(), redis_client)
-    control = Control(bench.desk.store, away, bench.running, worker=WORKER, clock=lambda: 1e9)
+    control = Control(bench.desk.store, away, bench.running, worker=WORKER, clock=lambda: 1e9, on_reader=list)
     with pytest.raises(Exception, match="refused"):
         control.look()
     assert bench.attempt.stop_reason is StopReason.OUT_OF_TIME

@@ -253,3 +253,38 @@ def test_old_deliveries_are_forgotten_with_all_that_belongs_to_them(post: PostRo
     post.cancelled(webhook=None)
     assert len(post.events.after(TENANT, None).events) <= 2, "the list is trimmed in parts"
     assert post.client.pttl("frontier:t:default:events") > 0, "and forgotten when nothing comes any more"
+
+
+@pytest.mark.parametrize(
+    ("state", "finish_reason", "event_type"),
+    [
+        (JobState.SUCCEEDED, "stop", "response.completed"),
+        (JobState.SUCCEEDED, "length", "response.incomplete"),
+        (JobState.FAILED, None, "response.failed"),
+        (JobState.CANCELLED, None, "response.cancelled"),
+        (JobState.EXPIRED, None, "response.failed"),
+    ],
+)
+def test_the_end_of_a_response_is_told_in_its_own_words(
+    post: PostRoom, state: JobState, finish_reason: str | None, event_type: str
+) -> None:
+    post.endpoint(event_type)
+    response_id = f"resp_{1:022}"
+    outcome = Outcome(state=state, text="a", finish_reason=finish_reason)
+    if state is JobState.CANCELLED:
+        post.cancelled(id=response_id, webhook=None)
+    elif state is JobState.EXPIRED:
+        post.accept(id=response_id, webhook=None, start_within_seconds=1)
+        post.wait(2)
+        post.store.sweep()
+    else:
+        post.end(outcome, id=response_id, webhook=None)
+    [event] = post.events.after(TENANT, None).events
+    assert (event.type, event.subject) == (event_type, response_id)
+    lease = post.claim_next()
+    assert body_of(lease)["data"] == {
+        "id": response_id,
+        "object": "response",
+        "model": "m",
+        "status": event_type.removeprefix("response."),
+    }
