@@ -18,8 +18,12 @@ from api.body_deadline import BodyDeadline
 from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
 from api.error_handler import add_error_handler
+from api.event_streams import EventStreams
+from api.following import Following
 from api.health_blueprint import health_blueprint
 from api.infer_blueprint import infer_blueprint
+from api.job_streams import JobStreams
+from api.job_views import describe
 from api.jobs_blueprint import jobs_blueprint
 from api.models_blueprint import models_blueprint
 from api.openapi import Json, ProblemApi, spec_options
@@ -27,6 +31,7 @@ from api.queue_blueprint import queue_blueprint
 from api.request_ids import add_request_ids
 from api.requeues import Requeues
 from api.settings import ApiSettings
+from api.stream_places import StreamPlaces
 from api.submission import Submissions
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
@@ -43,8 +48,11 @@ from tasks.dispatch import Dispatcher, Rounds
 
 log = logging.getLogger(__name__)
 
-REDIS_CONNECTIONS = 16
+REDIS_CONNECTIONS = 6
 """Per process: requests hold one only for the length of a read or a move, never while they wait."""
+
+PUBLISHERS = 2
+"""Connections to the broker, and one more to Redis hears of changes: a process has no more than ten."""
 
 
 class ApiProcess(Flask):
@@ -84,7 +92,7 @@ def create_app(
     catalog = Catalog.load(settings.config)
     client = connect(settings.redis_url, max_connections=REDIS_CONNECTIONS)
     store = JobStore(client, store_settings)
-    dispatcher = Dispatcher(store, make_app(settings.redis_url))
+    dispatcher = Dispatcher(store, make_app(settings.redis_url, publishers=PUBLISHERS))
 
     app = ApiProcess(__name__, static_folder=None)
     app.store = store
@@ -101,6 +109,21 @@ def create_app(
     add_error_handler(app)
 
     waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic)
+    following = Following(
+        store=store,
+        wakeups=app.wakeups,
+        clock=time.monotonic,
+        spread=lambda: random.uniform(0.8, 1.2),  # noqa: S311 - no secret
+    )
+    streams = EventStreams(
+        places=StreamPlaces(per_key=settings.streams_per_key, per_process=settings.streams_per_process),
+        clock=time.monotonic,
+        stream_seconds=settings.stream_seconds,
+        stall_seconds=settings.stall_seconds,
+    )
+    job_streams = JobStreams(
+        store=store, following=following, streams=streams, document=lambda job: describe(store, job)[0]
+    )
     webhooks = webhook_views(
         client,
         settings=settings,
@@ -121,13 +144,14 @@ def create_app(
     requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
-        infer_blueprint(submissions=submissions, store=store, waiting=waiting),
+        infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
         jobs_blueprint(
             submissions=submissions,
             requeues=requeues,
             store=store,
             log=webhooks.log,
             waiting=waiting,
+            job_streams=job_streams,
             catalog=catalog,
         ),
         dead_letters_blueprint(store=store, catalog=catalog),

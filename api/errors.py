@@ -91,6 +91,10 @@ class NotAuthenticated(ApiError):
     """Raised when a request carries no valid key."""
 
 
+class TooManyStreams(ApiError):
+    """Raised when no place is left for another stream."""
+
+
 class JobEndedWithoutResult(ApiError):
     """Raised when the result of a job is asked for that has ended as failed, cancelled or expired."""
 

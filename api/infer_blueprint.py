@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
-from api import examples
+from api import examples, stream_examples
 from api.auth import TENANT
 from api.errors import JobEndedWithoutResult
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.infer_document import InferenceSchema, infer_document
-from api.infer_schema import InferSchema
+from api.infer_schema import Inference, InferSchema
 from api.job_requests import preference, with_headers
 from api.job_schema import JobSchema
+from api.job_streams import JobStreams
 from api.job_views import describe
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
-from api.submission import Submission, Submissions
+from api.submission import Submission, Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
 from api.waiting import Waiting
@@ -27,13 +29,22 @@ from jobs.job import JobState
 from jobs.store import JobStore
 
 
-def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiting) -> Blueprint:
+def infer_blueprint(
+    *, submissions: Submissions, store: JobStore, waiting: Waiting, job_streams: JobStreams
+) -> Blueprint:
     """The short way from a prompt to its completion."""
     blueprint = Blueprint("infer", __name__, url_prefix="/v1/infer", description="One prompt, one answer")
 
     @blueprint.view("POST", "", operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT])
     @blueprint.takes(InferSchema, example=examples.INFER_REQUEST)
     @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)
+    @blueprint.also_answers(
+        HTTPStatus.OK,
+        {"type": "string"},
+        description="Events, as they come, if `stream` is true",
+        content_type="text/event-stream",
+        examples=stream_examples.STREAMS,
+    )
     @blueprint.also_answers(
         HTTPStatus.ACCEPTED,
         JobSchema,
@@ -49,15 +60,16 @@ def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiti
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.GATEWAY_TIMEOUT,
     )
-    def infer(submission: Submission) -> Any:
+    def infer(asked: Inference) -> Any:
         """Complete a prompt.
 
-        Waits for the completion, up to a minute or as long as `Prefer: wait=N` says.
+        Waits for the completion, up to a minute or as long as `Prefer: wait=N` says. With `stream` it answers at once,
+        with the events of `GET /v1/jobs/{id}/events`, and does not look at `Prefer`.
         """
+        if asked.is_streamed:
+            return stream(asked)
         preferred = preference()
-        key = parse_idempotency_key(request.headers.get(HEADER))
-        trace = parse_traceparent(request.headers.get(TRACE_HEADER))
-        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key, traceparent=trace)
+        submitted = submit(asked.submission)
         seconds = preferred.wait_seconds
         if seconds is None:
             seconds = 0 if preferred.is_async else MAX_WAIT_SECONDS
@@ -71,5 +83,17 @@ def infer_blueprint(*, submissions: Submissions, store: JobStore, waiting: Waiti
         if job.state is not JobState.SUCCEEDED:
             raise JobEndedWithoutResult(job)
         return infer_document(job), HTTPStatus.OK, headers
+
+    def stream(asked: Inference) -> Response:
+        with job_streams.place() as place:
+            submitted = submit(asked.submission)
+            headers = {"Location": f"/v1/jobs/{submitted.job_id}"} | (REPLAYED if submitted.replayed else {})
+            cancel = partial(store.cancel, TENANT, submitted.job_id) if asked.cancels_on_disconnect else None
+            return job_streams.respond(submitted.job_id, place=place, headers=headers, on_gone=cancel)
+
+    def submit(submission: Submission) -> Submitted:
+        key = parse_idempotency_key(request.headers.get(HEADER))
+        trace = parse_traceparent(request.headers.get(TRACE_HEADER))
+        return submissions.submit(submission, tenant=TENANT, idempotency_key=key, traceparent=trace)
 
     return blueprint

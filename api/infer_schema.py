@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError, post_load
+from marshmallow import ValidationError, fields, post_load, validate
 
 from api.fields import Text, Truth
 from api.strict_schema import nested
@@ -13,6 +14,18 @@ from api.submission_schema import MODEL_DOC, ParamsSchema
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
 
+CONTINUE = "continue"
+CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A submission and how its answer is wanted: as a stream or not, and whether its end ends the job."""
+
+    submission: Submission
+    is_streamed: bool
+    cancels_on_disconnect: bool
+
 
 class InferSchema(ParamsSchema):
     """A prompt to go on from."""
@@ -20,17 +33,21 @@ class InferSchema(ParamsSchema):
     model = Text(1, 100, metadata=MODEL_DOC)
     prompt = Text(required=True)
     params = nested(ParamsSchema, metadata={"description": "The same settings, kept together"})
-    stream = Truth(metadata={"description": "Only false: streams are not built yet", "enum": [False]})
+    stream = Truth(load_default=False, metadata={"description": "Answer with the tokens as they come"})
+    on_disconnect = fields.String(
+        validate=validate.OneOf([CONTINUE, CANCEL], error="Must be one of {choices}."),
+        metadata={"description": "What becomes of the job if the reader of its stream leaves; `continue` by default"},
+    )
 
     @post_load(pass_original=True)
-    def make(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> Submission:
-        if data.get("stream"):
-            raise ValidationError({"stream": ["Streams are not built yet: leave it out."]})
+    def make(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> Inference:
+        if "on_disconnect" in data and not data["stream"]:
+            raise ValidationError({"on_disconnect": ["Is for streams alone: set stream to true."]})
         flat = {name: data[name] for name in ParamsSchema().fields if name in data}
         together = data.get("params", {})
         if twice := flat.keys() & together.keys():
             raise ValidationError({name: ["Is given in params too."] for name in sorted(twice)})
-        return Submission(
+        submission = Submission(
             type=RequestType.COMPLETION,
             fingerprint=fingerprint(original),
             model=data.get("model"),
@@ -39,3 +56,4 @@ class InferSchema(ParamsSchema):
             prompt_field="prompt",
             params_prefix="" if "max_tokens" in flat else "params.",
         )
+        return Inference(submission, data["stream"], data.get("on_disconnect") == CANCEL)

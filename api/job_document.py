@@ -47,20 +47,31 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "webhook": webhook_document(job),
     }
     if job.state is JobState.SUCCEEDED:
-        if with_result and len((job.text or "").encode()) <= INLINE_BYTES:
-            body["result"] = {"text": job.text or "", "finish_reason": job.finish_reason}
+        if with_result and _is_short(job):
+            body["result"] = _result(job)
         else:
             body["result_url"] = f"{address}/result"
     elif job.is_final:
+        if with_result and job.text and _is_short(job):
+            body["result"] = _result(job)
         body["error"] = problem_of_job(job)
     body["metadata"] = dict(job.metadata)
     body["links"] = {
         "self": address,
         "result": f"{address}/result",
+        "events": f"{address}/events",
         "cancel": f"{address}/cancel",
         "deliveries": f"{address}/deliveries",
     }
     return _without_none(body)
+
+
+def _is_short(job: Job) -> bool:
+    return len((job.text or "").encode()) <= INLINE_BYTES
+
+
+def _result(job: Job) -> dict[str, Any]:
+    return {"text": job.text or "", "finish_reason": job.finish_reason}
 
 
 def result_document(job: Job) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class FullResultSchema(ResultSchema):
 class LinksSchema(Schema):
     self = fields.String(required=True)
     result = fields.String(required=True)
+    events = fields.String(required=True)
     cancel = fields.String(required=True)
     deliveries = fields.String(required=True)
 
@@ -91,7 +92,10 @@ class JobSchema(Schema):
     timing = fields.Nested(TimingSchema, required=True)
     usage = fields.Nested(UsageSchema, required=True)
     webhook = fields.Nested(JobWebhookSchema)
-    result = fields.Nested(ResultSchema, metadata={"description": "Up to 64 KiB; larger ones stand at `result_url`"})
+    result = fields.Nested(
+        ResultSchema,
+        metadata={"description": "Up to 64 KiB, else see `result_url`; of a job that ended early, what there is of it"},
+    )
     result_url = fields.String()
     error = fields.Nested(ProblemSchema, metadata={"description": "Why it failed, expired or was cancelled"})
     metadata = fields.Dict(keys=fields.String(), values=fields.String(), required=True)

@@ -14,6 +14,7 @@ from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.job_list import ListQuery, ListQuerySchema
 from api.job_requests import preference
 from api.job_schema import JobPageSchema, JobSchema
+from api.job_streams import JobStreams, add_events_of_job
 from api.job_views import add_job_views, describe
 from api.mass_cancel import add_mass_cancel
 from api.openapi import Blueprint
@@ -42,6 +43,7 @@ def jobs_blueprint(
     store: JobStore,
     log: DeliveryLog,
     waiting: Waiting,
+    job_streams: JobStreams,
     catalog: Catalog,
 ) -> Blueprint:
     """The native interface to jobs."""
@@ -88,5 +90,6 @@ def jobs_blueprint(
 
     add_mass_cancel(blueprint, store=store, catalog=catalog)
     add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues)
+    add_events_of_job(blueprint, job_streams=job_streams)
     add_deliveries_of_job(blueprint, store=store, log=log)
     return blueprint

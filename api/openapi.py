@@ -152,14 +152,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def answers(
-        self, status: HTTPStatus, schema: type[marshmallow.Schema] | None = None, **options: Any
+        self, status: HTTPStatus, schema: type[marshmallow.Schema] | dict[str, Any] | None = None, **options: Any
     ) -> Callable[[View], View]:
         """The ordinary answer."""
         decorator: Callable[[View], View] = self.response(status.value, schema, **options)
         return decorator
 
     def also_answers(
-        self, status: HTTPStatus, schema: type[marshmallow.Schema] | None = None, **options: Any
+        self, status: HTTPStatus, schema: type[marshmallow.Schema] | dict[str, Any] | None = None, **options: Any
     ) -> Callable[[View], View]:
         """Another answer than the ordinary one that is no problem."""
         decorator: Callable[[View], View] = self.alt_response(status.value, schema=schema, **options)

@@ -35,6 +35,7 @@ TRACEPARENT = _header(
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 )
 IF_NONE_MATCH = _header("If-None-Match", "The `ETag` that the client knows; 304 while it still holds", 'W/"3"')
+LAST_EVENT_ID = _header("Last-Event-ID", "The id of the last event that the reader has; it wins over `after`", "41")
 METADATA_FILTER: Parameter = {
     "in": "query",
     "name": "metadata.KEY",

@@ -83,6 +83,13 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     api_errors.NotAuthenticated: ProblemType(
         slug="not-authenticated", status=HTTPStatus.UNAUTHORIZED, title="A valid key is needed."
     ),
+    api_errors.TooManyStreams: ProblemType(
+        slug="too-many-streams",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        title="As many streams are served as may be.",
+        retryable=True,
+        retry_after_seconds=5,
+    ),
     job_errors.JobNotFound: ProblemType(slug="job-not-found", status=HTTPStatus.NOT_FOUND, title="No such job."),
     job_errors.JobRetired: ProblemType(
         slug="result-expired",

@@ -39,6 +39,10 @@ class ApiSettings:
     max_body_bytes: int = 1024 * 1024
     body_seconds: float = 10.0
     graceful_seconds: int = 30
+    streams_per_key: int = 256
+    streams_per_process: int = 2048
+    stream_seconds: float = 900.0
+    stall_seconds: float = 20.0
     egress: EgressRules = CLOSED
     sealer: Sealer | None = None
     failpoints: tuple[ArmedFailpoint, ...] = ()
@@ -59,6 +63,12 @@ class ApiSettings:
             ),
             "body_seconds": reader.float("API_BODY_SECONDS", cls.body_seconds, validate=between(0.1, 600)),
             "graceful_seconds": reader.int("API_GRACEFUL_SECONDS", cls.graceful_seconds, validate=between(0, 600)),
+            "streams_per_key": reader.int("API_STREAMS_PER_KEY", cls.streams_per_key, validate=between(1, 100_000)),
+            "streams_per_process": reader.int(
+                "API_STREAMS_PER_PROCESS", cls.streams_per_process, validate=between(1, 100_000)
+            ),
+            "stream_seconds": reader.float("API_STREAM_SECONDS", cls.stream_seconds, validate=between(1, 86_400)),
+            "stall_seconds": reader.float("API_STREAM_STALL_S", cls.stall_seconds, validate=between(0.1, 600)),
         }
         reader.check()
         return cls(

@@ -59,6 +59,13 @@ class ParamsSchema(StrictSchema):
             ],
         }
     )
+    logprobs = Whole(
+        0,
+        5,
+        metadata={
+            "description": "Tell with each streamed token its log probability, and those of so many of the likeliest"
+        },
+    )
     ignore_eos = Truth(metadata={"description": "Go on past the model's end of text"})
 
 

@@ -44,8 +44,8 @@ def _queue(name: str) -> Queue:
     return Queue(name, Exchange(name), routing_key=name)
 
 
-def make_app(redis_url: str, *, events: bool = False) -> Celery:
-    """An app without a result backend; `events` only while Flower looks on.
+def make_app(redis_url: str, *, events: bool = False, publishers: int = 10) -> Celery:
+    """An app without a result backend; `events` only while Flower looks on, `publishers` connections that publish.
 
     Nothing is acknowledged and nothing redelivered: a lost message is found by the sweep. So Redis keeps no list
     of those that workers hold, and a worker that takes one writes nothing, which a full server would refuse.
@@ -67,6 +67,7 @@ def make_app(redis_url: str, *, events: bool = False) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=0,
         worker_hijack_root_logger=False,
+        broker_pool_limit=publishers,
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

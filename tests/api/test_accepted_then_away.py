@@ -10,10 +10,15 @@ from flask.testing import FlaskClient
 
 from api.app import ApiProcess
 from api.error_handler import add_error_handler
+from api.event_streams import EventStreams
+from api.following import Following
 from api.infer_blueprint import infer_blueprint
+from api.job_document import job_document
+from api.job_streams import JobStreams
 from api.jobs_blueprint import jobs_blueprint
 from api.openapi import ProblemApi, spec_options
 from api.requeues import Requeues
+from api.stream_places import StreamPlaces
 from api.submission import Submissions
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
@@ -47,6 +52,11 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
         clock=lambda: 1_795_384_800.0,
     )
     waiting = Waiting(store=gone, wakeups=wakeups, clock=lambda: 0.0)
+    following = Following(store=gone, wakeups=wakeups, clock=lambda: 0.0, spread=lambda: 1.0)
+    streams = EventStreams(
+        places=StreamPlaces(per_key=4, per_process=4), clock=lambda: 0.0, stream_seconds=60, stall_seconds=60
+    )
+    job_streams = JobStreams(store=gone, following=following, streams=streams, document=job_document)
     app = ApiProcess(__name__, static_folder=None)
     add_error_handler(app)
     api = ProblemApi(app, spec_kwargs=spec_options())
@@ -58,10 +68,13 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
             store=gone,
             log=DeliveryLog(connect(away)),
             waiting=waiting,
+            job_streams=job_streams,
             catalog=catalog,
         )
     )
-    api.register_blueprint(infer_blueprint(submissions=submissions, store=gone, waiting=waiting))
+    api.register_blueprint(
+        infer_blueprint(submissions=submissions, store=gone, waiting=waiting, job_streams=job_streams)
+    )
     yield app.test_client()
     wakeups.close()
 
