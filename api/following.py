@@ -128,7 +128,7 @@ class Reading(Iterator[Look | None]):
                 look = self._look_again()
 
     def _wait(self, until: float) -> None:
-        if self._has_more or self._watch is None:
+        if self._has_more or self._is_over or self._watch is None:
             return
         following = self._following
         pause = following.pause_seconds if self._is_away else following.reread_seconds
