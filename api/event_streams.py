@@ -120,7 +120,8 @@ class _Stream:
         self._is_ended_here = False
         self._is_delivered = False
         self._is_closed = False
-        self._pieces = self._cut(frames)
+        self._frames = frames
+        self._pieces: Generator[bytes] | None = None
 
     def leave(self) -> None:
         self._is_gone = True
@@ -130,8 +131,10 @@ class _Stream:
         return self
 
     def __next__(self) -> bytes:
-        if self._connection is None:  # only what has begun to be sent is sure to be closed
+        if self._connection is None or self._pieces is None:
+            # Not before: what refers to this stream would keep it, and only what has begun to be sent is closed.
             self._connection = self._connect(self.leave)
+            self._pieces = self._cut(self._frames)
         self._connection.end_write()
         piece = next(self._pieces)
         self._connection.begin_write()
@@ -143,8 +146,11 @@ class _Stream:
         self._is_closed = True
         if self._connection is not None:
             self._connection.close()
+            if self._is_ended_here:
+                self._connection.hang_up()
         self._place.give_back()
-        self._pieces.close()
+        if self._pieces is not None:
+            self._pieces.close()
         self._looks.close()
         if self._is_delivered:
             _tell(self._on_delivered)

@@ -24,6 +24,9 @@ class ReaderConnection(Protocol):
     def end_write(self) -> None:
         """They were taken."""
 
+    def hang_up(self) -> None:
+        """Take no further request: the server closes the connection after this stream."""
+
     def close(self) -> None:
         """The stream has ended; the connection itself is the server's to close."""
 
@@ -36,6 +39,9 @@ class Unwatched:
 
     def end_write(self) -> None:
         """Nothing was watched."""
+
+    def hang_up(self) -> None:
+        """Nothing to hang up."""
 
     def close(self) -> None:
         """Nothing to end."""
@@ -63,6 +69,10 @@ class ReaderSocket:
 
     def end_write(self) -> None:
         self._timer.stop()
+
+    def hang_up(self) -> None:
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         for watcher in (self._timer, self._watcher):

@@ -12,6 +12,7 @@ from api.app import ApiProcess
 from api.following import Following, Look, Reading
 from api.wakeups import Wakeups, subscriber_pool
 from jobs.answers import Emission
+from jobs.connection import connect
 from jobs.errors import JobNotFound
 from jobs.job import JobState, Lease, Outcome
 from jobs.store import JobStore
@@ -153,9 +154,10 @@ def test_heartbeats_go_on_while_redis_is_away_and_nothing_is_lost_or_doubled(
     redis_process: RedisProcess, make_process: Callable[..., ApiProcess]
 ) -> None:
     process = make_process({"REDIS_URL": redis_process.url})
-    api, worker = Api(process.test_client()), Worker(process.store)
+    client = connect(redis_process.url)
+    api, worker = Api(process.test_client()), Worker(JobStore(client))
     following = Following(
-        store=process.store,
+        store=worker.store,
         wakeups=process.wakeups,
         clock=time.monotonic,
         spread=lambda: 1.0,
@@ -187,6 +189,7 @@ def test_heartbeats_go_on_while_redis_is_away_and_nothing_is_lost_or_doubled(
     emit(worker.store, lease, 3, WORDS[3:])
     finish(worker, lease, WORDS)
     reader.join(60)
+    client.close()
 
     assert "".join(look.tokens.text for look in told if look) == "".join(WORDS)
     assert told[-1] is not None
