@@ -177,6 +177,7 @@ def _as_it_ran(job: Job) -> Job:
         text=None,
         finish_reason=None,
         error=None,
+        vectors=(),
         finished_at=None,
         expires_at=None,
         usage=Usage(),

@@ -54,6 +54,7 @@ class InferSchema(ParamsSchema):
             prompt=data["prompt"],
             params=flat | together,
             prompt_field="prompt",
+            is_streamed=data["stream"],
             params_prefix="" if "max_tokens" in flat else "params.",
         )
         return Inference(submission, data["stream"], data.get("on_disconnect") == CANCEL)

@@ -79,6 +79,8 @@ class JobStreams:
         if after < 0:
             return False
         followed = self.store.follow(TENANT, job_id, Cursor(tokens=after))
+        while followed.has_more and not len(followed.tokens):
+            followed = self.store.follow(TENANT, job_id, followed.cursor)
         return followed.state.is_final and not len(followed.tokens)
 
 

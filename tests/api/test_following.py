@@ -16,6 +16,7 @@ from jobs.connection import connect
 from jobs.errors import JobNotFound
 from jobs.job import JobState, Lease, Outcome
 from jobs.store import JobStore
+from jobs.token_run import TokenRun
 from tests.api.conftest import Api, Worker
 from tests.redis_process import RedisProcess
 
@@ -42,7 +43,7 @@ def emit(store: JobStore, lease: Lease, first: int, words: Sequence[str]) -> Non
 
 def finish(worker: Worker, lease: Lease, words: Sequence[str]) -> None:
     outcome = Outcome(state=JobState.SUCCEEDED, text="".join(words), finish_reason="stop")
-    tokens = (tuple(range(100, 100 + len(words))), tuple(words))
+    tokens = TokenRun(ids=range(100, 100 + len(words)), pieces=words)
     assert worker.store.finish(lease, outcome, tokens=tokens) == "ok"
 
 

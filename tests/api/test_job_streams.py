@@ -23,7 +23,7 @@ WORDS = ("Who", " knocks", "?\n")
 def finished(api: Api, worker: Worker) -> str:
     job_id = api.submit()
     outcome = Outcome(state=JobState.SUCCEEDED, text="".join(WORDS), finish_reason="stop")
-    assert worker.store.finish(worker.claim(job_id), outcome, tokens=((7, 8, 9), WORDS)) == "ok"
+    assert worker.store.finish(worker.claim(job_id), outcome, tokens=TokenRun(ids=(7, 8, 9), pieces=WORDS)) == "ok"
     return job_id
 
 
@@ -104,7 +104,10 @@ def newest(worker: Worker) -> str:
 def test_a_prompt_is_answered_with_its_tokens(api: Api, worker: Worker) -> None:
     def serve() -> None:
         outcome = Outcome(state=JobState.SUCCEEDED, text="".join(WORDS), finish_reason="stop")
-        assert worker.store.finish(worker.claim(newest(worker)), outcome, tokens=((7, 8, 9), WORDS)) == "ok"
+        assert (
+            worker.store.finish(worker.claim(newest(worker)), outcome, tokens=TokenRun(ids=(7, 8, 9), pieces=WORDS))
+            == "ok"
+        )
 
     with ThreadPoolExecutor() as pool:
         served = pool.submit(serve)
