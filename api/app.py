@@ -48,11 +48,11 @@ from tasks.dispatch import Dispatcher, Rounds
 
 log = logging.getLogger(__name__)
 
-REDIS_CONNECTIONS = 6
+REDIS_CONNECTIONS = 5
 """Per process: requests hold one only for the length of a read or a move, never while they wait."""
 
 PUBLISHERS = 2
-"""Connections to the broker, and one more to Redis hears of changes: a process has no more than ten."""
+"""To the broker, with two connections each; one more to Redis hears of changes. A process has no more than ten."""
 
 
 class ApiProcess(Flask):

@@ -14,7 +14,7 @@ from jobs.job import Job, JobState, Usage
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
 
-READERS_AT_ONCE = 4
+READERS_AT_ONCE = 3
 _TURN_SECONDS = 5.0
 _UNKNOWN = -1
 
