@@ -10,12 +10,14 @@ from typing import Any
 
 import redis
 
+from jobs.answers import Emission
 from jobs.events import AttemptStarted, Event
 from jobs.ids import new_id
-from jobs.job import Job, NewJob
+from jobs.job import Job, Lease, NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from jobs.token_run import TokenRun
 from models.scripted import ScriptedEngine
 from tasks.attempt import Attempts
 from tasks.emitter import Emitter
@@ -28,10 +30,12 @@ WORKER = "w1"
 class Desk:
     """A worker without Celery: a real store, a scripted engine, and the attempts between them."""
 
-    def __init__(self, client: redis.Redis, script: Any, *, can_continue: bool = True) -> None:
+    def __init__(
+        self, client: redis.Redis, script: Any, *, can_continue: bool = True, engine: ScriptedEngine | None = None
+    ) -> None:
         self.client = client
         self.store = JobStore(client, StoreSettings(lease_seconds=30))
-        self.engine = ScriptedEngine(script, slots=4)
+        self.engine = engine or ScriptedEngine(script, slots=4)
         self.engine.can_continue = can_continue
         self.running = RunningAttempts(self.engine.cancel)
         self.emitter = Emitter(self.store, self.running, time.monotonic)
@@ -61,10 +65,25 @@ class Desk:
         request = InferenceRequest(
             model=MODEL, type=RequestType.COMPLETION, prompt=prompt, params=SamplingParams(max_tokens=max_tokens)
         )
+        return self.submit_request(request, **changes)
+
+    def submit_request(self, request: InferenceRequest, **changes: Any) -> str:
+        """The same for a request of any kind."""
         job = NewJob(id=new_id("job"), tenant="default", request=request, **changes)
         self.store.accept(job)
         assert job.id in self.store.dispatch(MODEL)
         return job.id
+
+    def emit(self, lease: Lease, log: TokenRun, count: int) -> None:
+        """Record the first so many tokens of *log*."""
+        emission = Emission(lease, 0, log.ids[:count], log.pieces[:count], log.logprobs[:count])
+        assert [one.verdict for one in self.store.emit([emission])] == ["ok"]
+
+    def lose(self, lease: Lease) -> None:
+        """As if the worker of a job were lost; it is dispatched again."""
+        self.client.zadd(self.store.keys.name("watch"), {f"{lease.tenant}/{lease.job_id}": 1})
+        self.store.sweep()
+        assert self.store.dispatch(MODEL) == [lease.job_id]
 
     def find(self, job_id: str) -> Job:
         return self.store.find("default", job_id)
