@@ -14,6 +14,7 @@ from urllib.parse import quote
 import requests
 
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
+from scripts.job_following import JobFollowing, events_call, infer_call
 from scripts.job_view import JobView
 from scripts.patience import Patience
 from scripts.queue_view import QueueView
@@ -110,6 +111,15 @@ class FrontierClient:
         if not job.is_final and self._clock() - began < min(seconds, EARLY_SECONDS):
             self._pause(min(seconds, EARLY_SECONDS))
         return job
+
+    def follow(self, job_id: str) -> JobFollowing:
+        """The events of a job, from its first token on."""
+        return JobFollowing(self._transport, job_id, self._transport.send(events_call(job_id)))
+
+    def infer(self, body: Mapping[str, Any], *, idempotency_key: str) -> JobFollowing:
+        """The events of the job that is made of *body*, which has the form of `POST /v1/infer`."""
+        response = self._transport.send(infer_call(body, idempotency_key))
+        return JobFollowing(self._transport, response.headers.get("Location", "").rpartition("/")[-1], response)
 
     def with_text(self, job: JobView) -> JobView:
         """*job* with its result, which is fetched if it was too long to come with the job."""

@@ -135,6 +135,12 @@ class Generation:
         return {"timeout": settings.pop("run_limit_seconds"), **settings}
 
 
+def infer_form(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The submission of a prompt for `POST /v1/infer`."""
+    settings = {name: body[name] for name in ("model", "params") if name in body}
+    return {"prompt": body["input"]["prompt"], **settings}
+
+
 def metadata_pairs(pairs: list[str] | None) -> dict[str, str]:
     """`["a=1"]` as `{"a": "1"}`."""
     parsed: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -24,7 +24,10 @@ LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request; it must be safe to repeat, for it is repeated when the answer is lost."""
+    """One request; it must be safe to repeat, for it is repeated when the answer is lost.
+
+    With *silence* the answer is a stream, in which nothing may come for so many seconds.
+    """
 
     method: str
     path: str
@@ -32,6 +35,7 @@ class Call:
     query: dict[str, str] | None = None
     headers: dict[str, str] | None = None
     wait_seconds: float = 0.0
+    silence: float | None = None
 
 
 class Transport:
@@ -51,7 +55,7 @@ class Transport:
         self.url = url.rstrip("/")
         self._patience = patience
         self._pause = pause
-        self._clock = clock
+        self.clock = clock
         self._random = random
         self._answered = False
         self.answers = 0
@@ -60,7 +64,7 @@ class Transport:
 
     def send(self, call: Call) -> requests.Response:
         """The answer to *call*, after as many tries as patience allows; raises ApiProblem or ApiUnreachable."""
-        began = self._clock()
+        began = self.clock()
         failures = 0
         while True:
             retry_after = 0.0
@@ -80,11 +84,17 @@ class Transport:
                     raise error
                 retry_after = retry_after_seconds(response.headers.get("Retry-After"))
             failures += 1
-            delay = self._patience.delay(failures, retry_after=retry_after, random=self._random)
-            if self._clock() - began + delay > self._limit():
-                raise error
-            self.trouble = error.reason if isinstance(error, ApiUnreachable) else str(error)
-            self._pause(delay)
+            self.back_off(failures, since=began, error=error, retry_after=retry_after)
+
+    def back_off(
+        self, failures: int, *, since: float, error: ApiProblem | ApiUnreachable, retry_after: float = 0.0
+    ) -> None:
+        """Pause after that many *failures* in a row; raises *error* if patience with what began *since* is over."""
+        delay = self._patience.delay(failures, retry_after=retry_after, random=self._random)
+        if self.clock() - since + delay > self._limit():
+            raise error
+        self.trouble = error.reason if isinstance(error, ApiUnreachable) else str(error)
+        self._pause(delay)
 
     def send_once(self, call: Call) -> requests.Response:
         """Whatever is answered to *call*, at the first try; raises ApiUnreachable if nothing is."""
@@ -95,12 +105,20 @@ class Transport:
                 json=call.json,
                 params=call.query,
                 headers=call.headers,
-                timeout=(CONNECT_SECONDS, call.wait_seconds + ANSWER_MARGIN_SECONDS),
+                timeout=(CONNECT_SECONDS, call.silence or call.wait_seconds + ANSWER_MARGIN_SECONDS),
+                stream=call.silence is not None,
             )
         except LOST as error:
             raise ApiUnreachable(self.url, _reason(error)) from error
         except requests.RequestException as error:
             raise ApiUnreachable(self.url, str(error)) from error
+
+    def pieces(self, response: requests.Response) -> Iterator[bytes]:
+        """What comes of a stream, as it comes; raises ApiUnreachable when the connection breaks."""
+        try:
+            yield from response.iter_content(chunk_size=None)
+        except LOST as error:
+            raise ApiUnreachable(self.url, _reason(error)) from error
 
     def close(self) -> None:
         self._session.close()

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.status import Status
 
 from scripts.address import find_address
-from scripts.api_errors import problem_sentence
 from scripts.client import FrontierClient
 from scripts.generation import (
     ChatOption,
@@ -31,15 +28,21 @@ from scripts.generation import (
     TopKOption,
     TopPOption,
     UrlOption,
+    infer_form,
     read_prompt,
 )
+from scripts.interrupts import INTERRUPTED, OutOfTime, sigterm_interrupts, time_limit
 from scripts.job_view import JobView
+from scripts.job_words import ended_words, state_words
 from scripts.screen import fail, note, one_line_errors, print_text, stderr
 from scripts.timings import seconds_text, timing_line
+from scripts.token_page import TokenPage
 
 WATCHED_LOOK_SECONDS = 2.0
 UNWATCHED_LOOK_SECONDS = 30.0
-INTERRUPTED = 130
+
+Begun = tuple[str, Callable[[], JobView]]
+"""The id of a job, and what waits for its end and prints it."""
 
 
 def infer(
@@ -54,6 +57,9 @@ def infer(
     stop: StopOption = None,
     chat: ChatOption = False,
     as_json: JsonOption = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print the text as it comes; with --json each event.")
+    ] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", help="Give up and cancel after this many seconds.", min=0.0)
     ] = math.inf,
@@ -74,38 +80,62 @@ def infer(
     body = generation.body(read_prompt(prompt))
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
-        job = client.submit(body, idempotency_key=uuid.uuid4().hex)
+        key = uuid.uuid4().hex
+        begin = _begin_stream if stream else _begin
+        job_id, finish = begin(client, body, key, as_json=as_json)
         try:
-            with _sigterm_interrupts():
-                job = _wait(client, job, timeout)
+            with sigterm_interrupts(), time_limit(timeout):
+                job = finish()
         except KeyboardInterrupt:
-            note(_cancel(client, job))
+            note(_cancel(client, job_id))
             raise typer.Exit(INTERRUPTED) from None
-        if not job.is_final:
-            raise fail(f"no result within {seconds_text(timeout)}; {_cancel(client, job)}")
-        job = client.with_text(job)
-    _show(job, as_json=as_json)
+        except OutOfTime:
+            raise fail(f"no result within {seconds_text(timeout)}; {_cancel(client, job_id)}") from None
+        except BrokenPipeError:
+            _cancel(client, job_id)
+            raise
+    if job.succeeded and not as_json:
+        note(timing_line(job))
+    if not job.succeeded:
+        raise fail(ended_words(job))
 
 
-def _wait(client: FrontierClient, job: JobView, timeout: float) -> JobView:
-    give_up_at = time.monotonic() + timeout
+def _begin(client: FrontierClient, body: dict[str, Any], key: str, *, as_json: bool) -> Begun:
+    job = client.submit(body, idempotency_key=key)
+    return job.id, lambda: _print_whole(client.with_text(_wait(client, job)), as_json=as_json)
+
+
+def _wait(client: FrontierClient, job: JobView) -> JobView:
     with _spinner() as spinner:
-        while not job.is_final and (left := give_up_at - time.monotonic()) > 0:
+        while not job.is_final:
             if spinner:
-                spinner.update(_waiting_line(job))
-            look_seconds = WATCHED_LOOK_SECONDS if spinner else UNWATCHED_LOOK_SECONDS
-            job = client.wait(job.id, seconds=min(look_seconds, left))
+                spinner.update(state_words(job.body))
+            job = client.wait(job.id, seconds=WATCHED_LOOK_SECONDS if spinner else UNWATCHED_LOOK_SECONDS)
     return job
 
 
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """A `kill` leaves no job behind either."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _print_whole(job: JobView, *, as_json: bool) -> JobView:
+    if as_json:
+        typer.echo(json.dumps(job.body, indent=2, ensure_ascii=False))
+    elif job.succeeded:
+        print_text(job.text or "")
+    return job
+
+
+def _begin_stream(client: FrontierClient, body: dict[str, Any], key: str, *, as_json: bool) -> Begun:
+    """Of a chat, `POST /v1/infer` knows nothing: it is submitted and then followed."""
+    if "prompt" in body["input"]:
+        following = client.infer(infer_form(body), idempotency_key=key)
+    else:
+        following = client.follow(client.submit(body, idempotency_key=key).id)
+
+    def finish() -> JobView:
+        with _spinner() as spinner:
+            if spinner is None:
+                return TokenPage(as_json=as_json, tell=lambda _: None).show(following)
+            return TokenPage(as_json=as_json, tell=spinner.update, clear=spinner.stop).show(following)
+
+    return following.job_id, finish
 
 
 @contextmanager
@@ -118,30 +148,8 @@ def _spinner() -> Iterator[Status | None]:
         yield spinner
 
 
-def _waiting_line(job: JobView) -> str:
-    queue, progress = job.member("queue"), job.member("progress")
-    words = [str(job.state)]
-    if queue.get("position") is not None:
-        words.append(f"position {queue['position']}")
-    if queue.get("eta_s") is not None:
-        words.append(f"about {seconds_text(queue['eta_s'])}")
-    if progress.get("completion_tokens"):
-        words.append(f"{progress['completion_tokens']} of {progress.get('max_tokens', '?')} tokens")
-    return ", ".join(words)
-
-
-def _cancel(client: FrontierClient, job: JobView) -> str:
-    after = client.cancel(job.id)
+def _cancel(client: FrontierClient, job_id: str) -> str:
+    after = client.cancel(job_id)
     if after.is_final and str(after.state) != "cancelled":
-        return f"job {job.id} had already {after.state}; see it with `frontier jobs show {job.id}`"
-    return f"job {job.id} was cancelled"
-
-
-def _show(job: JobView, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(job.body, indent=2, ensure_ascii=False))
-    elif job.succeeded:
-        print_text(job.text or "")
-        note(timing_line(job))
-    if not job.succeeded:
-        raise fail(f"job {job.id} {job.state}" + (f": {problem_sentence(job.error)}" if job.error else ""))
+        return f"job {job_id} had already {after.state}; see it with `frontier jobs show {job_id}`"
+    return f"job {job_id} was cancelled"
