@@ -74,13 +74,15 @@ class Transport:
             except ApiUnreachable as unreachable:
                 error = unreachable
             else:
-                error = ApiProblem.from_response(response)
                 self._answered = True
-                if not _asks_to_try_again(response):
+                asks_again = _asks_to_try_again(response)
+                if not asks_again:
                     self.answers += 1
                     self.trouble = None
-                    if response.ok:
-                        return response
+                if response.ok:
+                    return response
+                error = ApiProblem.from_response(response)
+                if not asks_again:
                     raise error
                 retry_after = retry_after_seconds(response.headers.get("Retry-After"))
             failures += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
+    """With *pieces* the body is a stream of them; the connection breaks where they raise ConnectionError."""
+
     status: int
     body: Body
     headers: dict[str, str] = field(default_factory=dict)
+    pieces: Iterable[bytes] | None = None
 
 
 def problem(status: int, kind: str, detail: str, **extra: Any) -> Answer:

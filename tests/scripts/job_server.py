@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -140,6 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             _break(self.connection)
             return
+        if answer.pieces is not None:
+            self._stream(answer, answer.pieces)
+            return
         payload = json.dumps(answer.body).encode()
         kind = "application/problem+json" if answer.status >= 400 else "application/json"
         self.send_response(answer.status)
@@ -147,6 +150,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(payload)
+        self.wfile.flush()
+
+    def _stream(self, answer: Answer, pieces: Iterable[bytes]) -> None:
+        self.send_response(answer.status)
+        for name, value in {**answer.headers, "Content-Type": "text/event-stream"}.items():
+            self.send_header(name, value)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for piece in pieces:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                self.wfile.flush()
+        except ConnectionError:
+            self.close_connection = True
+            _break(self.connection)
+            return
+        self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
 
