@@ -176,7 +176,6 @@ def test_a_prompt_that_is_too_long_is_told_the_numbers(api: Api, redis_client: R
 INFER: list[tuple[dict[str, Any], str]] = [
     ({}, "prompt"),
     ({"prompt": ""}, "prompt"),
-    ({"prompt": "Hark!", "stream": True}, "stream"),
     ({"prompt": "Hark!", "stream": "no"}, "stream"),
     ({"prompt": "Hark!", "messages": []}, "messages"),
     ({"prompt": "Hark!", "max_tokens": 101}, "max_tokens"),

@@ -3,18 +3,18 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.app import ApiProcess
 from api.following import Following, Look, Reading
 from api.wakeups import Wakeups, subscriber_pool
 from jobs.answers import Emission
 from jobs.connection import connect
 from jobs.errors import JobNotFound
-from jobs.job import JobState, Lease, Outcome
+from jobs.job import JobState, Lease, NewJob, Outcome
+from jobs.request import InferenceRequest, RequestType
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
 from tests.api.conftest import Api, Worker
@@ -152,21 +152,22 @@ def test_silence_is_told_as_a_heartbeat(api: Api, store: JobStore, wakeups: Wake
 
 
 def test_heartbeats_go_on_while_redis_is_away_and_nothing_is_lost_or_doubled(
-    redis_process: RedisProcess, make_process: Callable[..., ApiProcess]
+    redis_process: RedisProcess,
 ) -> None:
-    process = make_process({"REDIS_URL": redis_process.url})
-    client = connect(redis_process.url)
-    api, worker = Api(process.test_client()), Worker(JobStore(client))
+    client, wakeups = connect(redis_process.url), Wakeups(subscriber_pool(redis_process.url))
+    worker = Worker(JobStore(client))
     following = Following(
         store=worker.store,
-        wakeups=process.wakeups,
+        wakeups=wakeups,
         clock=time.monotonic,
         spread=lambda: 1.0,
         beat_seconds=0.05,
         pause_seconds=0.05,
         reread_seconds=0.05,
     )
-    job_id = api.submit()
+    job_id = "job_" + "0" * 22
+    request = InferenceRequest(model="poet", type=RequestType.COMPLETION, prompt="Hark!")
+    worker.store.accept(NewJob(id=job_id, tenant="default", request=request))
     lease = worker.claim(job_id)
     emit(worker.store, lease, 0, WORDS[:3])
     told: list[Look | None] = []
@@ -190,6 +191,7 @@ def test_heartbeats_go_on_while_redis_is_away_and_nothing_is_lost_or_doubled(
     emit(worker.store, lease, 3, WORDS[3:])
     finish(worker, lease, WORDS)
     reader.join(60)
+    wakeups.close()
     client.close()
 
     assert "".join(look.tokens.text for look in told if look) == "".join(WORDS)
