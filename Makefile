@@ -51,6 +51,10 @@ test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... rep
 test-npm: $(READY)  ## Have npm's libraries verify our webhooks; needs Node.js and its package registry
 	@$(BIN)/python -m pytest tests/npm -m npm
 
+.PHONY: test-openai
+test-openai: $(READY)  ## Have older releases of OpenAI's client drive a server; needs the package registry
+	@$(BIN)/python -m pytest tests/openai -m ""
+
 .PHONY: check
 check: $(READY)  ## Lint, check formatting, types and the rules for imports
 	$(BIN)/ruff check

@@ -20,12 +20,14 @@ from api.docs_blueprint import add_documentation
 from api.error_handler import add_error_handler
 from api.event_streams import EventStreams
 from api.following import Following
+from api.foreground import Foreground
 from api.health_blueprint import health_blueprint
 from api.infer_blueprint import infer_blueprint
 from api.job_streams import JobStreams
 from api.job_views import describe
 from api.jobs_blueprint import jobs_blueprint
 from api.models_blueprint import models_blueprint
+from api.openai_blueprint import openai_blueprint
 from api.openapi import Json, ProblemApi, spec_options
 from api.queue_blueprint import queue_blueprint
 from api.request_ids import add_request_ids
@@ -141,10 +143,19 @@ def create_app(
         clock=clock,
         reach=arm(settings.failpoints),
     )
+    foreground = Foreground(
+        submissions=submissions,
+        store=store,
+        waiting=waiting,
+        following=following,
+        streams=streams,
+        wait_seconds=settings.foreground_seconds,
+    )
     requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
+        openai_blueprint(foreground=foreground, store=store),
         jobs_blueprint(
             submissions=submissions,
             requeues=requeues,

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api import openai_dialect, problem_types, problems
 from api.ended_jobs import kind_of_end, problem_of_job
-from api.errors import FieldError, JobEndedWithoutResult
+from api.errors import ApiError, FieldError, JobEndedWithoutResult
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,14 @@ def add_error_handler(app: Flask) -> None:
             return _of_http_exception(error)
         if isinstance(error, JobEndedWithoutResult):
             kind = kind_of_end(error.job)
-            headers = problems.headers(kind) | {"x-should-retry": "false"}
+            headers = problems.headers(kind) | {"x-should-retry": "false"} | dict(error.headers)
             return _respond(problem_of_job(error.job, error.names), headers)
         kind = problem_types.find_problem_type(error)
         if kind is problem_types.INTERNAL_ERROR:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
             log.error("request_failed", extra=_where(error))
-        return _respond(problems.document(kind, *problems.detail_of(error, kind)), problems.headers(kind))
+        headers = problems.headers(kind) | (dict(error.headers) if isinstance(error, ApiError) else {})
+        return _respond(problems.document(kind, *problems.detail_of(error, kind)), headers)
 
     app.register_error_handler(Exception, answer)
 

@@ -34,17 +34,25 @@ class FieldError:
 
 
 class ApiError(Exception):
-    """Any refusal of the API; `errors` name the guilty fields."""
+    """Any refusal of the API; `errors` name the guilty fields, `headers` go with the answer."""
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(
+        self, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)
+        self.headers = headers
 
     @classmethod
     def of(cls, field: str, message: str, *, code: str | None = None) -> ApiError:
         """The error for one field; the detail repeats it."""
-        return cls(f"{field}: {message}", [FieldError(field, message, code)])
+        return cls.of_all([FieldError(field, message, code)])
+
+    @classmethod
+    def of_all(cls, errors: Sequence[FieldError]) -> ApiError:
+        """The error for several fields; the detail repeats them."""
+        return cls("; ".join(f"{one.field}: {one.message}" for one in errors), errors)
 
 
 class MalformedBody(ApiError):
@@ -95,10 +103,19 @@ class TooManyStreams(ApiError):
     """Raised when no place is left for another stream."""
 
 
+class StillRunning(ApiError):
+    """Raised when a job has not ended by the time that a request may wait for it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            "The job goes on: ask again, or follow it at Location.", headers={"Location": f"/v1/jobs/{job_id}"}
+        )
+
+
 class JobEndedWithoutResult(ApiError):
     """Raised when the result of a job is asked for that has ended as failed, cancelled or expired."""
 
     def __init__(self, job: Job, names: Names = OWN_NAMES) -> None:
-        super().__init__(f"job {job.id} is {job.state.value}")
+        super().__init__(f"job {job.id} is {job.state.value}", headers={"Location": f"/v1/jobs/{job.id}"})
         self.job = job
         self.names = names

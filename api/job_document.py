@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from api.embedding_document import embeddings_of
 from api.ended_jobs import problem_of_job
 from api.fields import iso
 from api.job_webhook_document import webhook_document
 from jobs.job import Job, JobState
 from jobs.queues import QueuePlace
+from jobs.request import RequestType
 
 INLINE_BYTES = 64 * 1024
 
@@ -38,10 +41,7 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
         "queue": _queue(place) if place and job.state is JobState.QUEUED else None,
-        "progress": {
-            "completion_tokens": job.usage.completion_tokens if job.is_final else job.emitted_tokens,
-            "max_tokens": job.request.params.max_tokens,
-        },
+        "progress": _progress(job),
         "timing": timing_document(job),
         "usage": usage_document(job),
         "webhook": webhook_document(job),
@@ -66,17 +66,9 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
     return _without_none(body)
 
 
-def _is_short(job: Job) -> bool:
-    return len((job.text or "").encode()) <= INLINE_BYTES
-
-
-def _result(job: Job) -> dict[str, Any]:
-    return {"text": job.text or "", "finish_reason": job.finish_reason}
-
-
 def result_document(job: Job) -> dict[str, Any]:
     """The result of a job that has succeeded."""
-    return {"text": job.text or "", "finish_reason": job.finish_reason, "usage": usage_document(job)}
+    return _result(job) | {"usage": usage_document(job)}
 
 
 def timing_document(job: Job) -> dict[str, float]:
@@ -106,6 +98,26 @@ def usage_document(job: Job) -> dict[str, Any]:
 def rounded(seconds: float | None) -> float | None:
     """To the millisecond: what is measured or estimated is no more exact."""
     return None if seconds is None else round(seconds, 3)
+
+
+def _progress(job: Job) -> dict[str, int] | None:
+    if job.request.type is RequestType.EMBEDDING:
+        return None
+    return {
+        "completion_tokens": job.usage.completion_tokens if job.is_final else job.emitted_tokens,
+        "max_tokens": job.request.params.max_tokens,
+    }
+
+
+def _result(job: Job) -> dict[str, Any]:
+    if job.request.type is RequestType.EMBEDDING:
+        return {"embeddings": embeddings_of(job)}
+    return {"text": job.text or "", "finish_reason": job.finish_reason}
+
+
+def _is_short(job: Job) -> bool:
+    told = json.dumps(embeddings_of(job)) if job.vectors else job.text or ""
+    return len(told.encode()) <= INLINE_BYTES
 
 
 def _queue(place: QueuePlace) -> dict[str, Any]:

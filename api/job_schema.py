@@ -48,10 +48,13 @@ class UsageSchema(Schema):
 
 
 class ResultSchema(Schema):
-    text = fields.String(required=True)
+    """A text and why it ended there, or the vectors of an embedding."""
+
+    text = fields.String()
     finish_reason = fields.String(
-        required=True, allow_none=True, metadata={"description": "`stop`, or `length` where max_tokens ended it"}
+        allow_none=True, metadata={"description": "`stop`, or `length` where max_tokens ended it"}
     )
+    embeddings = fields.List(fields.List(fields.Float()), metadata={"description": "One vector per text"})
 
 
 class FullResultSchema(ResultSchema):
@@ -88,7 +91,7 @@ class JobSchema(Schema):
     attempt = fields.Integer(required=True)
     max_attempts = fields.Integer(required=True)
     queue = fields.Nested(QueuePlaceSchema)
-    progress = fields.Nested(ProgressSchema, required=True)
+    progress = fields.Nested(ProgressSchema, metadata={"description": "Of a job that makes text"})
     timing = fields.Nested(TimingSchema, required=True)
     usage = fields.Nested(UsageSchema, required=True)
     webhook = fields.Nested(JobWebhookSchema)

@@ -57,7 +57,7 @@ class StrictParser(FlaskParser):
 
     def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
         (messages,) = error.messages_dict.values()  # webargs puts the location around them
-        raise _refusal(_flatten(messages, "")) from error
+        raise InvalidRequest.of_all(_flatten(messages, "")) from error
 
 
 StrictParser.DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": marshmallow.RAISE}
@@ -65,10 +65,6 @@ StrictParser.DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOC
 
 def _may_be_absent(schema: marshmallow.Schema | type[marshmallow.Schema]) -> bool:
     return bool(getattr(schema, "may_be_absent", False))
-
-
-def _refusal(found: list[FieldError]) -> InvalidRequest:
-    return InvalidRequest("; ".join(f"{one.field}: {one.message}" for one in found), found)
 
 
 def _check_form(request: flask.Request) -> None:
@@ -83,7 +79,7 @@ def _check_empty(request: flask.Request) -> None:
     if body := _read(request):
         _check_form(request)
         if members := parse_body(body):
-            raise _refusal(_flatten(dict.fromkeys(members, "Unknown field."), ""))
+            raise InvalidRequest.of_all(_flatten(dict.fromkeys(members, "Unknown field."), ""))
 
 
 def _read(request: flask.Request) -> bytes:

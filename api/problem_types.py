@@ -90,6 +90,13 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         retryable=True,
         retry_after_seconds=5,
     ),
+    api_errors.StillRunning: ProblemType(
+        slug="still-running",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The job has not ended in the time that a request may wait; it goes on.",
+        retryable=True,
+        retry_after_seconds=1,
+    ),
     job_errors.JobNotFound: ProblemType(slug="job-not-found", status=HTTPStatus.NOT_FOUND, title="No such job."),
     job_errors.JobRetired: ProblemType(
         slug="result-expired",

@@ -43,6 +43,7 @@ class ApiSettings:
     streams_per_process: int = 2048
     stream_seconds: float = 900.0
     stall_seconds: float = 20.0
+    foreground_seconds: float = 600.0
     egress: EgressRules = CLOSED
     sealer: Sealer | None = None
     failpoints: tuple[ArmedFailpoint, ...] = ()
@@ -69,6 +70,9 @@ class ApiSettings:
             ),
             "stream_seconds": reader.float("API_STREAM_SECONDS", cls.stream_seconds, validate=between(1, 86_400)),
             "stall_seconds": reader.float("API_STREAM_STALL_S", cls.stall_seconds, validate=between(0.1, 600)),
+            "foreground_seconds": reader.float(
+                "API_FOREGROUND_S", cls.foreground_seconds, validate=between(0.1, 86_400)
+            ),
         }
         reader.check()
         return cls(

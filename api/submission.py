@@ -33,10 +33,10 @@ DEFAULT_RETENTION_SECONDS = 86_400.0
 class Submission:
     """What a client asks for, well formed but not yet measured against the model.
 
-    `params` holds only what was given. `fingerprint` is of the body as it was sent. `prompt_field` and
-    `params_prefix` are the names under which the client knows these, for refusals. `asked` is what its interface will
-    tell of the request again, `id_kind` what the job's id begins with. With `is_streamed` the client reads the tokens,
-    with `is_foreground` it waits for an answer.
+    `params` holds only what was given; without `default_max_tokens` the model's own limit is the default. `fingerprint`
+    is of the body as it was sent. `prompt_field` and `params_prefix` are the names under which the client knows these,
+    for refusals. `asked` is what its interface will tell of the request again, `id_kind` what the job's id begins with.
+    With `is_streamed` the client reads the tokens, with `is_foreground` it waits for an answer.
     """
 
     type: RequestType
@@ -46,6 +46,7 @@ class Submission:
     messages: tuple[Message, ...] = ()
     inputs: tuple[str | tuple[int, ...], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    default_max_tokens: int | None = SamplingParams().max_tokens
     metadata: Mapping[str, str] = field(default_factory=dict)
     start_within_seconds: float | None = None
     deadline_at: float | None = None
@@ -154,9 +155,11 @@ class Submissions:
         )
 
     def _model(self, submission: Submission) -> ModelConfig:
-        if submission.model is None:
-            return self.catalog.default
-        return find_model(self.catalog, submission.model)
+        model = self.catalog.default if submission.model is None else find_model(self.catalog, submission.model)
+        if model.embeds is not (submission.type is RequestType.EMBEDDING):
+            does = "embeds texts and makes none" if model.embeds else "makes texts and embeds none"
+            raise InvalidRequest.of("model", f"{model.name} {does}")
+        return model
 
     def _request(self, submission: Submission, model: ModelConfig) -> InferenceRequest:
         characters = len(submission.prompt) + sum(len(message.content) for message in submission.messages)
@@ -165,6 +168,8 @@ class Submissions:
                 submission.prompt_field,
                 f"has {characters} characters; {model.name} accepts {model.limits.max_prompt_chars}",
             )
+        if submission.inputs:
+            self._check_inputs(submission, model)
         return InferenceRequest(
             model=model.name,
             type=submission.type,
@@ -174,10 +179,26 @@ class Submissions:
             params=self._params(submission, model),
         )
 
+    def _check_inputs(self, submission: Submission, model: ModelConfig) -> None:
+        limits, field_name = model.limits, submission.prompt_field
+        if len(submission.inputs) > limits.max_inputs:
+            raise InvalidRequest.of(
+                field_name,
+                f"holds {len(submission.inputs)} inputs; {model.name} accepts {limits.max_inputs} in one job",
+            )
+        for index, given in enumerate(submission.inputs):
+            if len(given) > limits.max_prompt_chars:
+                what = "characters" if isinstance(given, str) else "tokens"
+                raise InvalidRequest.of(
+                    f"{field_name}[{index}]",
+                    f"has {len(given)} {what}; {model.name} accepts {limits.max_prompt_chars}",
+                )
+
     def _params(self, submission: Submission, model: ModelConfig) -> SamplingParams:
         params = dict(submission.params)
         limit = model.limits.max_tokens
-        if params.setdefault("max_tokens", min(SamplingParams().max_tokens, limit)) > limit:
+        default = limit if submission.default_max_tokens is None else min(submission.default_max_tokens, limit)
+        if params.setdefault("max_tokens", default) > limit:
             raise InvalidRequest.of(
                 f"{submission.params_prefix}max_tokens",
                 f"is {params['max_tokens']}; {model.name} generates at most {limit} tokens",

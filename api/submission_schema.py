@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate
 
+from api.embedding_input import Texts
 from api.fields import Instant, Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.strict_schema import StrictSchema, nested
@@ -83,7 +84,7 @@ class MessageSchema(StrictSchema):
 
 
 class InputSchema(StrictSchema):
-    """Either `messages` or `prompt`."""
+    """One of `messages`, `prompt` and `texts`."""
 
     prompt = Text(metadata={"description": "For a completion"})
     messages = fields.List(
@@ -92,6 +93,7 @@ class InputSchema(StrictSchema):
         error_messages={"invalid": "Must be a list."},
         metadata={"description": "For a chat completion"},
     )
+    texts = Texts(metadata={"description": "For an embedding: each a text, or its token ids"})
 
 
 class MetadataField(fields.Dict):
@@ -132,7 +134,10 @@ class SubmissionSchema(StrictSchema):
     type = fields.Enum(
         RequestType,
         by_value=True,
-        metadata={"description": "What the input implies: `chat.completion` for messages, `completion` for a prompt"},
+        metadata={
+            "description": "What the input implies: `chat.completion` for messages, `completion` for a prompt, "
+            "`embedding` for texts"
+        },
     )
     input = nested(InputSchema, required=True)
     params = nested(ParamsSchema)
@@ -164,13 +169,14 @@ class SubmissionSchema(StrictSchema):
     @post_load(pass_original=True)
     def make(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> Submission:
         given = data["input"]
-        kind = _type(data.get("type"), given)
+        kind = _type(data.get("type"), data)
         return Submission(
             type=kind,
             fingerprint=fingerprint(original),
             model=data.get("model"),
             prompt=given.get("prompt", ""),
             messages=tuple(given.get("messages", ())),
+            inputs=given.get("texts", ()),
             params=data.get("params", {}),
             metadata=data.get("metadata", {}),
             start_within_seconds=data.get("start_within_s"),
@@ -178,18 +184,26 @@ class SubmissionSchema(StrictSchema):
             timeout_seconds=data["timeout_s"],
             retention_seconds=data["retention_s"],
             webhook=data.get("webhook"),
-            prompt_field="input.messages" if kind is RequestType.CHAT_COMPLETION else "input.prompt",
+            prompt_field=f"input.{_INPUTS[kind]}",
         )
 
 
-def _type(asked: RequestType | None, given: dict[str, Any]) -> RequestType:
+_INPUTS = {
+    RequestType.CHAT_COMPLETION: "messages",
+    RequestType.COMPLETION: "prompt",
+    RequestType.EMBEDDING: "texts",
+}
+
+
+def _type(asked: RequestType | None, body: dict[str, Any]) -> RequestType:
     """The type asked for, or the one that the input implies; refuses an input that does not fit."""
-    if "prompt" in given and "messages" in given:
-        raise ValidationError({"input": {"messages": ["Give either messages or a prompt."]}})
+    given = [kind for kind, name in _INPUTS.items() if name in body["input"]]
     if not given:
-        raise ValidationError({"input": ["Must hold messages or a prompt."]})
-    implied = RequestType.CHAT_COMPLETION if "messages" in given else RequestType.COMPLETION
-    if asked not in (None, implied):
-        needed = "messages" if asked is RequestType.CHAT_COMPLETION else "prompt"
-        raise ValidationError({"input": {needed: [f"Is needed for a {asked.value}."]}})
-    return implied
+        raise ValidationError({"input": ["Must hold messages, a prompt or texts."]})
+    if len(given) > 1:
+        raise ValidationError({"input": {_INPUTS[given[0]]: ["Give messages, a prompt or texts, only one of them."]}})
+    if asked not in (None, given[0]):
+        raise ValidationError({"input": {_INPUTS[asked]: [f"Is needed for a job of type {asked.value}."]}})
+    if given[0] is RequestType.EMBEDDING and body.get("params"):
+        raise ValidationError({"params": ["Are not for embeddings: nothing is generated."]})
+    return given[0]

@@ -37,20 +37,21 @@ aliases:
 
 
 class Worker:
-    """Runs jobs of `poet` by hand."""
+    """Runs jobs by hand, as the worker of their model."""
 
     failed = Outcome(state=JobState.FAILED, error=AttemptError(code="engine_error", message="The engine failed."))
 
     def __init__(self, store: JobStore) -> None:
         self.store = store
 
-    def join(self, *, slots: int = 4) -> None:
-        self.store.heartbeat("w1", model="poet", slots=slots, instance="i1")
+    def join(self, *, slots: int = 4, model: str = "poet") -> None:
+        self.store.heartbeat("w1", model=model, slots=slots, instance="i1")
 
     def claim(self, job_id: str) -> Lease:
-        self.join()
-        self.store.dispatch("poet")
-        lease = self.store.claim(job_id, model="poet", worker="w1", claim_id=uuid4().hex, can_continue=False)
+        model = self.store.find("default", job_id).request.model
+        self.join(model=model)
+        self.store.dispatch(model)
+        lease = self.store.claim(job_id, model=model, worker="w1", claim_id=uuid4().hex, can_continue=False)
         assert isinstance(lease, Lease)
         return lease
 

@@ -99,7 +99,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"input": {"messages": [{"role": "user", "content": "x" * 26}] * 2}}, "input.messages"),
     (GOOD | {"type": "chat.completion"}, "input.messages"),
     (CHAT | {"type": "completion"}, "input.prompt"),
-    (GOOD | {"type": "embedding"}, "type"),
+    (GOOD | {"type": "embedding"}, "input.texts"),
     (GOOD | {"type": 1}, "type"),
     (GOOD | {"model": 1}, "model"),
     (GOOD | {"model": ""}, "model"),

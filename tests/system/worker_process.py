@@ -34,13 +34,13 @@ class WorkerProcess:
     """`celery -A tasks.worker worker` with a scripted engine and a short lease."""
 
     def __init__(self, redis_url: str, folder: Path, *, tokens_per_second: int, env: Mapping[str, str]) -> None:
-        config = folder / "models.yaml"
-        config.write_text(SCRIPTED % tokens_per_second)
+        self.config = folder / "models.yaml"
+        self.config.write_text(SCRIPTED % tokens_per_second)
         self.log = folder / "worker.log"
         self._env = {
             **os.environ,
             "REDIS_URL": redis_url,
-            "TRUTHGPT_CONFIG": str(config),
+            "TRUTHGPT_CONFIG": str(self.config),
             "FRONTIER_WORKER_NAME": "m-1",
             "FRONTIER_LEASE_S": str(LEASE_SECONDS),
             "FRONTIER_SWEEP_S": "0.2",
