@@ -11,7 +11,7 @@ from jobs.job import Job
 
 
 def floats_of(vector: str) -> list[float]:
-    """The numbers of a vector in base64; each as short as tells it from its neighbours in float32."""
+    """The numbers of a vector in base64; nine digits tell a float32 from every other."""
     packed = base64.b64decode(vector)
     return [float(f"{number:.9g}") for (number,) in struct.iter_unpack("<f", packed)]
 

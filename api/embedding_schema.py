@@ -48,6 +48,7 @@ class EmbeddingRequestSchema(OpenAISchema):
             model=data["model"],
             inputs=data["input"],
             is_foreground=True,
+            prompt_field="input.texts",
         )
         is_base64 = data.get("encoding_format") == "base64"
         return EmbeddingCall(

@@ -19,7 +19,7 @@ from tests.api.conftest import Api, Worker
 
 CHAT: dict[str, Any] = {"model": "poet", "messages": [{"role": "user", "content": "Hark!"}]}
 COMPLETION: dict[str, Any] = {"model": "poet", "prompt": "Hark!"}
-VECTOR = base64.b64encode(struct.pack("<2f", 0.6, -0.8)).decode()
+VECTOR = base64.b64encode(struct.pack("<2f", 0.75, -0.5)).decode()
 
 
 MODELS = """
@@ -207,10 +207,10 @@ def test_vectors_are_told_as_numbers_or_as_they_are_kept(hasty: Api, store: JobS
         told.append(hasty.post("/v1/embeddings", body, X_Stainless_Retry_Count="1").json["data"][0]["embedding"])
     native = hasty.get(f"/v1/jobs/{job.id}").json
 
-    assert told == [[0.6, -0.8], VECTOR]
-    assert native["result"] == {"embeddings": [[0.6, -0.8]]}
+    assert told == [[0.75, -0.5], VECTOR]
+    assert native["result"] == {"embeddings": [[0.75, -0.5]]}
     assert "progress" not in native
-    assert hasty.get(f"/v1/jobs/{job.id}/result").json["embeddings"] == [[0.6, -0.8]]
+    assert hasty.get(f"/v1/jobs/{job.id}/result").json["embeddings"] == [[0.75, -0.5]]
 
 
 def test_an_embedding_may_be_a_job_of_its_own(hasty: Api, store: JobStore) -> None:
