@@ -47,8 +47,7 @@ class Worker:
     def join(self, *, slots: int = 4, model: str = "poet") -> None:
         self.store.heartbeat("w1", model=model, slots=slots, instance="i1")
 
-    def claim(self, job_id: str) -> Lease:
-        model = self.store.find("default", job_id).request.model
+    def claim(self, job_id: str, *, model: str = "poet") -> Lease:
         self.join(model=model)
         self.store.dispatch(model)
         lease = self.store.claim(job_id, model=model, worker="w1", claim_id=uuid4().hex, can_continue=False)
@@ -71,8 +70,8 @@ class Worker:
             assert self.store.finish(self.claim(job_id), self.failed, retry_after_seconds=0) == "ok"
             self.store.sweep()
 
-    def run(self, job_id: str, text: str | None = "Who knocks?", **outcome: Any) -> None:
-        self.finish(self.claim(job_id), text, **outcome)
+    def run(self, job_id: str, text: str | None = "Who knocks?", *, model: str = "poet", **outcome: Any) -> None:
+        self.finish(self.claim(job_id, model=model), text, **outcome)
 
 
 class Sender:

@@ -173,7 +173,7 @@ def test_the_result_of_a_failed_job_is_a_problem_that_no_retry_will_heal(
     assert response.status_code == status
     assert response.mimetype == "application/problem+json"
     assert response.json["error"]["code"] == code
-    assert response.json["retryable"] is False
+    assert response.json["retryable"] is (code == "worker_lost")
     assert response.headers["x-should-retry"] == "false"
     assert api.get(f"/v1/jobs/{job_id}").json["error"] == response.json
 

@@ -203,7 +203,7 @@ def test_vectors_are_told_as_numbers_or_as_they_are_kept(hasty: Api, store: JobS
     for encoding in ("float", "base64"):
         body = {"model": "encoder", "input": "a", "encoding_format": encoding}
         job = job_of(store, hasty.post("/v1/embeddings", body))
-        worker.run(job.id, None, finish_reason=None, vectors=(VECTOR,))
+        worker.run(job.id, None, model="encoder", finish_reason=None, vectors=(VECTOR,))
         told.append(hasty.post("/v1/embeddings", body, X_Stainless_Retry_Count="1").json["data"][0]["embedding"])
     native = hasty.get(f"/v1/jobs/{job.id}").json
 
@@ -226,7 +226,7 @@ def test_an_embedding_may_be_a_job_of_its_own(hasty: Api, store: JobStore) -> No
 def test_vectors_too_long_to_be_told_with_the_job_are_linked(hasty: Api, store: JobStore, worker: Worker) -> None:
     many = base64.b64encode(struct.pack("<20000f", *[0.123456] * 20_000)).decode()
     job = job_of(store, hasty.post("/v1/embeddings", {"model": "encoder", "input": "a"}))
-    worker.run(job.id, None, finish_reason=None, vectors=(many,))
+    worker.run(job.id, None, model="encoder", finish_reason=None, vectors=(many,))
 
     assert hasty.get(f"/v1/jobs/{job.id}").json["result_url"] == f"/v1/jobs/{job.id}/result"
     assert len(json.dumps(hasty.get(f"/v1/jobs/{job.id}/result").json)) > 64 * 1024
