@@ -17,9 +17,9 @@ class EventDataSchema(Schema):
     """What the event is about."""
 
     id = fields.String(required=True)
-    object = fields.String(required=True, metadata={"description": "`job` or `webhook_endpoint`"})
-    model = fields.String(metadata={"description": "Of a job"})
-    status = fields.String(metadata={"description": "How a job ended"})
+    object = fields.String(required=True, metadata={"description": "`job`, `response` or `webhook_endpoint`"})
+    model = fields.String(metadata={"description": "Of a job or a response"})
+    status = fields.String(metadata={"description": "How it ended"})
     reason = fields.String(metadata={"description": "Why an endpoint is disabled, or about to be"})
 
 
@@ -44,7 +44,7 @@ def event_document(event: Event) -> dict[str, Any]:
     """The envelope of *event*."""
     kind, _, end = event.type.partition(".")
     data = {"id": event.subject, "object": _OBJECTS[kind]}
-    if kind == "job":
+    if kind in {"job", "response"}:
         data |= {"model": event.detail, "status": end}
     elif kind == "endpoint":
         data["reason"] = event.detail

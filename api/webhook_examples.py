@@ -105,7 +105,15 @@ RANGE = {"after": "2026-11-22T00:00:00Z", "before": "2026-11-23T00:00:00Z"}
 REPLAY_RANGE = {"endpoint_id": _ENDPOINT.id} | RANGE
 REPLAY: dict[str, Any] = {"object": "replay", "replayed": 12, "next_cursor": None}
 
-EVENT_LIST = id_page([event_document(_EVENT)], has_more=False)
+_RESPONSE_ID = "resp_9kQm2xLw4fZ8RtYb7NcVd1"
+_RESPONSE_EVENT = replace(
+    _EVENT,
+    id=id_at(f"{_ENDED_AT * 1000:.0f}-1", _RESPONSE_ID),
+    type="response.completed",
+    subject=_RESPONSE_ID,
+)
+
+EVENT_LIST = id_page([event_document(_EVENT), event_document(_RESPONSE_EVENT)], has_more=False)
 EVENT_TYPE_LIST = {"object": "list", "data": list(EVENT_TYPES)}
 
 JOB_WITH_WEBHOOK = job_document(
