@@ -16,6 +16,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from api.following import Look
 from api.response_asked import AskedResponse
 from api.response_document import response_document
+from api.response_document_schema import ResponseDocumentSchema
 from api.response_events import response_events, response_frames
 from jobs.job import AttemptError, Job, JobState, Usage
 from jobs.request import Candidate, InferenceRequest, Message, RequestType, SamplingParams, TokenLogprobs
@@ -243,6 +244,14 @@ def test_a_reader_that_is_cut_off_anywhere_goes_on_without_gap_or_repeat(
         had += rest[: data.draw(st.integers(1, len(rest)))]
 
     assert had == replay
+
+
+@given(response=responses())
+def test_a_response_has_the_documented_form(response: tuple[Job, TokenRun]) -> None:
+    final, log = response
+    whole = response_document(final, log.logprobs)
+
+    assert ResponseDocumentSchema().dump(whole) == whole
 
 
 @given(response=responses())
