@@ -13,7 +13,7 @@ import pytest
 from openai import OpenAI
 
 from jobs.signature import Secret, signed_headers
-from tests.api.conftest import RECEIVER, SECRET_KEY, TOKEN, Sender
+from tests.api.conftest import RECEIVER, SECRET_KEY, TOKEN, Sender, Worker
 from tests.api.gunicorn_process import GunicornProcess
 
 UNKNOWN = f"we_{'0' * 22}"
@@ -105,6 +105,19 @@ def test_a_test_is_sent_and_its_event_unwraps(client: OpenAI, sender: Sender) ->
     headers = signed_headers([Secret.parse(new.signing_secret)], lease.event_id, int(time.time()), lease.body)
     event: Any = client.webhooks.unwrap(lease.body, headers, secret=new.signing_secret)
     assert (event.type, event.id, event.data.id) == ("response.completed", lease.event_id, "resp_test")
+
+
+def test_the_end_of_a_response_is_told_and_unwraps(client: OpenAI, worker: Worker, sender: Sender) -> None:
+    new = client.webhooks.create(name="answers", url=RECEIVER, event_types=["response.completed"])
+    made = client.responses.create(model="poet", input="Hark!", background=True)
+    worker.run(made.id)
+
+    (lease,) = sender.send(204)
+
+    headers = signed_headers([Secret.parse(new.signing_secret)], lease.event_id, int(time.time()), lease.body)
+    event: Any = client.webhooks.unwrap(lease.body, headers, secret=new.signing_secret)
+    assert (event.type, event.data.id, event.data.object) == ("response.completed", made.id, "response")
+    assert client.responses.retrieve(event.data.id).output_text == "Who knocks?"
 
 
 def test_the_types_of_events_are_listed(client: OpenAI) -> None:

@@ -12,6 +12,7 @@ import pytest
 from jobs.answers import Emission
 from jobs.job import JobState, Lease, Outcome, Usage
 from jobs.store import JobStore
+from jobs.token_run import TokenRun
 from tests.api.conftest import Api, Worker
 
 PATH = "/v1/responses"
@@ -39,7 +40,7 @@ def finish(worker: Worker, lease: Lease, pieces: Sequence[str] = PIECES, **outco
         "finish_reason": "stop",
         "usage": Usage(prompt_tokens=3, completion_tokens=len(pieces)),
     }
-    tokens = (tuple(range(len(pieces))), tuple(pieces))
+    tokens = TokenRun(ids=tuple(range(len(pieces))), pieces=tuple(pieces))
     assert worker.store.finish(lease, Outcome(**usual | outcome), tokens=tokens) == "ok"
 
 

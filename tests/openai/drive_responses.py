@@ -9,7 +9,6 @@ from typing import Any
 
 import openai
 from openai import AsyncOpenAI, OpenAI
-
 from tests.openai.raised import raised
 
 PROMPT = "To be, or not to be, that is the question"
@@ -149,7 +148,7 @@ def check_refusals_name_the_field(client: OpenAI, model: str) -> None:
     def asking(**given: Any) -> Callable[[], object]:
         return lambda: client.responses.create(**{"model": model, "input": PROMPT, **given})
 
-    for field, given in {
+    cases: dict[str, dict[str, Any]] = {
         "background": {"background": True, "store": False},
         "reasoning": {"reasoning": {"effort": "low"}},
         "tools": {"tools": [{"type": "web_search"}]},
@@ -157,7 +156,8 @@ def check_refusals_name_the_field(client: OpenAI, model: str) -> None:
         "temperature": {"temperature": 3},
         "previous_response_id": {"previous_response_id": "resp_0"},
         "surprise": {"extra_body": {"surprise": 1}},
-    }.items():
+    }
+    for field, given in cases.items():
         error = raised(openai.BadRequestError, asking(**given))
         assert error.param == field, (error.param, field)
         assert error.request_id
