@@ -32,6 +32,8 @@ from api.openapi import Json, ProblemApi, spec_options
 from api.queue_blueprint import queue_blueprint
 from api.request_ids import add_request_ids
 from api.requeues import Requeues
+from api.responses import Responses
+from api.responses_blueprint import responses_blueprint
 from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
@@ -151,11 +153,13 @@ def create_app(
         streams=streams,
         wait_seconds=settings.foreground_seconds,
     )
+    responses = Responses(store=store, waiting=waiting, following=following, streams=streams)
     requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
         openai_blueprint(foreground=foreground, store=store),
+        responses_blueprint(foreground=foreground, responses=responses),
         jobs_blueprint(
             submissions=submissions,
             requeues=requeues,

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from api.following import Look
 from hypothesis import given
 from hypothesis import strategies as st
 from openai._models import validate_type
 from openai.types.responses import Response, ResponseStreamEvent
 
+from api.following import Look
 from api.response_asked import AskedResponse
 from api.response_document import response_document
 from api.response_document_schema import ResponseDocumentSchema

@@ -15,9 +15,9 @@ from types import ModuleType
 import openai
 from openai import OpenAI
 
-from tests.openai import drive_chat, drive_completions, drive_embeddings, drive_errors, drive_models
+from tests.openai import drive_chat, drive_completions, drive_embeddings, drive_errors, drive_models, drive_responses
 
-OF_TEXT: list[ModuleType] = [drive_models, drive_chat, drive_completions, drive_errors]
+OF_TEXT: list[ModuleType] = [drive_models, drive_chat, drive_completions, drive_errors, drive_responses]
 OF_VECTORS: list[ModuleType] = [drive_embeddings]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 from openai import AsyncOpenAI, OpenAI
+
 from tests.openai.raised import raised
 
 PROMPT = "To be, or not to be, that is the question"
