@@ -55,7 +55,7 @@ class Wakeups:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
-        self._lock = threading.RLock()  # a stream that nobody has closed is, by the garbage collector, wherever it comes
+        self._lock = threading.RLock()  # the garbage collector may close a stream wherever it comes
         self._watches: dict[bytes, set[Watch]] = {}
         self._connection: Connection | None = None
         self._listener: threading.Thread | None = None
