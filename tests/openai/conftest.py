@@ -26,7 +26,7 @@ models:
 """
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornProcess]:
     """The API and a worker for each model, over an empty database."""
     with Redis.from_url(redis_server) as client, ExitStack() as cleanup:
