@@ -135,6 +135,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         def register(view: View) -> View:
             is_bare = method != "GET" and not _takes_a_body(view)
             documented = self.doc(**doc)(self.refuses(*_OF_ANY_BODY)(_bare(view)) if is_bare else view)
+            _join_parameters(documented)
             self.route(rule, methods=[method], endpoint=doc["operationId"])(documented)
             return view
 
@@ -175,6 +176,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 def _takes_a_body(view: Callable[..., Any]) -> bool:
     arguments = getattr(view, "_apidoc", {}).get("arguments", {})
     return any(one["in"] == "json" for one in arguments.get("parameters", ()))
+
+
+def _join_parameters(view: Callable[..., Any]) -> None:
+    """Put the parameters that were written out beside those of its schema, which they would replace."""
+    documented = getattr(view, "_apidoc", {})
+    if "arguments" in documented and "parameters" in documented["manual_doc"]:
+        documented["arguments"]["parameters"] += documented["manual_doc"].pop("parameters")
 
 
 def _bare(view: View) -> View:
