@@ -58,7 +58,10 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
     @blueprint.answers(HTTPStatus.OK, DeliveryDetailSchema, example=webhook_examples.DELIVERY_WITH_ATTEMPTS)
     @blueprint.refuses(*examples.JOB_REFUSALS)
     def get(delivery_id: str) -> dict[str, Any]:
-        """Look at a delivery and its attempts."""
+        """Look at a delivery.
+
+        With its attempts, and what each was answered.
+        """
         return delivery_with_attempts(log.find(TENANT, checked_delivery_id(delivery_id)))
 
     @blueprint.view("POST", "/<delivery_id>/replay", operationId="replayDelivery")

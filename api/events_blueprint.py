@@ -57,7 +57,10 @@ def events_blueprint(*, events: EventList) -> Blueprint:
     @blueprint.answers(HTTPStatus.OK, EventTypesSchema, example=webhook_examples.EVENT_TYPE_LIST)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED)
     def list_event_types() -> dict[str, Any]:
-        """List the types of events that an endpoint can hear of."""
+        """List the types of events.
+
+        Each may stand among the `event_types` of an endpoint.
+        """
         return {"object": "list", "data": list(EVENT_TYPES)}
 
     return blueprint

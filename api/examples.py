@@ -110,6 +110,22 @@ QUEUES: dict[str, Any] = {
         }
     ],
 }
+MODEL = {
+    "id": "shakespeare",
+    "object": "model",
+    "created": 1795300000,
+    "owned_by": "frontier",
+    "max_tokens": 1024,
+    "max_prompt_chars": 32000,
+}
+ALIAS = MODEL | {"id": "gpt-4o", "alias_of": "shakespeare"}
+MODELS = {"object": "list", "data": [MODEL, ALIAS]}
+HEALTH = {
+    "status": "ok",
+    "redis": "ok",
+    "models": {"shakespeare": {"workers": 1, "slots": 32, "waiting": 12, "running": 32}},
+}
+READINESS = {"ready": True, "redis": "ok", "models": {"shakespeare": True}}
 
 POLLING_HEADERS = {
     "Location": {"description": "The job", "schema": {"type": "string"}},

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from api import examples
 from api.auth import TENANT
 from api.openapi import Blueprint
 from jobs.errors import StoreUnavailable
@@ -51,10 +52,13 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
     blueprint = Blueprint("health", __name__, url_prefix="/health", description="Whether the system is well")
 
     @blueprint.view("GET", "", operationId="getHealth", security=[])
-    @blueprint.answers(HTTPStatus.OK, HealthSchema)
+    @blueprint.answers(HTTPStatus.OK, HealthSchema, example=examples.HEALTH)
     @blueprint.also_answers(HTTPStatus.SERVICE_UNAVAILABLE, HealthSchema, description="Redis does not answer")
     def health() -> Answer:
-        """See how the system is."""
+        """See how the system is.
+
+        `degraded` while a model has no worker: its jobs are accepted, and wait.
+        """
         try:
             models = look()
         except StoreUnavailable:
@@ -63,16 +67,22 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
         return {"status": "ok" if is_served else "degraded", "redis": "ok", "models": models}, HTTPStatus.OK
 
     @blueprint.view("GET", "/live", operationId="getLiveness", security=[])
-    @blueprint.answers(HTTPStatus.OK, LivenessSchema)
+    @blueprint.answers(HTTPStatus.OK, LivenessSchema, example={"status": "ok"})
     def live() -> dict[str, str]:
-        """Tell that the process answers."""
+        """Tell that the process answers.
+
+        It looks at nothing else: for who restarts what hangs.
+        """
         return {"status": "ok"}
 
     @blueprint.view("GET", "/ready", operationId="getReadiness", security=[])
-    @blueprint.answers(HTTPStatus.OK, ReadinessSchema)
+    @blueprint.answers(HTTPStatus.OK, ReadinessSchema, example=examples.READINESS)
     @blueprint.also_answers(HTTPStatus.SERVICE_UNAVAILABLE, ReadinessSchema, description="Redis does not answer")
     def ready() -> Answer:
-        """Tell whether jobs can be accepted."""
+        """Tell whether jobs can be accepted.
+
+        For load balancers. `models` says which have a live worker.
+        """
         try:
             served = {name: bool(model["workers"]) for name, model in look().items()}
         except StoreUnavailable:

@@ -54,5 +54,8 @@ def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatc
     @blueprint.view("POST", "/<path:name>/resume", operationId="resumeModel")
     @answers
     def resume(name: str) -> dict[str, Any]:
-        """Have a model run as usual, after a pause or a drain."""
+        """Resume a model.
+
+        It runs as usual, after a pause or a drain. What came meanwhile starts in its order.
+        """
         return set_mode(name, "running")

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from api import examples
 from api.model_addresses import model_at, refuse_other_methods
 from api.model_lookup import find_model
 from api.model_modes import add_mode_views
@@ -42,7 +43,7 @@ def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatc
     blueprint = Blueprint("models", __name__, url_prefix="/v1/models", description="What can be asked")
 
     @blueprint.view("GET", "", operationId="listModels")
-    @blueprint.answers(HTTPStatus.OK, ModelListSchema)
+    @blueprint.answers(HTTPStatus.OK, ModelListSchema, example=examples.MODELS)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED)
     def list_models() -> dict[str, Any]:
         """List the models.
@@ -54,10 +55,13 @@ def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatc
         return {"object": "list", "data": [describe(name, find_model(catalog, name)) for name in names]}
 
     @blueprint.view("GET", "/<path:name>", operationId="getModel")
-    @blueprint.answers(HTTPStatus.OK, ModelSchema)
+    @blueprint.answers(HTTPStatus.OK, ModelSchema, example=examples.MODEL)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
     def get(name: str) -> dict[str, Any]:
-        """Look at a model."""
+        """Look at a model.
+
+        By its name or an alias, which then is its `id`.
+        """
         return describe(name, model_at(catalog, name))
 
     refuse_other_methods(blueprint, catalog)

@@ -53,7 +53,10 @@ def webhook_endpoints_blueprint(*, endpoints: Endpoints, tests: EndpointTests, l
     @blueprint.answers(HTTPStatus.OK, EndpointListSchema, example=webhook_examples.ENDPOINT_LIST)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
     def list_endpoints(query: dict[str, Any]) -> dict[str, Any]:
-        """List the endpoints."""
+        """List the endpoints.
+
+        Newest first, without their secrets.
+        """
         try:
             page = store.page(TENANT, after=query.get("after"), limit=query["limit"])
         except EndpointNotFound as error:
@@ -64,7 +67,10 @@ def webhook_endpoints_blueprint(*, endpoints: Endpoints, tests: EndpointTests, l
     @blueprint.answers(HTTPStatus.OK, EndpointSchema, example=webhook_examples.ENDPOINT)
     @blueprint.refuses(*examples.JOB_REFUSALS)
     def get(webhook_endpoint_id: str) -> dict[str, Any]:
-        """Look at an endpoint."""
+        """Look at an endpoint.
+
+        Its `state` says whether anything is sent to it, and why not.
+        """
         return describe(TENANT, store.find(TENANT, checked_endpoint_id(webhook_endpoint_id)))
 
     @blueprint.view("POST", ONE, operationId="updateWebhookEndpoint")

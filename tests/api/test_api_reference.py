@@ -1,0 +1,143 @@
+"""docs/api.md: it is what its generator writes, it lacks nothing, and each of its commands works."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from api import webhook_examples
+from api.app import ApiProcess
+from jobs.job import JobState
+from scripts.api_reference.curl import ADDRESS, curls, variable
+from scripts.api_reference.openapi_document import Operation, own_document
+from scripts.api_reference.page import page
+from tests.api.conftest import RECEIVER, TOKEN, Api, Sender, Worker
+from tests.api.curl import read_curl
+
+DOCUMENT = own_document()
+OPERATIONS = [operation for tag in DOCUMENT.tags for operation in DOCUMENT.operations(tag["name"])]
+MODELS = """
+models:
+  poet:
+    engine: scripted
+aliases:
+  shakespeare: poet
+"""
+
+
+def test_it_names_every_call_every_problem_and_every_parameter() -> None:
+    text = page(DOCUMENT)
+    problems = [f"| `{one['slug']}` | {one['status']} |" for one in DOCUMENT.problems]
+    calls = [f"`{one.method} {one.path}`" for one in OPERATIONS]
+    parameters = [f"| `{parameter['name']}` |" for one in OPERATIONS for parameter in one.parameters]
+
+    assert [missing for missing in problems + calls + parameters if missing not in text] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_every_operation_is_described_and_shows_an_answer(operation: Operation) -> None:
+    assert operation.description
+    assert any(answer.example is not None for answer in operation.answers) or _answers_nothing(operation)
+
+
+def _answers_nothing(operation: Operation) -> bool:
+    return not operation.media_types
+
+
+class World:
+    """What the commands are about: a job, an endpoint and a delivery of it that has failed."""
+
+    def __init__(self, api: Api, worker: Worker, sender: Sender) -> None:
+        self.api, self.worker, self.sender = api, worker, sender
+        self.endpoint_id = str(api.endpoint()["id"])
+        self.job_id = api.submit(webhook={"url": RECEIVER})
+        worker.run(self.job_id)
+        sent = {lease.endpoint_id: lease.delivery_id for lease in sender.send(500, "status")}
+        self.delivery_id = sent[self.endpoint_id]
+
+    def variables(self, operation: Operation) -> dict[str, str]:
+        """What the names in the command of this operation stand for."""
+        if operation.id == "requeueJob":
+            self.job_id = self.api.submit()
+            self.worker.give_up(self.job_id)
+        return {
+            "KEY": TOKEN,
+            "MODEL": "shakespeare",
+            "JOB_ID": self.job_id,
+            "WEBHOOK_ENDPOINT_ID": self.endpoint_id,
+            "DELIVERY_ID": self.delivery_id,
+        }
+
+    def adapt(self, text: str) -> str:
+        """The body, with what is there in the place of what it made up."""
+        example: Any = webhook_examples.ENDPOINT_WITH_SECRET
+        return text.replace(example["id"], self.endpoint_id).replace(example["url"], RECEIVER)
+
+    def serve(self) -> None:
+        """One round of a worker and a sender."""
+        for job in self.worker.store.list("default", state=JobState.QUEUED).jobs:
+            self.worker.run(job.id)
+        self.sender.send()
+
+
+@contextmanager
+def at_work(serve: Callable[[], None]) -> Iterator[None]:
+    """Serve in the background, round after round, while the block runs."""
+    is_over, failures = threading.Event(), []
+
+    def work() -> None:
+        try:
+            while not is_over.wait(0.01):
+                serve()
+        except BaseException as failure:  # noqa: BLE001 - raised below, where it is seen
+            failures.append(failure)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+    assert failures == []
+
+
+@pytest.fixture(scope="module")
+def shakespeare(make_process: Callable[..., ApiProcess], tmp_path_factory: pytest.TempPathFactory) -> ApiProcess:
+    config = tmp_path_factory.mktemp("models") / "models.yaml"
+    config.write_text(MODELS)
+    return make_process({"TRUTHGPT_CONFIG": str(config)})
+
+
+@pytest.fixture
+def world(shakespeare: ApiProcess, redis_url: str, worker: Worker, sender: Sender) -> World:
+    del redis_url
+    return World(Api(shakespeare.test_client()), worker, sender)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
+def test_every_command_is_accepted(world: World, operation: Operation) -> None:
+    expected = {answer.status for answer in operation.answers}
+    for command in curls(operation):
+        request = read_curl(command, world.variables(operation))
+        assert request.address == ADDRESS
+        assert set(re.findall(r"\$(\w+)", command)) <= set(world.variables(operation))
+        body = None if request.body is None else world.adapt(request.body)
+
+        with at_work(world.serve):
+            response = world.api.client.open(request.path, method=request.method, headers=request.headers, data=body)
+            text = response.text
+
+        assert response.status_code in expected, text
+        assert response.status_code < 300, text
+        assert ("event: final" in text) == (response.mimetype == "text/event-stream")
+
+
+def test_the_page_says_what_each_variable_is() -> None:
+    parameters = {parameter["name"] for one in OPERATIONS for parameter in one.parameters if parameter["in"] == "path"}
+    assert [name for name in map(variable, parameters) if f"\n{name}=" not in page(DOCUMENT)] == []
