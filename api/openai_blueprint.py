@@ -80,7 +80,10 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     @blueprint.answers(HTTPStatus.OK, EmbeddingListSchema, example=openai_examples.EMBEDDINGS)
     @blueprint.refuses(*_REFUSALS)
     def embed(call: EmbeddingCall) -> Answer:
-        """Embed texts."""
+        """Embed texts.
+
+        The model is an encoder; the one that ships is none, so one of your own is needed.
+        """
         job, headers = foreground.result(call.submission, tenant=TENANT, names=call.names)
         return embeddings_document(job, is_base64=call.is_base64), HTTPStatus.OK, headers
 
