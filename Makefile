@@ -35,6 +35,10 @@ run: $(READY)  ## Start everything on this machine, run one job, stay up
 test: $(READY)  ## Run the tests
 	@$(BIN)/python -m pytest
 
+.PHONY: docs-api
+docs-api: $(READY)  ## Write docs/api.md anew, out of the OpenAPI document
+	@$(BIN)/python -m scripts.api_reference
+
 .PHONY: performance
 performance: $(READY)  ## Measure how fast it is on this machine, for docs/performance.md
 	@$(BIN)/python -m scripts.benchmark --write

@@ -41,10 +41,21 @@ class StopStrings(fields.Field[tuple[str, ...]]):
 class ParamsSchema(StrictSchema):
     """How to generate; what is left out has the default of the model."""
 
-    max_tokens = Whole(1, 1_000_000, metadata={"description": "At most this many new tokens; 256 by default"})
-    temperature = Number(0, 2, metadata={"description": "0 takes the likeliest token every time"})
-    top_p = Number(0, 1, above=True)
-    top_k = Whole(0, 1_000_000, metadata={"description": "0 switches the cut off"})
+    max_tokens = Whole(
+        1,
+        1_000_000,
+        metadata={"description": "At most this many new tokens; 256, or the model's limit if that is less, by default"},
+    )
+    temperature = Number(0, 2, metadata={"description": "0 takes the likeliest token every time; 1 by default"})
+    top_p = Number(
+        0,
+        1,
+        above=True,
+        metadata={"description": "Only the likeliest that have this probability together; 1 by default"},
+    )
+    top_k = Whole(
+        0, 1_000_000, metadata={"description": "Only so many of the likeliest; 0, the default, switches the cut off"}
+    )
     seed = Whole(0, MAX_INTEGER, metadata={"description": "The same seed gives the same text; drawn when absent"})
     stop = StopStrings(
         metadata={
@@ -142,7 +153,12 @@ class SubmissionSchema(StrictSchema):
     input = nested(InputSchema, required=True)
     params = nested(ParamsSchema)
     start_within_s = Number(
-        0, 30 * DAY_SECONDS, above=True, metadata={"description": "The job expires unless it has started by then"}
+        0,
+        30 * DAY_SECONDS,
+        above=True,
+        metadata={
+            "description": "The job expires unless it has started by then; to be put off by a busy model is no start"
+        },
     )
     deadline = Instant(
         metadata={

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from scripts.api_reference.page import page
 from tests.api.conftest import RECEIVER, TOKEN, Api, Sender, Worker
 from tests.api.curl import read_curl
 
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 DOCUMENT = own_document()
 OPERATIONS = [operation for tag in DOCUMENT.tags for operation in DOCUMENT.operations(tag["name"])]
 MODELS = """
@@ -33,6 +35,11 @@ models:
 aliases:
   shakespeare: poet
 """
+DONE = "data: [DONE]\n\n"
+
+
+def test_the_reference_is_what_its_generator_writes() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(DOCUMENT), "`make docs-api` writes docs/api.md anew"
 
 
 def test_it_names_every_call_every_problem_and_every_parameter() -> None:
@@ -70,11 +77,17 @@ class World:
         if operation.id == "requeueJob":
             self.job_id = self.api.submit()
             self.worker.give_up(self.job_id)
+        response_id = self.api.post(
+            "/v1/responses", {"model": "shakespeare", "input": "Hark!", "background": True}
+        ).json["id"]
+        if operation.id != "cancelResponse":
+            self.worker.run(response_id)
         return {
             "KEY": TOKEN,
             "MODEL": "shakespeare",
             "JOB_ID": self.job_id,
             "WEBHOOK_ENDPOINT_ID": self.endpoint_id,
+            "RESPONSE_ID": response_id,
             "DELIVERY_ID": self.delivery_id,
         }
 
@@ -141,7 +154,10 @@ def test_every_command_is_accepted(world: World, operation: Operation) -> None:
 
         assert response.status_code in expected, text
         assert response.status_code < 300, text
-        assert ("event: final" in text) == (response.mimetype == "text/event-stream")
+        is_stream = response.mimetype == "text/event-stream"
+        assert is_stream == (
+            "\nevent: final\n" in text or "\nevent: response.completed\n" in text or text.endswith(DONE)
+        )
 
 
 def test_the_page_says_what_each_variable_is() -> None:

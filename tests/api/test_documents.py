@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -222,15 +221,3 @@ def test_the_api_never_loads_torch() -> None:
     )
 
     assert done.stdout.strip() == "[]"
-
-
-def test_the_written_reference_names_every_call_and_every_problem(openapi: Any) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
-    rows = [
-        f"| `{problem['slug']}` | {problem['status']} | {'yes' if problem['retryable'] else 'no'} |"
-        for problem in openapi["x-problems"]
-    ]
-    calls = [f"{method.upper()} {re.sub('{[a-z_]+_id}', '{id}', path)}" for path, method, _ in operations(openapi)]
-
-    assert [missing for missing in rows + calls if missing not in text] == []
-    assert text.count("| no |") + text.count("| yes |") == len(rows)

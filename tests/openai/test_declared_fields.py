@@ -61,7 +61,7 @@ def test_every_option_of_a_stream_is_declared() -> None:
 
 
 def written(schema: type[OpenAISchema], path: str) -> str:
-    """The row of a request in docs/api.md."""
+    """The row of a request in docs/guide.md."""
 
     def names(kind: str) -> str:
         told = []
@@ -77,4 +77,4 @@ def written(schema: type[OpenAISchema], path: str) -> str:
 def test_the_documentation_says_what_becomes_of_each_field(path: str) -> None:
     row = written(REQUESTS[path][0], path)
 
-    assert row in (DOCS / "api.md").read_text(encoding="utf-8"), row
+    assert row in (DOCS / "guide.md").read_text(encoding="utf-8"), row
