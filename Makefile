@@ -52,7 +52,7 @@ test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... rep
 	@FRONTIER_TEST_SEED="$(SEED)" $(BIN)/python -m pytest tests/system -m ""
 
 .PHONY: test-npm
-test-npm: $(READY)  ## Have npm's libraries verify our webhooks; needs Node.js and its package registry
+test-npm: $(READY)  ## Have npm's libraries verify our webhooks and read our streams; needs Node.js and its package registry
 	@$(BIN)/python -m pytest tests/npm -m npm
 
 .PHONY: test-openai

@@ -65,9 +65,13 @@ class GunicornProcess:
         finally:
             connection.close()
 
-    def begin(self, head: str) -> socket.socket:
-        """A connection over which *head* was sent, and nothing more."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+    def begin(self, head: str, *, receive_bytes: int | None = None) -> socket.socket:
+        """A connection over which *head* was sent, and nothing more; *receive_bytes* are about what it keeps unread."""
+        connection = socket.socket()
+        connection.settimeout(60)
+        if receive_bytes is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        connection.connect(("127.0.0.1", self.port))
         lines = [*head.splitlines(), "Host: test", f"Authorization: Bearer {TOKEN}", "", ""]
         connection.sendall("\r\n".join(lines).encode())
         return connection

@@ -46,7 +46,7 @@ def tiny_tokenizer() -> Any:
     return fast(tokenizer_object=backend, eos_token="<|end|>", chat_template=TEMPLATE)
 
 
-def tiny_model(name: str, vocabulary: int) -> Any:
+def tiny_model(name: str, vocabulary: int, context_tokens: int = CONTEXT_TOKENS) -> Any:
     """A llama, a qwen3, or a mistral whose attention slides over 16 tokens."""
     torch.manual_seed(20)
     shape: dict[str, Any] = {
@@ -57,7 +57,7 @@ def tiny_model(name: str, vocabulary: int) -> Any:
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "head_dim": 16,
-        "max_position_embeddings": CONTEXT_TOKENS,
+        "max_position_embeddings": context_tokens,
         "bos_token_id": None,
         "eos_token_id": 0,
         "initializer_range": 0.2,
@@ -70,8 +70,8 @@ def tiny_model(name: str, vocabulary: int) -> Any:
     return made[name]().eval()
 
 
-def save_tiny(name: str, folder: Path, tokenizer: Any) -> Path:
+def save_tiny(name: str, folder: Path, tokenizer: Any, context_tokens: int = CONTEXT_TOKENS) -> Path:
     """Write a model and its tokeniser as transformers does."""
-    tiny_model(name, len(tokenizer)).save_pretrained(folder)
+    tiny_model(name, len(tokenizer), context_tokens).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

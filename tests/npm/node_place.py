@@ -23,9 +23,9 @@ class NodePlace:
     def __init__(self, folder: Path) -> None:
         for program in ("node", "npm"):
             if shutil.which(program) is None:
-                raise RuntimeError(f"{program} is missing: `make test-npm` needs Node.js 18 or newer, with npm")
+                raise RuntimeError(f"{program} is missing: `make test-npm` needs Node.js 20 or newer, with npm")
         self.folder = folder
-        for file in ("package.json", "verify.mjs"):
+        for file in ("package.json", "verify.mjs", "read_stream.mjs"):
             shutil.copy(HERE / file, folder)
         done = subprocess.run(INSTALL, cwd=folder, capture_output=True, text=True, timeout=500, check=False)
         if done.returncode:
@@ -41,6 +41,13 @@ class NodePlace:
         )
         verdicts: list[Any] = json.loads(done.stdout)
         return verdicts
+
+    def said(self, program: str, env: Mapping[str, str]) -> str:
+        """What one of our programs has printed when it has ended."""
+        done = subprocess.run(
+            ["node", program], cwd=self.folder, env=os.environ | env, stdout=subprocess.PIPE, timeout=300, check=True
+        )
+        return done.stdout.decode()
 
     @contextmanager
     def running(self, program: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:

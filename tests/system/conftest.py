@@ -14,7 +14,9 @@ from tests.system.books import Books
 from tests.system.fleet import Fleet
 from tests.system.history import History
 from tests.system.post import Post
+from tests.system.readers import Readers
 from tests.system.receiver import Receiver
+from tests.system.small_site import SmallSite
 
 
 class SharedFleet:
@@ -90,6 +92,14 @@ def books(fleet: Fleet, history: History) -> Books:
 
 
 @pytest.fixture
+def readers(fleet: Fleet) -> Iterator[Readers]:
+    """Whoever reads the streams of the deployment's jobs."""
+    readers = Readers(fleet.url)
+    yield readers
+    readers.close()
+
+
+@pytest.fixture
 def receiver(tmp_path: Path, random: Random) -> Iterator[Receiver]:
     """A receiver of webhooks that is not started yet."""
     receiver = Receiver(tmp_path, str(random.random()))
@@ -103,3 +113,16 @@ def post(fleet: Fleet, receiver: Receiver, books: Books) -> Iterator[Post]:
     post = Post(fleet, receiver, books)
     yield post
     post.hang_up()
+
+
+@pytest.fixture
+def make_site(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
+    """Makes an API and one worker of the models in a configuration."""
+    with ExitStack() as cleanup:
+
+        def make(config: str, **env: str) -> SmallSite:
+            site = SmallSite(redis_url, tmp_path, config, env)
+            cleanup.callback(site.stop)
+            return site
+
+        yield make

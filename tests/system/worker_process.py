@@ -49,11 +49,13 @@ class WorkerProcess:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start; the worker announces itself in Redis when it is ready."""
+    def start(self, **env: str) -> None:
+        """Start, with variables for this life alone; the worker announces itself in Redis when it is ready."""
         command = [sys.executable, "-m", "celery", "-A", "tasks.worker", "worker", "--loglevel=INFO"]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, env=self._env | env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal without waiting."""
