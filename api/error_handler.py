@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from api import openai_dialect, problem_types, problems
 from api.ended_jobs import kind_of_end, problem_of_job
 from api.errors import ApiError, FieldError, JobEndedWithoutResult
+from api.idempotency import HEADER
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ def add_error_handler(app: Flask) -> None:
             return _of_http_exception(error)
         if isinstance(error, JobEndedWithoutResult):
             kind = kind_of_end(error.job)
-            headers = problems.headers(kind) | {"x-should-retry": "false"} | dict(error.headers)
+            told = {} if kind.retryable and _makes_another_job() else {"x-should-retry": "false"}
+            headers = problems.headers(kind) | told | dict(error.headers)
             return _respond(problem_of_job(error.job, error.names), headers)
         kind = problem_types.find_problem_type(error)
         if kind is problem_types.INTERNAL_ERROR:
@@ -37,6 +39,11 @@ def add_error_handler(app: Flask) -> None:
         return _respond(problems.document(kind, *problems.detail_of(error, kind)), headers)
 
     app.register_error_handler(Exception, answer)
+
+
+def _makes_another_job() -> bool:
+    """Whether the same request again would not find the job that has ended."""
+    return request.method == "POST" and HEADER not in request.headers
 
 
 def _of_http_exception(error: HTTPException) -> Response:
