@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scripts.commands import bulk, doctor, health, infer, jobs, listen, models, serve, submit, up, version
+from scripts.commands import bulk, doctor, health, infer, jobs, listen, models, serve, submit, test_api, up, version
 
 app = typer.Typer(
     help="A durable queue in front of language models.",
@@ -22,6 +22,7 @@ app.add_typer(models.app, name="models")
 app.command()(listen.listen)
 app.command()(health.health)
 app.command()(doctor.doctor)
+app.command("test-api")(test_api.walk)
 app.command()(version.version)
 
 

@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.pieces is not None:
             self._stream(answer, answer.pieces)
             return
-        payload = json.dumps(answer.body).encode()
+        payload = b"" if answer.status in {204, 304} else json.dumps(answer.body).encode()
         kind = "application/problem+json" if answer.status >= 400 else "application/json"
         self.send_response(answer.status)
         for name, value in {**answer.headers, "Content-Type": kind, "Content-Length": str(len(payload))}.items():

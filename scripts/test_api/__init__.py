@@ -1,0 +1,1 @@
+"""Walks the endpoints of a running system and holds each against what is documented."""

@@ -1,0 +1,73 @@
+"""Health, models and queues."""
+
+from __future__ import annotations
+
+from scripts.test_api.answer import Skipped, expect
+from scripts.test_api.check import Case, case
+from scripts.test_api.system import System
+
+
+@case("health", "GET /health", "it is well or degraded, and needs no key")
+def whole(system: System) -> None:
+    answer = system.call("GET /health", with_key=False).expect(200)
+    expect(answer["status"] in {"ok", "degraded"}, f"status is {answer['status']}")
+
+
+@case("health", "GET /health/live", "the process answers")
+def live(system: System) -> None:
+    system.call("GET /health/live", with_key=False).expect(200)
+
+
+@case("health", "GET /health/ready", "jobs are accepted")
+def ready(system: System) -> None:
+    system.call("GET /health/ready", with_key=False).expect(200)
+
+
+@case("models", "GET /v1/models", "a list in OpenAI's form")
+def models(system: System) -> None:
+    answer = system.call("GET /v1/models").expect(200)
+    expect(answer["object"] == "list" and all(model["object"] == "model" for model in answer["data"]), "no list")
+
+
+@case("models", "GET /v1/models/{name}", "one of the list; an unknown one is 404")
+def model(system: System) -> None:
+    system.call("GET /v1/models/{name}", "no-such-model").refuses(404, "model-not-found")
+    expect(system.call("GET /v1/models/{name}", system.model).expect(200)["id"] == system.model, "another model")
+
+
+@case("models", "GET /v1/queue", "the mode and the depth of one model")
+def queue(system: System) -> None:
+    [entry] = system.call("GET /v1/queue", query={"model": system.model}).expect(200)["data"]
+    expect(entry["model"] == system.model and entry["depth"] >= 0, "the entry is of another model")
+
+
+def _mode_case(change: str, mode: str, words: str) -> Case:
+    operation = f"POST /v1/models/{{name}}/{change}"
+
+    @case("models", operation, words)
+    def run(system: System) -> None:
+        system.needs_disruption(f"it would keep jobs of {system.model} waiting, or turn them away")
+        [entry] = system.call("GET /v1/queue", query={"model": system.model}).expect(200)["data"]
+        if entry["mode"] != "running":
+            raise Skipped(f"somebody has it {entry['mode']}")
+        try:
+            changed = system.call(operation, system.model).expect(200)["mode"]
+        finally:
+            resumed = system.call("POST /v1/models/{name}/resume", system.model)
+        expect(changed == mode, f"the mode is {changed}, not {mode}")
+        expect(resumed.expect(200)["mode"] == "running", "it was not resumed")
+
+    return run
+
+
+CASES = (
+    whole,
+    live,
+    ready,
+    models,
+    model,
+    queue,
+    _mode_case("pause", "paused", "the model is paused, and runs again after a resume"),
+    _mode_case("drain", "draining", "the model is draining, and runs again after a resume"),
+    _mode_case("resume", "running", "a model that runs goes on running"),
+)
