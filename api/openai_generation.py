@@ -13,7 +13,7 @@ from api.fields import Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Fault, Label, OpenAISchema
 from api.submission import Submission
-from api.submission_schema import StopStrings
+from api.submission_schema import STOP_DOC, TEMPERATURE_DOC, TOP_P_DOC, StopStrings
 
 MAX_LOGPROBS = 5
 _LARGEST = 1_000_000
@@ -45,10 +45,10 @@ class GenerationSchema(OpenAISchema):
     max_tokens = Whole(
         1, _LARGEST, metadata={"description": "At most this many new tokens; the model's limit if absent"}
     )
-    temperature = Number(0, 2)
-    top_p = Number(0, 1, above=True)
+    temperature = Number(0, 2, metadata=TEMPERATURE_DOC)
+    top_p = Number(0, 1, above=True, metadata=TOP_P_DOC)
     seed = Whole(0, MAX_INTEGER, metadata={"description": "The same seed gives the same text"})
-    stop = StopStrings(metadata={"description": "A text or up to four; the completion ends before any of them"})
+    stop = StopStrings(metadata=STOP_DOC)
     stream = Truth(metadata={"description": "Answer with server-sent events, a chunk for each token"})
     stream_options = fields.Nested(TextStreamOptionsSchema, error_messages={"type": "Must be an object."})
     n = Accepted(1)

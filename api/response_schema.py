@@ -13,7 +13,7 @@ from api.response_asked import SURFACE, AskedResponse
 from api.response_input import InputItems
 from api.response_request import ResponseRequest
 from api.strict_schema import nested
-from api.submission_schema import MODEL_DOC, MetadataField
+from api.submission_schema import MODEL_DOC, TEMPERATURE_DOC, TOP_P_DOC, MetadataField
 from jobs.fingerprint import fingerprint
 
 LOGPROBS = "message.output_text.logprobs"
@@ -55,12 +55,21 @@ class ResponseSchema(OpenAISchema):
     """What OpenAI's clients send."""
 
     model = Text(1, 100, metadata=MODEL_DOC)
-    input = InputItems(required=True, metadata={"description": "A text, or messages; `output` items may be fed back"})
+    input = InputItems(
+        required=True,
+        metadata={
+            "description": "A text, or messages; `output` items may be fed back",
+            "oneOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            ],
+        },
+    )
     instructions = Text(metadata={"description": "Goes in front as a system message"})
     previous_response_id = Text(1, 100, metadata={"description": "A stored response that this one goes on with"})
     max_output_tokens = Whole(1, 1_000_000, metadata={"description": "The model's own limit by default"})
-    temperature = Number(0, 2)
-    top_p = Number(0, 1, above=True)
+    temperature = Number(0, 2, metadata=TEMPERATURE_DOC)
+    top_p = Number(0, 1, above=True, metadata=TOP_P_DOC)
     metadata = MetadataField()
     background = Truth(metadata={"description": "Answer at once, and work on while nobody waits"})
     store = Truth(metadata={"description": "With false it cannot be retrieved"})

@@ -21,6 +21,20 @@ MAX_METADATA = 16
 MAX_STOPS = 4
 MAX_STOP_CHARS = 64
 
+TEMPERATURE_DOC = {"description": "0 takes the likeliest token every time; 1 by default"}
+TOP_P_DOC = {"description": "Only the likeliest that have this probability together; 1 by default"}
+STOP_DOC = {
+    "description": "The completion ends before any of these",
+    "oneOf": [
+        {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_STOPS,
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
+        },
+    ],
+}
 MODEL_DOC = {"description": "A name or alias from `GET /v1/models`; the default model when absent"}
 
 
@@ -46,31 +60,13 @@ class ParamsSchema(StrictSchema):
         1_000_000,
         metadata={"description": "At most this many new tokens; 256, or the model's limit if that is less, by default"},
     )
-    temperature = Number(0, 2, metadata={"description": "0 takes the likeliest token every time; 1 by default"})
-    top_p = Number(
-        0,
-        1,
-        above=True,
-        metadata={"description": "Only the likeliest that have this probability together; 1 by default"},
-    )
+    temperature = Number(0, 2, metadata=TEMPERATURE_DOC)
+    top_p = Number(0, 1, above=True, metadata=TOP_P_DOC)
     top_k = Whole(
         0, 1_000_000, metadata={"description": "Only so many of the likeliest; 0, the default, switches the cut off"}
     )
     seed = Whole(0, MAX_INTEGER, metadata={"description": "The same seed gives the same text; drawn when absent"})
-    stop = StopStrings(
-        metadata={
-            "description": "The completion ends before any of these",
-            "oneOf": [
-                {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
-                {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MAX_STOPS,
-                    "items": {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
-                },
-            ],
-        }
-    )
+    stop = StopStrings(metadata=STOP_DOC)
     logprobs = Whole(
         0,
         5,

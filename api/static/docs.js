@@ -57,7 +57,8 @@ function resolver(spec) {
 function kindOf(schema, resolve) {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
-  if (schema.oneOf) return schema.oneOf.map((one) => kindOf(resolve(one), resolve)).join(" | ");
+  const choices = schema.oneOf || schema.anyOf;
+  if (choices) return choices.map((one) => kindOf(resolve(one), resolve)).join(" | ");
   const types = [].concat(schema.type || []);
   let kind = types.join(" | ") || "any";
   if (types.includes("array")) kind = "list of " + kindOf(resolve(schema.items), resolve);
@@ -76,6 +77,16 @@ function limits(schema) {
   return `, ${above ? "above" : "at least"} ${low}${low === 1 ? unit.slice(0, -1) : unit}`;
 }
 
+// The schema of an object that a field holds, in a list or as one of several forms; null if it holds none.
+function objectIn(schema, resolve) {
+  const forms = [schema, ...(schema.oneOf || []), ...(schema.anyOf || [])].map(resolve);
+  for (const form of forms) {
+    if (form.properties) return form;
+    if (resolve(form.items).properties) return form.items;
+  }
+  return null;
+}
+
 function fields(schema, resolve, depth = 0) {
   schema = resolve(schema);
   const required = schema.required || [];
@@ -89,7 +100,7 @@ function fields(schema, resolve, depth = 0) {
     if (inner.default !== undefined) row.append(el("span", { class: "kind" }, "default " + inner.default));
     const told = member.description || inner.description;
     if (told) row.append(el("div", { class: "told" }, prose(told)));
-    const nested = inner.properties ? inner : resolve(inner.items).properties ? inner.items : null;
+    const nested = objectIn(inner, resolve);
     if (nested && depth < 3) row.append(fields(nested, resolve, depth + 1));
     list.append(row);
   }
@@ -108,15 +119,15 @@ function answers(operation, resolve) {
   const all = Object.entries(operation.responses || {}).filter(([status]) => status !== "default");
   return el("div", { class: "answers" }, all.map(([status, reference]) => {
     const answer = resolve(reference);
-    const [media, content] = Object.entries(answer.content || {})[0] || [];
     const body = el("div", { class: "body" });
     if (answer.headers) {
       body.append(el("h4", {}, "Headers"), el("ul", { class: "fields" }, Object.entries(answer.headers).map(
         ([name, header]) => el("li", {}, el("span", { class: "name" }, name),
           el("div", { class: "told" }, prose(resolve(header).description))))));
     }
-    if (content) {
-      if (!reference.$ref && content.example !== undefined) body.append(code(content.example));
+    for (const [media, content] of Object.entries(answer.content || {})) {
+      const example = content.example ?? Object.values(content.examples || {}).map((one) => one.value)[0];
+      if (!reference.$ref && example !== undefined) body.append(code(example));
       body.append(el("h4", {}, media), fields(content.schema, resolve));
     }
     return el("details", {}, el("summary", {},
@@ -132,6 +143,14 @@ function curlOf(request) {
   }
   if (request.body) lines.push(`-d ${quote(request.body)}`);
   return lines.join(" \\\n  ");
+}
+
+// Events as they come.
+async function showStream(response, output) {
+  const block = plain("");
+  output.replaceChildren(el("p", { class: "status s2" }, String(response.status)), block);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) block.append(piece.value);
 }
 
 function trial(path, verb, operation, parameters, resolve) {
@@ -179,6 +198,10 @@ function trial(path, verb, operation, parameters, resolve) {
     const begun = performance.now();
     try {
       const response = await fetch(asked.path, { method: asked.method, headers: asked.headers, body: asked.body || undefined });
+      if ((response.headers.get("content-type") || "").startsWith("text/event-stream")) {
+        await showStream(response, output);
+        return;
+      }
       const text = await response.text();
       const told = ["location", "retry-after", "etag", "preference-applied", "idempotency-replayed", "link", "www-authenticate"]
         .filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}`);

@@ -19,6 +19,8 @@ def curls(operation: Operation) -> Iterator[str]:
     yield _curl(operation, operation.example_body, is_stream=streams_only)
     if {JSON, EVENT_STREAM} <= operation.media_types and isinstance(operation.example_body, dict):
         yield _curl(operation, operation.example_body | {"stream": True}, is_stream=True)
+    elif {JSON, EVENT_STREAM} <= operation.media_types:
+        yield _curl(operation, None, query="?stream=true", is_stream=True)
 
 
 def variable(parameter: str) -> str:
@@ -26,12 +28,12 @@ def variable(parameter: str) -> str:
     return _VARIABLES.get(parameter, parameter.upper())
 
 
-def _curl(operation: Operation, body: Any, *, is_stream: bool) -> str:
+def _curl(operation: Operation, body: Any, *, query: str = "", is_stream: bool) -> str:
     path = re.sub(r"{(\w+)}", lambda found: f"${variable(found[1])}", operation.path)
     words = ["curl", "-N"] if is_stream else ["curl"]
     if operation.method == "DELETE" or (operation.method == "POST" and body is None):
         words += ["-X", operation.method]
-    words.append(ADDRESS + path)
+    words.append(f'"{ADDRESS}{path}{query}"' if query else ADDRESS + path)
     if operation.needs_key:
         words.append('-H "Authorization: Bearer $KEY"')
     if body is None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scripts.api_reference.openapi_document import Document
 
 Schema = Mapping[str, Any]
 Row = tuple[str, str, str]
+
+REFUSED = (None,)
+"""The values of a field that is known and not supported."""
 
 _UNITS = {"string": "characters", "array": "elements", "object": "members"}
 
@@ -20,11 +23,23 @@ def field_rows(document: Document, schema: Schema, *, path: str = "") -> Iterato
     required, fields = schema.get("required", ()), schema.get("properties", {})
     for name, told in fields.items():
         field = document.resolve(told)
+        if tuple(field.get("enum", ())) == REFUSED:
+            continue
         yield path + name, kind(document, field), meaning(told, field, is_required=name in required)
         for suffix, inner in _inside(document, field):
             if inner["properties"].items() <= fields.items():  # the same fields once more
                 continue
             yield from field_rows(document, inner, path=f"{path}{name}{suffix}.")
+
+
+def refused_fields(document: Document, schema: Schema, *, path: str = "") -> Iterator[str]:
+    """The fields that are refused unless they are null, under their whole path."""
+    for name, told in document.resolve(schema).get("properties", {}).items():
+        field = document.resolve(told)
+        if tuple(field.get("enum", ())) == REFUSED:
+            yield path + name
+        for suffix, inner in _inside(document, field):
+            yield from refused_fields(document, inner, path=f"{path}{name}{suffix}.")
 
 
 def kind(document: Document, schema: Schema) -> str:
@@ -37,10 +52,11 @@ def kind(document: Document, schema: Schema) -> str:
     if "enum" in schema:
         return " or ".join(map(_literal, schema["enum"]))
     types = schema.get("type", "any")
-    names = [types] if isinstance(types, str) else list(types)
+    types = [types] if isinstance(types, str) else types
+    names = list(types)
     if "array" in names:
         names[names.index("array")] = f"list of {kind(document, schema.get('items', {}))}"
-    return ", ".join(filter(None, (" or ".join(names), schema.get("format"), _limits(schema))))
+    return ", ".join(filter(None, (" or ".join(names), schema.get("format"), _limits(schema, types))))
 
 
 def meaning(told: Schema, field: Schema, *, is_required: bool) -> str:
@@ -64,10 +80,10 @@ def _inside(document: Document, field: Schema) -> Iterator[tuple[str, Schema]]:
             yield "[]", element
 
 
-def _limits(schema: Schema) -> str:
+def _limits(schema: Schema, names: Sequence[str]) -> str:
     low = _first(schema, "exclusiveMinimum", "minimum", "minLength", "minItems", "minProperties")
     high = _first(schema, "maximum", "maxLength", "maxItems", "maxProperties")
-    unit = _UNITS.get(str(schema.get("type")), "")
+    unit = next((_UNITS[name] for name in names if name in _UNITS), "")
     if unit and low == 0:
         low = None
     lowest = f"{'above' if 'exclusiveMinimum' in schema else 'at least'} {_number(low)}" if low is not None else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scripts.api_reference.curl import curls, variable
-from scripts.api_reference.fields import field_rows, kind, meaning
+from scripts.api_reference.fields import field_rows, kind, meaning, refused_fields
 from scripts.api_reference.json_text import json_text
 from scripts.api_reference.openapi_document import JSON, Answer, Document, Operation
 
@@ -68,6 +68,8 @@ def _section(document: Document, operation: Operation, shown: dict[str, Operatio
     if operation.body is not None:
         rows = [(f"`{path}`", form, told) for path, form, told in field_rows(document, operation.body)]
         yield _table(("field", "form", "meaning"), rows)
+        if refused := list(refused_fields(document, operation.body)):
+            yield f"Not supported, and refused unless null: {_listed(refused, ', ')}."
     yield _table(("answer", "meaning", "headers"), [_answer(one) for one in operation.answers])
     if operation.problems:
         yield f"Problems: {', '.join(map(str, operation.problems))}. [What they are](#problems)"
