@@ -50,6 +50,13 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     @blueprint.view("POST", "/chat/completions", operationId="createChatCompletion", parameters=_PARAMETERS)
     @blueprint.takes(ChatCompletionRequestSchema, example=openai_examples.CHAT_REQUEST)
     @blueprint.answers(HTTPStatus.OK, ChatCompletionSchema, example=openai_examples.CHAT_COMPLETION)
+    @blueprint.also_answers(
+        HTTPStatus.OK,
+        {"type": "string"},
+        description="Chunks, as they come, if `stream` is true",
+        content_type="text/event-stream",
+        example=openai_examples.CHAT_STREAM,
+    )
     @blueprint.refuses(*_REFUSALS)
     def chat(call: TextCall) -> Answer | Response:
         """Go on with a conversation.
@@ -64,6 +71,13 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     @blueprint.view("POST", "/completions", operationId="createCompletion", parameters=_PARAMETERS)
     @blueprint.takes(CompletionRequestSchema, example=openai_examples.COMPLETION_REQUEST)
     @blueprint.answers(HTTPStatus.OK, CompletionSchema, example=openai_examples.COMPLETION)
+    @blueprint.also_answers(
+        HTTPStatus.OK,
+        {"type": "string"},
+        description="Chunks, as they come, if `stream` is true",
+        content_type="text/event-stream",
+        example=openai_examples.COMPLETION_STREAM,
+    )
     @blueprint.refuses(*_REFUSALS)
     def complete(call: TextCall) -> Answer | Response:
         """Go on from a prompt.
