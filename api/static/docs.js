@@ -70,10 +70,11 @@ function limits(schema) {
   const low = schema.exclusiveMinimum ?? schema.minimum ?? schema.minLength ?? schema.minItems;
   const high = schema.maximum ?? schema.maxLength ?? schema.maxItems ?? schema.maxProperties;
   if (low == null && high == null) return "";
-  const unit = { string: " characters", array: " elements", object: " members" }[schema.type] || "";
+  const units = { string: " characters", array: " elements", object: " members" };
+  const unit = [].concat(schema.type || []).map((type) => units[type]).find(Boolean) || "";
   const above = schema.exclusiveMinimum !== undefined;
   if (low && high != null) return `, ${low} to ${high}${unit}`;
-  if (high != null) return unit ? `, up to ${high}${unit}` : `, ${above ? "above " : ""}${low} to ${high}`;
+  if (high != null) return unit || low == null ? `, up to ${high}${unit}` : `, ${above ? "above " : ""}${low} to ${high}`;
   return `, ${above ? "above" : "at least"} ${low}${low === 1 ? unit.slice(0, -1) : unit}`;
 }
 
