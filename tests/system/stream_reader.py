@@ -67,8 +67,8 @@ class StreamReader:
 
     def come_again(self) -> int:
         """Ask once more where it has stopped; the status of the answer."""
-        with closing(self._connect()) as connection:
-            return self._answer(connection).status
+        with closing(self._connect()) as connection, closing(self._answer(connection)) as answer:
+            return answer.status
 
     def _connect(self) -> HTTPConnection:
         return HTTPConnection(self._address, timeout=PATIENCE_SECONDS)
@@ -87,7 +87,8 @@ class StreamReader:
                 if cut == 0:
                     self._ask(connection)
                     return
-                self._take(self._answer(connection), cut)
+                with closing(self._answer(connection)) as answer:
+                    self._take(answer, cut)
             except (OSError, HTTPException):
                 self._is_stopped.wait(PAUSE_SECONDS)
 
