@@ -42,12 +42,14 @@ class ModelLimits:
 class Script:
     """What a scripted model says: `reply`, or made-up words; at `tokens_per_second` per sequence, or at once.
 
+    With `tells_time` each word is the worker's monotonic clock, in seconds, up to max_tokens.
     A prompt with `hang_on` in it hangs the engine, as a broken device would. With `dimensions` the model says
     nothing: it embeds, and its made-up vectors have so many numbers.
     """
 
     reply: str | None = None
     tokens_per_second: float | None = None
+    tells_time: bool = False
     hang_on: str | None = None
     dimensions: int | None = None
 

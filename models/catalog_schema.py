@@ -38,6 +38,7 @@ class ScriptSchema(StrictSchema):
     tokens_per_second = fields.Float(
         validate=validate.Range(min=0, min_inclusive=False, error="must be a number above 0")
     )
+    tells_time = fields.Boolean(truthy={True}, falsy={False}, error_messages={"invalid": "must be true or false"})
     hang_on = fields.String(validate=validate.Length(min=1, error="must be a text of at least one character"))
     dimensions = _whole()
 

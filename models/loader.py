@@ -56,4 +56,6 @@ def _scripted(config: ModelConfig, slots: int, flush_timeout_seconds: float) -> 
 def _reply(script: Script, request: InferenceRequest) -> Reply:
     if script.hang_on is not None and script.hang_on in prompt_text(request):
         return Reply(hangs=True)
+    if script.tells_time:
+        return Reply(is_endless=True, tells_time=True)
     return echo(request) if script.reply is None else Reply(script.reply)

@@ -33,13 +33,15 @@ class Reply:
     """What the engine does with one request.
 
     It says `text`, or exactly the tokens in `pieces`, and ends; `is_endless` starts over at the end, up to
-    max_tokens. With `error` it raises that after the last piece; a RequestRefused is raised at once, on
+    max_tokens. With `tells_time` the text of each token is the instant, by the engine's clock, at which it is said,
+    behind a space. With `error` it raises that after the last piece; a RequestRefused is raised at once, on
     submit. Nothing is said before `released` is set. `hangs` blocks the engine's thread until it is closed.
     """
 
     text: str = ""
     pieces: tuple[str, ...] = ()
     is_endless: bool = False
+    tells_time: bool = False
     error: EngineError | None = None
     released: threading.Event | None = None
     hangs: bool = False
@@ -169,7 +171,7 @@ class ScriptedEngine:
                 context_tokens=self.context_tokens,
             ),
             eos_ids=frozenset({END_OF_TEXT}),
-            decoder=_Pieces(reply.tokens),
+            decoder=_Instants(self._clock) if reply.tells_time else _Pieces(reply.tokens),
             on_token=on_token,
             emitted=emitted,
             clock=self._clock,
@@ -239,6 +241,19 @@ class _Pieces:
 
     def push(self, token_id: int) -> str:  # noqa: ARG002 - the script knows better
         return next(self._next)
+
+    def flush(self) -> str:
+        return ""
+
+
+class _Instants:
+    """Decodes whatever token into the time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+
+    def push(self, token_id: int) -> str:  # noqa: ARG002 - the time is all there is to say
+        return f" {self._clock():.6f}"
 
     def flush(self) -> str:
         return ""

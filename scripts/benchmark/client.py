@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from jobs.request import InferenceRequest
+from scripts.benchmark.frames import Frame, frames
 
 WAIT_SECONDS = 60
 IDLE_SECONDS = 5.0
@@ -62,6 +63,24 @@ class Client:
         if job["status"] != "succeeded":
             raise RuntimeError(f"job {job['id']} ended as {job['status']}: {job.get('error')}")
         return job
+
+    @contextmanager
+    def stream(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Iterator[Frame]]:
+        """The frames of an answer of server-sent events; leaving the block before the last one hangs up."""
+        with self._connection() as connection:
+            connection.request(method, path, None if body is None else json.dumps(body), self._headers)
+            response = connection.getresponse()
+            if response.status != 200:  # noqa: PLR2004 - the status of HTTP
+                raise RuntimeError(f"{method} {path} was answered with {response.status}: {response.read()!r}")
+            try:
+                yield frames(response.read1, clock=time.monotonic)
+            finally:
+                if not response.isclosed():
+                    connection.close()
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job."""
+        self._call("POST", f"/v1/jobs/{job_id}/cancel")
 
     def _job(self, method: str, path: str, *, wait_seconds: int, body: Any = None) -> dict[str, Any]:
         headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}

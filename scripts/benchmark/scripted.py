@@ -22,3 +22,12 @@ def scripted_config(folder: Path, *, slots: int = 32, reply: str = "Yes.") -> Pa
         f"models: {{{MODEL}: {{engine: scripted, slots: {slots}, script: {{reply: {reply}}}}}}}\n", encoding="utf-8"
     )
     return file
+
+
+def clock_config(folder: Path, *, slots: int, tokens_per_second: float) -> Path:
+    """A file of models with one whose tokens are the instants at which it says them, at a steady pace."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "clock.yaml"
+    script = f"{{tells_time: true, tokens_per_second: {tokens_per_second:g}}}"
+    file.write_text(f"models: {{{MODEL}: {{engine: scripted, slots: {slots}, script: {script}}}}}\n", encoding="utf-8")
+    return file

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,4 +179,16 @@ def test_a_scripted_model_is_built_from_its_configuration() -> None:
 
     assert engine.slots == 3
     assert engine.submit("1", ask("hi"), lambda _: None).result().text == "Hello you"
+    engine.close()
+
+
+def test_a_scripted_model_tells_the_time(tmp_path: Path) -> None:
+    config = ModelConfig(name="said", file=tmp_path, engine="scripted", script=Script(tells_time=True))
+    engine = build_engine(config, slots=32, flush_timeout_seconds=0.0)
+
+    before = time.monotonic()
+    completion = engine.submit("1", ask("what time is it?", max_tokens=3), lambda _: None).result()
+    instants = [float(word) for word in completion.text.split()]
+    assert len(instants) == 3
+    assert before - 1e-6 <= instants[0] <= instants[-1] <= time.monotonic() + 1e-6
     engine.close()

@@ -80,6 +80,21 @@ def test_all_ways_generate_the_same_and_count_only_what_was_asked_for(arena: Are
     assert all(parity.different == parity.tied for parity in bout.parity.values())
 
 
+def test_a_way_that_is_absent_costs_nothing(arena: Arena) -> None:
+    bout = fight(
+        arena,
+        concurrency=2,
+        rounds=1,
+        requests=2,
+        sample=1,
+        bare_steps=2,
+        lengths=Lengths(longest=24),
+        random=Random(3),
+        absent=(CONTINUOUS,),
+    )
+    assert set(bout.spent) == {OWN, STATIC, ONE_BY_ONE, BARE}
+
+
 def test_a_way_that_says_something_else_is_found_out(arena: Arena) -> None:
     [request] = draw_requests(1, arena.tokenizer, Random(4), Lengths(longest=24))
     with arena.contestants(1) as ways:

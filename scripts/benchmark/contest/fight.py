@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 from statistics import mean
 
@@ -26,8 +26,12 @@ def fight(
     bare_steps: int,
     lengths: Lengths,
     random: Random,
+    absent: Collection[str] = (),
 ) -> Bout:
-    """Each round has requests of its own, the same for every way; only the first *sample* are run one by one."""
+    """Each round has requests of its own, the same for every way; only the first *sample* are run one by one.
+
+    The ways named in *absent* take no part.
+    """
     drawn = [draw_requests(requests, arena.tokenizer, random, lengths) for _ in range(rounds)]
     outputs: dict[int, dict[str, list[list[int]]]] = defaultdict(dict)
 
@@ -44,7 +48,7 @@ def fight(
         return run
 
     with arena.contestants(concurrency) as ways:
-        contestants = {name: contestant(name, generate) for name, generate in ways.items()}
+        contestants = {name: contestant(name, generate) for name, generate in ways.items() if name not in absent}
         prompt_tokens = round(mean(len(request.prompt_ids) for round_ in drawn for request in round_))
         contestants[BARE] = lambda _: decode(
             arena.model, rows=concurrency, prompt_tokens=prompt_tokens, steps=bare_steps, random=random
