@@ -14,7 +14,7 @@ import pytest
 from scripts import paths
 from scripts.generation import Generation
 from tests.conftest import SEED
-from tests.npm.cutting_proxy import CuttingProxy
+from tests.cutting_proxy import CuttingProxy, after_bytes
 from tests.npm.node_place import NodePlace
 from tests.system.up_process import UpProcess
 
@@ -40,7 +40,7 @@ def test_eventsource_resumes_after_every_cut_and_is_sent_away_at_the_end(
     place = NodePlace(tmp_path_factory.mktemp("npm"))
     body = Generation(chat=False, model="echo", max_tokens=TOKENS).body("who \U0001f600 knocks there, é")
     job_id = up.client.submit(body, idempotency_key=uuid.uuid4().hex).id
-    proxy = CuttingProxy(up.port, [draw.randint(0, 4000) for _ in range(CUTS)])
+    proxy = CuttingProxy(up.port, [after_bytes(draw.randint(0, 4000)) for _ in range(CUTS)])
     with proxy.running():
         env = {"STREAM_URL": f"{proxy.url}/v1/jobs/{job_id}/events", "TOKEN": paths.read_token(up.data_dir) or ""}
         told = json.loads(place.said("read_stream.mjs", env))

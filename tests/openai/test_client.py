@@ -15,8 +15,8 @@ from redis import Redis
 from jobs.store import JobStore
 from tests.api.conftest import TOKEN
 from tests.api.gunicorn_process import GunicornProcess
+from tests.cutting_proxy import CuttingProxy
 from tests.openai.client_places import client_place
-from tests.openai.cutting_proxy import CuttingProxy
 
 ROOT = Path(__file__).parents[2]
 ASKED: Any = {"model": "m", "messages": [{"role": "user", "content": "Who is it that cuts?"}], "max_tokens": 40}
@@ -50,10 +50,10 @@ def test_a_retry_finds_the_job_whose_answer_was_cut_off_and_a_new_request_makes_
         def made() -> set[str]:
             return {job.id for job in store.list("default", limit=100).jobs} - before
 
-        proxy = CuttingProxy(server.port, cuts=1, is_time=lambda: bool(made()))
+        proxy = CuttingProxy(server.port, hang_ups=[lambda: bool(made())])
         with (
             proxy.running(),
-            OpenAI(base_url=f"http://127.0.0.1:{proxy.port}/v1", api_key=TOKEN, max_retries=2) as client,
+            OpenAI(base_url=f"{proxy.url}/v1", api_key=TOKEN, max_retries=2) as client,
         ):
             first = client.chat.completions.with_raw_response.create(**ASKED)
             assert first.http_request.headers["x-stainless-retry-count"] == "1"
