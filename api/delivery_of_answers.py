@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, after_this_request, request
@@ -54,11 +55,16 @@ class WatchedBody:
 
 
 def watch_answer(*, on_delivered: Callable[[], None], on_lost: Callable[[], None]) -> None:
-    """Watch the answer of the current request, also if it will be a problem."""
+    """Watch the answer of the current request, also if it will be a problem.
+
+    But for 503: that is none, and has the client ask again, for the same.
+    """
     environ = request.environ
 
     @after_this_request
     def watch(response: Response) -> Response:
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            return response
         response.response = WatchedBody(
             response.response,
             is_reader_gone=lambda: has_hung_up(environ),

@@ -15,6 +15,9 @@ from jobs.request import RequestType
 
 INLINE_BYTES = 64 * 1024
 
+_LONGEST_VECTORS = INLINE_BYTES // 3 * 4
+"""Characters of base64 above which vectors are too long as numbers as well: 4 bytes of a vector are no fewer there."""
+
 
 def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool = True) -> dict[str, Any]:
     """The job object; what is not known yet, or no longer true, is left out.
@@ -116,6 +119,8 @@ def _result(job: Job) -> dict[str, Any]:
 
 
 def _is_short(job: Job) -> bool:
+    if sum(map(len, job.vectors)) > _LONGEST_VECTORS:
+        return False
     told = json.dumps(embeddings_of(job)) if job.vectors else job.text or ""
     return len(told.encode()) <= INLINE_BYTES
 

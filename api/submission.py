@@ -206,11 +206,6 @@ class Submissions:
         params.setdefault("seed", self.draw_seed())
         return SamplingParams(**params)
 
-    def _foreground(self, submission: Submission, *, is_retry: bool) -> Foreground | None:
-        if not submission.is_foreground:
-            return None
-        return Foreground(fingerprint=submission.fingerprint, is_retry=is_retry)
-
     def _deadline(self, submission: Submission) -> float | None:
         if submission.deadline_at is not None and submission.deadline_at <= self.clock():
             raise InvalidRequest.of("deadline", "is not in the future")

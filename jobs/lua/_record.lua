@@ -5,7 +5,7 @@ local RETIRE = PREFIX .. 'retire'
 local GONE = PREFIX .. 'gone'
 local FORGOTTEN_AFTER_MS = 86400000
 local SUSPECT_AFTER = 2
-local ATTACHES_FOR_MS = 900000 -- a retry to the job of an undelivered try; OpenAI's clients wait 600 s for an answer
+local ATTACHES_FOR_MS = 900000 -- a retry to the job of an undelivered try, from then on; OpenAI's clients wait 600 s each time
 
 local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
 local function worker_key(worker) return PREFIX .. 'w:' .. worker end

@@ -11,7 +11,7 @@
 -- ARGV[19] fingerprint of the request that waits for it, or ''   ARGV[20] '1' if that is a retry
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
--- one that nobody has asked for again for the longest time.
+-- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
 --
 -- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or
 -- {'full' | 'draining', model}.
@@ -34,10 +34,13 @@ end
 if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', id, can_start()} end
 local waiting = ARGV[19] ~= '' and foreground_key(ref, ARGV[19])
 if waiting and ARGV[20] == '1' then
-  for _, known_id in ipairs(redis.call('ZRANGE', waiting, 0, -1)) do
+  local tries = redis.call('ZRANGE', waiting, 0, -1, 'WITHSCORES')
+  for i = 1, #tries, 2 do
+    local known_id, heard_of = tries[i], math.abs(tonumber(tries[i + 1]))
     local known = read_job(tenant .. '/' .. known_id)
-    if known and not known.newer and not known.cancel and NOW - known.created < ATTACHES_FOR_MS then
+    if known and not known.newer and not known.cancel and NOW - heard_of < ATTACHES_FOR_MS then
       redis.call('ZADD', waiting, NOW + 1, known_id) -- behind those accepted in this very millisecond
+      redis.call('PEXPIRE', waiting, ATTACHES_FOR_MS)
       return {'replayed', known_id}
     end
     redis.call('ZREM', waiting, known_id)

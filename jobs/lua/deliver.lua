@@ -13,5 +13,6 @@ if ARGV[4] == '1' then
   drop(job, 'fore')
 else
   redis.call('ZADD', key, 'XX', -NOW, job_id(job.ref))
+  redis.call('PEXPIRE', key, ATTACHES_FOR_MS)
 end
 return 1

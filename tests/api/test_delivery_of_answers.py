@@ -5,7 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from api.delivery_of_answers import WatchedBody, has_hung_up
+import pytest
+from flask import Flask, Response
+
+from api.delivery_of_answers import WatchedBody, has_hung_up, watch_answer
 
 
 def watched(told: list[str], is_reader_gone: Callable[[], bool] = lambda: False) -> WatchedBody:
@@ -56,3 +59,17 @@ def test_a_client_that_has_hung_up_is_told_from_one_that_waits() -> None:
         there.close()
         assert has_hung_up({"gunicorn.socket": here})
     assert not has_hung_up({})
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, ["delivered"]), (500, ["delivered"]), (503, [])])
+def test_a_problem_that_will_pass_delivers_nothing(status: int, expected: list[str]) -> None:
+    app, told = Flask(__name__), list[str]()
+
+    @app.get("/")
+    def ask() -> Response:
+        watch_answer(on_delivered=lambda: told.append("delivered"), on_lost=lambda: told.append("lost"))
+        return Response("text", status)
+
+    assert app.test_client().get("/", buffered=True).status_code == status
+
+    assert told == expected
