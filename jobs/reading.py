@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class JobReader:
 
     _SCAN_PAGE = 200
     _SCAN_PAGES = 25
+    _READ_AT_ONCE = 40
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._client = client
@@ -90,7 +91,7 @@ class JobReader:
         matches: list[Job] = []
         for _ in range(self._SCAN_PAGES):
             newest = self._newest(tenant, states, before)
-            for job in self.read(tenant, newest):
+            for job in self._read_in_portions(tenant, newest):
                 before = job.sequence
                 if (model is None or job.request.model == model) and wanted.items() <= job.metadata.items():
                     if len(matches) == limit:
@@ -113,6 +114,11 @@ class JobReader:
             rows = [row for rows in pipeline.execute() for row in rows]
         rows.sort(key=lambda row: row[1], reverse=True)
         return [member.decode() for member, _ in rows[: self._SCAN_PAGE]]
+
+    def _read_in_portions(self, tenant: str, job_ids: Sequence[str]) -> Iterator[Job]:
+        """Whoever has enough reads no more: each job comes with its result, and vectors are long."""
+        for start in range(0, len(job_ids), self._READ_AT_ONCE):
+            yield from self.read(tenant, job_ids[start : start + self._READ_AT_ONCE])
 
     def read(self, tenant: str, job_ids: Sequence[str]) -> list[Job]:
         """Those of the jobs that there are, in the order asked for."""

@@ -18,9 +18,7 @@ def check_type(request: InferenceRequest, *, embeds: bool) -> None:
 
 def check_ids(token_ids: Sequence[int], *, vocabulary: int, field: str) -> None:
     """Raises RequestRefused for ids outside of the *vocabulary* token ids that a model knows."""
-    if token_ids and not 0 <= min(token_ids) <= max(token_ids) < vocabulary:
-        message = (
-            f"the {field} holds token {max(token_ids):,}, or one below 0; this model knows tokens 0 to "
-            f"{vocabulary - 1:,}"
-        )
+    unknown = next((token_id for token_id in token_ids if not 0 <= token_id < vocabulary), None)
+    if unknown is not None:
+        message = f"there is no token {unknown:,}; this model knows tokens 0 to {vocabulary - 1:,}"
         raise RequestRefused(message, code="invalid_token", field=field)

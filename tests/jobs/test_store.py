@@ -580,6 +580,19 @@ def test_a_suspect_that_waits_for_a_worker_that_leaves_keeps_no_trace_of_it_for_
     assert bench.client.pttl("frontier:w:w1") > 0
 
 
+def test_a_short_page_reads_few_of_many_jobs(bench: Any) -> None:
+    for _ in range(120):
+        bench.accept()
+
+    def jobs_read() -> int:
+        calls: int = bench.client.info("commandstats").get("cmdstat_hgetall", {}).get("calls", 0)
+        return calls
+
+    before = jobs_read()
+    assert len(bench.store.list("default", limit=20).jobs) == 20
+    assert jobs_read() - before < 100
+
+
 def test_pages_go_back_through_all_jobs_and_filters_hold(bench: Any) -> None:
     ids = [bench.accept(metadata={"parity": str(n % 2)}) for n in range(250)]
     bench.store.cancel("default", ids[7])
