@@ -45,7 +45,12 @@ _REFUSALS = (
 
 def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     """What OpenAI's clients wait for."""
-    blueprint = Blueprint("openai", __name__, url_prefix="/v1", description="OpenAI's API")
+    blueprint = Blueprint(
+        "OpenAI",
+        __name__,
+        url_prefix="/v1",
+        description="Chat, completions and embeddings, as OpenAI's clients call them",
+    )
 
     @blueprint.view("POST", "/chat/completions", operationId="createChatCompletion", parameters=_PARAMETERS)
     @blueprint.takes(ChatCompletionRequestSchema, example=openai_examples.CHAT_REQUEST)

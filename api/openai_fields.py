@@ -31,6 +31,9 @@ class Fault:
         return self.message
 
 
+UNKNOWN_PARAMETER = Fault("Unknown parameter.", "unknown_parameter")
+
+
 def unsupported_value(message: str) -> ValidationError:
     """The refusal of a value that OpenAI knows and we do not serve."""
     return ValidationError([Fault(message, "unsupported_value")])
@@ -76,7 +79,7 @@ class Refused(fields.Field[Any]):
 class OpenAISchema(StrictSchema):
     """A body, or an object in one, as OpenAI's clients send it: null means absent."""
 
-    error_messages = StrictSchema.error_messages | {"unknown": Fault("Unknown parameter.", "unknown_parameter")}  # type: ignore[assignment]
+    error_messages = StrictSchema.error_messages | {"unknown": UNKNOWN_PARAMETER}  # type: ignore[assignment]
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         del field_name

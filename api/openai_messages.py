@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from api.openai_fields import Accepted, Fault, OpenAISchema, Refused, invalid_type, unsupported_value
+from api.openai_fields import UNKNOWN_PARAMETER, Accepted, Fault, OpenAISchema, Refused, invalid_type, unsupported_value
 from api.submission_schema import MAX_MESSAGES
 from jobs.request import Message
 
@@ -100,6 +100,6 @@ def _each_part(parts: list[Any]) -> list[str]:
             raise ValidationError({index: {"text": ["Must be text."]}})
         for other in part.keys() - {"type", "text"}:
             if part[other] is not None:
-                raise ValidationError({index: {other: [Fault("Unknown parameter.", "unknown_parameter")]}})
+                raise ValidationError({index: {other: [UNKNOWN_PARAMETER]}})
         texts.append(part["text"])
     return texts

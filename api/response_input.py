@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from api.openai_fields import Fault, unsupported_value
+from api.openai_fields import UNKNOWN_PARAMETER, unsupported_value
 from api.submission_schema import MAX_MESSAGES
 from jobs.request import Message
 
@@ -91,7 +91,7 @@ def _check_others(given: dict[str, Any], *, used: set[str], accepted: dict[str, 
         if name in used or value is None:
             continue
         if name not in accepted:
-            raise ValidationError({name: [Fault("Unknown parameter.", "unknown_parameter")]})
+            raise ValidationError({name: [UNKNOWN_PARAMETER]})
         if not accepted[name](value):
             raise ValidationError({name: unsupported_value("Has a value that is not supported.").messages})
 

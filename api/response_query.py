@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 
 from api.errors import FieldError, InvalidHeader
 from api.fields import QueryWhole
-from api.openai_fields import unsupported_value
+from api.openai_fields import UNKNOWN_PARAMETER, unsupported_value
 from api.response_schema import LOGPROBS
 from api.strict_schema import QuerySchema
 
@@ -46,6 +46,8 @@ def _only_logprobs(value: str) -> None:
 
 class ResponseQuerySchema(QuerySchema):
     """The query."""
+
+    error_messages = QuerySchema.error_messages | {"unknown": UNKNOWN_PARAMETER}  # type: ignore[assignment]
 
     stream = QueryTruth(metadata={"type": "boolean", "description": "Server-sent events, from the first one on"})
     starting_after = QueryWhole(

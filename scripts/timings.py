@@ -16,7 +16,7 @@ def timing_line(job: JobView) -> str:
     ]
     if completion_tokens is not None:
         parts.append(f"{usage.get('prompt_tokens', '?')} + {completion_tokens} tokens")
-        if attempt_seconds:
+        if completion_tokens and attempt_seconds:
             parts.append(f"{completion_tokens / attempt_seconds:.3g} tokens/s")
     parts.append(_named("time to result", timing.get("time_to_result_s")))
     return " · ".join(part for part in parts if part)

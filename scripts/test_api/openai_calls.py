@@ -37,7 +37,7 @@ def chat_stream(system: System) -> None:
     _expect_usage(chunks[-1].get("usage"))
 
 
-@case("openai", CHAT, "400 for what it does not know or do, with param and code")
+@case("openai", CHAT, "400 for fields that it does not know or do, 404 for such a model")
 def chat_refusals(system: System) -> None:
     unknown = system.call(CHAT, json=_chat(system) | {"no_such_field": 1}).expect(400).blames("no_such_field")
     expect(unknown["error"]["code"] == "unknown_parameter", f"the code is {unknown['error']['code']}")

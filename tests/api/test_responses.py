@@ -306,6 +306,10 @@ def test_a_bad_query_is_refused_and_named(api: Api, query: str, header: str | No
     assert (answer.status_code, answer.json["error"]["param"]) == (400, param)
 
 
+def test_an_unknown_parameter_of_a_query_has_openai_s_code(api: Api) -> None:
+    assert api.get(f"{PATH}/{begin(api)}?colour=red").json["error"]["code"] == "unknown_parameter"
+
+
 def test_a_refusal_names_fields_as_the_client_knows_them(api: Api) -> None:
     too_long = api.post(PATH, {"model": "poet", "input": "a" * 51})
     too_many = api.post(PATH, {"model": "poet", "input": "a", "max_output_tokens": 101})
