@@ -61,7 +61,7 @@ def _of_http_exception(error: HTTPException) -> Response:
 
 
 def _respond(body: dict[str, Any], headers: dict[str, str]) -> Response:
-    if openai_dialect.is_spoken_at(request.path):
+    if openai_dialect.is_spoken_to(request.method, request.path):
         body = openai_dialect.translated(body)
     text = json.dumps(body, allow_nan=False, ensure_ascii=False) + "\n"
     return Response(text, status=body["status"], headers=headers, mimetype=problems.MEDIA_TYPE)

@@ -10,14 +10,15 @@ from api.errors import Names
 from jobs.job import Job
 
 _PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses")
+_MODELS = "/v1/models/"
 
 _CODES = {"invalid_request": "invalid_value", "not_authenticated": "invalid_api_key"}
 """Where OpenAI has another word than ours."""
 
 
-def is_spoken_at(path: str) -> bool:
-    """Whether this address is one of OpenAI's API; `/v1/models` is told alike to all."""
-    return path.startswith(_PATHS)
+def is_spoken_to(method: str, path: str) -> bool:
+    """Whether this call is one of OpenAI's API; what changes the mode of a model is our own."""
+    return path.startswith(_PATHS) or (method == "GET" and f"{path}/".startswith(_MODELS))
 
 
 def translated(problem: dict[str, Any]) -> dict[str, Any]:

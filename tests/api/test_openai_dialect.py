@@ -49,9 +49,15 @@ def test_other_problems_keep_their_status() -> None:
     assert translated(problem) == problem
 
 
-@pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings", "responses", "responses/resp_1"])
-def test_a_wrong_key_is_told_in_openai_s_words(api: Api, path: str) -> None:
-    answer: Any = api.client.post(f"/v1/{path}", headers={"Authorization": "Bearer other"})
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *[("POST", path) for path in ("chat/completions", "completions", "embeddings", "responses")],
+        *[("GET", path) for path in ("models", "models/poet", "responses/resp_1")],
+    ],
+)
+def test_a_wrong_key_is_told_in_openai_s_words(api: Api, method: str, path: str) -> None:
+    answer: Any = api.client.open(f"/v1/{path}", method=method, headers={"Authorization": "Bearer other"})
 
     assert answer.status_code == 401
     assert answer.json["error"]["code"] == "invalid_api_key"
