@@ -69,7 +69,7 @@ def without_http(url: str, folder: Path) -> Iterator[Way]:
             store=store,
             dispatcher=Dispatcher(store, app),
             catalog=Catalog.load(config),
-            new_id=partial(new_id, "job"),
+            new_id=new_id,
             draw_seed=partial(secrets.randbelow, 2**53),
             clock=time.time,
         )
