@@ -15,6 +15,7 @@ _RUNNING = replace(
     examples.QUEUED, state=JobState.RUNNING, version=2, started_at=examples.SUCCEEDED.started_at, attempt=1
 )
 _PIECES = ("A", " friend", ",", " my", " lord", ",", " that would not have thee wait.")
+_SUCCEEDED = replace(examples.SUCCEEDED, usage=replace(examples.SUCCEEDED.usage, completion_tokens=len(_PIECES)))
 _TOKENS = TokenRun(ids=tuple(range(len(_PIECES))), pieces=_PIECES)
 
 _LOOKS = (
@@ -22,9 +23,9 @@ _LOOKS = (
     Look(tokens=TokenRun(), job=_RUNNING),
     Look(tokens=_TOKENS),
     None,
-    Look(tokens=TokenRun(first=_TOKENS.end), job=examples.SUCCEEDED),
+    Look(tokens=TokenRun(first=_TOKENS.end), job=_SUCCEEDED),
 )
-_RESUMED = (Look(tokens=_TOKENS.since(5), job=examples.SUCCEEDED),)
+_RESUMED = (Look(tokens=_TOKENS.since(5), job=_SUCCEEDED),)
 
 STREAMS = {
     "whole": {

@@ -132,7 +132,7 @@ function answers(operation, resolve) {
       body.append(el("h4", {}, media), fields(content.schema, resolve));
     }
     return el("details", {}, el("summary", {},
-      el("span", { class: "status s" + status[0] }, status), answer.description || ""), body);
+      el("span", { class: "status s" + status[0] }, status), prose(answer.description)), body);
   }));
 }
 
