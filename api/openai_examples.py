@@ -19,7 +19,7 @@ from jobs.token_run import TokenRun
 
 _EMBEDDED = replace(
     SUCCEEDED,
-    request=InferenceRequest(model="encoder", type=RequestType.EMBEDDING, inputs=("Who knocks?",)),
+    request=InferenceRequest(model="vectors", type=RequestType.EMBEDDING, inputs=("Who knocks?",)),
     text=None,
     finish_reason=None,
     usage=Usage(prompt_tokens=5),
@@ -39,5 +39,5 @@ CHAT_STREAM = _stream(partial(ChatChunks, includes_usage=False))
 COMPLETION_REQUEST = {"model": "shakespeare", "prompt": "O Romeo, Romeo,", "max_tokens": 64}
 COMPLETION = completion_document(SUCCEEDED)
 COMPLETION_STREAM = _stream(partial(CompletionChunks, includes_usage=False))
-EMBEDDING_REQUEST = {"model": "encoder", "input": ["Who knocks?"]}
+EMBEDDING_REQUEST = {"model": "vectors", "input": ["Who knocks?"]}
 EMBEDDINGS = embeddings_document(_EMBEDDED, is_base64=False)

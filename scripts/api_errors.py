@@ -53,6 +53,11 @@ class ApiProblem(Exception):
             fields=tuple(_field_errors(document.get("errors"))),
         )
 
+    @classmethod
+    def of_stranger(cls, url: str, response: requests.Response) -> ApiProblem:
+        """For an answer that is no refusal, and that no Frontier gives."""
+        return cls(status=response.status_code, title=f"what answers at {url} does not speak Frontier's job API")
+
     def as_json(self) -> dict[str, Any]:
         """The problem as one member of a JSON object."""
         document: dict[str, Any] = {"type": self.type, "title": self.title, "detail": self.detail}

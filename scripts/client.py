@@ -231,9 +231,7 @@ class FrontierClient:
     def _document(self, response: requests.Response, *members: str) -> dict[str, Any]:
         body = json_object(response)
         if not body or any(member not in body for member in members):
-            raise ApiProblem(
-                status=response.status_code, title=f"what answers at {self.url} does not speak Frontier's job API"
-            )
+            raise ApiProblem.of_stranger(self.url, response)
         return body
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import requests
 
 from jobs.job import JobState
-from scripts.api_errors import ApiUnreachable
+from scripts.api_errors import ApiProblem, ApiUnreachable
 from scripts.event_stream import read_events
 from scripts.job_view import JobView
 from scripts.transport import Call, Transport
@@ -19,7 +19,8 @@ from scripts.transport import Call, Transport
 SILENCE_SECONDS = 40.0
 """A heartbeat comes every 15 seconds: who is silent for so long is gone."""
 
-_ACCEPT = {"Accept": "text/event-stream"}
+_EVENT_STREAM = "text/event-stream"
+_ACCEPT = {"Accept": _EVENT_STREAM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class JobFollowing:
 
     def _one_connection(self) -> Iterator[JobEvent | None]:
         with self._response as response:
+            if not response.headers.get("Content-Type", "").startswith(_EVENT_STREAM):
+                raise ApiProblem.of_stranger(self._transport.url, response)
             for event in read_events(self._transport.pieces(response)):
                 if event is None:
                     yield None

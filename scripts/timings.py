@@ -6,7 +6,10 @@ from scripts.job_view import JobView
 
 
 def timing_line(job: JobView) -> str:
-    """Such as `queue wait 12 ms · TTFT 45 ms · … · time to result 0.61 s`; leaves out what is not known."""
+    """Such as `queue wait 12 ms · TTFT 45 ms · … · time to result 0.61 s`; leaves out what is not known.
+
+    The tokens per second are those of an only attempt: who goes on after another has not made all of the tokens.
+    """
     timing, usage = job.member("timing"), job.member("usage")
     completion_tokens, attempt_seconds = usage.get("completion_tokens"), timing.get("attempt_s")
     parts = [
@@ -16,7 +19,7 @@ def timing_line(job: JobView) -> str:
     ]
     if completion_tokens is not None:
         parts.append(f"{usage.get('prompt_tokens', '?')} + {completion_tokens} tokens")
-        if completion_tokens and attempt_seconds:
+        if completion_tokens and attempt_seconds and job.body.get("attempt") == 1:
             parts.append(f"{completion_tokens / attempt_seconds:.3g} tokens/s")
     parts.append(_named("time to result", timing.get("time_to_result_s")))
     return " · ".join(part for part in parts if part)

@@ -17,7 +17,7 @@ _HEAD = """\
 
 What the calls are for, and what they have in common, stands in [Using the API](guide.md). The same document is served by a running system, as a page to try things on at `/docs` and as OpenAPI 3.1 at `/openapi.json`.
 
-Every command works against a `frontier up` on this machine. Set the key once (its path stands in the table that `frontier up` prints), and what a command is about:
+Every command works against a `frontier up` on this machine, that of embeddings once [a model that embeds](operations.md#models-that-embed) is configured as `vectors`. Set the key once (its path stands in the table that `frontier up` prints), and what a command is about:
 
 ```sh
 KEY=$(cat ~/.local/share/frontier/token)

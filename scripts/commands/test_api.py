@@ -14,6 +14,7 @@ import typer
 
 from scripts.address import find_address
 from scripts.generation import DataDirOption, JsonOption, ModelOption, UrlOption
+from scripts.interrupts import sigterm_interrupts
 from scripts.screen import fail, note, one_line_errors, stderr, stdout
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def walk(
     """
     from scripts.test_api import runner, table
     from scripts.test_api.setting_up import set_up
+    from scripts.test_api.system import System
 
     address = find_address(url, data_dir, os.environ)
     began = time.monotonic()
@@ -45,10 +47,12 @@ def walk(
         one_line_errors(address),
         _transport(address.url, address.token) as transport,
         _transport(address.url, None) as bare,
+        sigterm_interrupts(),
     ):
-        document, system = set_up(transport, bare, model=model, seconds=timeout, is_disruptive=disruptive)
+        system = System(transport=transport, bare=bare, seconds=timeout, is_disruptive=disruptive)
         try:
             with _telling() as tell:
+                document = set_up(system, model=model)
                 checks = list(runner.run(system, document, tell=tell))
         finally:
             for line in system.clean():

@@ -10,13 +10,13 @@ from scripts.test_api.system import System
 from scripts.transport import Call, Transport
 
 
-def set_up(
-    transport: Transport, bare: Transport, *, model: str | None, seconds: float, is_disruptive: bool
-) -> tuple[dict[str, Any], System]:
-    """The OpenAPI document of the system, and the system with its models; raises ApiProblem, ApiUnreachable."""
-    document = _document(transport)
-    system = System(transport=transport, bare=bare, seconds=seconds, is_disruptive=is_disruptive)
-    response = transport.send(Call(method="GET", path="/v1/models"))
+def set_up(system: System, *, model: str | None) -> dict[str, Any]:
+    """The OpenAPI document of *system*, which is told its models; raises ApiProblem, ApiUnreachable.
+
+    *model* is a name or an alias; None takes the first that generates text.
+    """
+    document = _document(system.transport)
+    response = system.transport.send(Call(method="GET", path="/v1/models"))
     models = {str(entry["id"]): entry for entry in json_object(response).get("data", [])}
     encoders = [name for name, entry in models.items() if "alias_of" not in entry and _embeds(system, name)]
     texts = [name for name in models if name not in encoders and models[name].get("alias_of") not in encoders]
@@ -24,17 +24,18 @@ def set_up(
         raise ApiProblem(status=response.status_code, title=f"no model that generates text is called {model!r}")
     if not texts:
         raise ApiProblem(status=response.status_code, title="there is no model that generates text")
-    system.model = model or texts[0]
+    chosen = model or texts[0]
+    system.model = str(models[chosen].get("alias_of", chosen))
     system.model_limit = int(models[system.model]["max_tokens"])
     system.encoder = encoders[0] if encoders else None
-    return document, system
+    return document
 
 
 def _document(transport: Transport) -> dict[str, Any]:
     response = transport.send(Call(method="GET", path="/openapi.json"))
     document = json_object(response)
-    if "paths" not in document:
-        raise ApiProblem(status=response.status_code, title=f"{transport.url} has no OpenAPI document")
+    if "/v1/jobs" not in document.get("paths", ()):
+        raise ApiProblem.of_stranger(transport.url, response)
     return document
 
 

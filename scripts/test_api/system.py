@@ -137,17 +137,29 @@ class System:
             raise Skipped(f"{what}; --disruptive checks it")
 
     def clean(self) -> list[str]:
-        """Cancel and erase every job that was made; what could not be erased, in words."""
-        left = []
-        for job_id in self.made:
-            try:
-                if self.call("POST /v1/jobs/{id}/cancel", job_id).status in {200, 202}:
-                    self.ended(job_id)
-                    self.call("DELETE /v1/jobs/{id}", job_id).expect(204, 404, 410)
-            except (ApiUnreachable, Unmet) as error:
-                left.append(f"{job_id} was not erased: {error}")
+        """Cancel and erase every job that was made, also one whose answer was cut off; what is left, in words."""
+        left = [words for job_id in self.made if (words := self._erase(job_id))]
+        if self.model:
+            left += [words for job_id in self._unanswered() if (words := self._erase(job_id))]
         self.made.clear()
         return left
+
+    def _erase(self, job_id: str) -> str | None:
+        try:
+            if self.call("POST /v1/jobs/{id}/cancel", job_id).status in {200, 202}:
+                self.ended(job_id)
+                self.call("DELETE /v1/jobs/{id}", job_id).expect(204, 404, 410)
+        except (ApiUnreachable, Unmet) as error:
+            return f"{job_id} was not erased: {error}"
+        return None
+
+    def _unanswered(self) -> list[str]:
+        query = {f"metadata.{name}": value for name, value in self.mark.items()}
+        try:
+            listed = self.call("GET /v1/jobs", query=query).expect(200)["data"]
+        except (ApiUnreachable, Unmet):
+            return []
+        return [str(job["id"]) for job in listed if job["id"] not in self.made]
 
     def _remember(self, answer: Answer) -> None:
         self.answers.append(answer)

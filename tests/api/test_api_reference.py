@@ -29,7 +29,7 @@ MODELS = """
 models:
   poet:
     engine: scripted
-  encoder:
+  vectors:
     engine: scripted
     script: {dimensions: 2}
 aliases:

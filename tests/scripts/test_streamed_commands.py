@@ -13,7 +13,7 @@ import pytest
 from scripts.client import FrontierClient
 from scripts.token_page import TokenPage
 from tests.scripts.client_app import run_frontier, start_frontier
-from tests.scripts.job_api import TOKEN
+from tests.scripts.job_api import TOKEN, Answer
 from tests.scripts.job_server import JobServer
 from tests.scripts.streamed_job import JOB_ID, StreamedJob
 
@@ -205,6 +205,18 @@ def test_a_job_that_does_not_exist_cannot_be_watched(server: JobServer, serve: S
 
     assert outcome.exit_code == 1
     assert "error: job not found" in outcome.stderr
+
+
+@pytest.mark.parametrize("words", [("infer", "hello", "--stream"), ("jobs", "watch", JOB_ID)])
+def test_an_answer_that_is_no_stream_is_told_as_that_of_a_stranger(
+    words: tuple[str, ...], server: JobServer, tmp_path: Path
+) -> None:
+    server.answer = lambda _: Answer(200, {"hello": "world"})
+
+    outcome = run_frontier(server.url, tmp_path, *words)
+
+    assert outcome.exit_code == 1
+    assert outcome.stderr == f"error: what answers at {server.url} does not speak Frontier's job API\n"
 
 
 def test_no_terminal_command_gets_to_a_screen_in_parts(

@@ -25,6 +25,7 @@ from tests.system.kept_process import KeptProcess
 from tests.system.worker_process import wait_for
 
 MODEL = "m"
+ALIAS = "another-name"
 TENANT = "default"
 TOKEN = "a-key-for-tests"
 SLOTS = 8
@@ -40,6 +41,7 @@ models:
     engine: scripted
     slots: {SLOTS}
     script: {{tokens_per_second: {TOKENS_PER_SECOND}, hang_on: {HANG}}}
+aliases: {{{ALIAS}: {MODEL}}}
 """
 TIMES = {
     "FRONTIER_LEASE_S": str(LEASE_SECONDS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from scripts.test_api.runner import operations_of
 from scripts.test_api.system import MARK
 from tests.scripts.job_api import Answer, Request
 from tests.scripts.job_server import JobServer
-from tests.system.fleet import TOKEN, Fleet
+from tests.system.fleet import ALIAS, TOKEN, Fleet
+from tests.system.worker_process import wait_for
 
 NO_ENCODER = "POST /v1/embeddings"
 NEEDS_DISRUPTION = {
@@ -30,11 +32,20 @@ NEEDS_DISRUPTION = {
 
 def check(url: str, *words: str) -> tuple[int, dict[str, Any]]:
     """The exit status of `frontier test-api --json`, and what it says."""
+    with start(url, *words) as process:
+        stdout, stderr = process.communicate()
+    assert stdout, stderr
+    return process.returncode, json.loads(stdout)
+
+
+def start(url: str, *words: str) -> subprocess.Popen[str]:
     env = os.environ | {"FRONTIER_URL": url, "TRUTHGPT_API_TOKEN": TOKEN}
     command = [sys.executable, "-m", "scripts.cli", "test-api", "--json", *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def jobs_of_checks(client: FrontierClient) -> list[str]:
+    return [job.id for job in client.jobs(limit=None, metadata={}) if MARK in job.member("metadata")]
 
 
 def operations(outcome: dict[str, Any], name: str) -> set[str]:
@@ -50,8 +61,26 @@ def test_a_whole_system_passes_and_nothing_of_the_checks_is_left(fleet: Fleet) -
     document = requests.get(f"{fleet.url}/openapi.json", timeout=60).json()
     assert len(operations(outcome, "passed") | operations(outcome, "skipped")) == len(operations_of(document))
     with FrontierClient(fleet.url, TOKEN) as client:
-        assert not [job.id for job in client.jobs(limit=None, metadata={}) if MARK in job.member("metadata")]
+        assert jobs_of_checks(client) == []
         assert client.endpoints() == []
+
+
+def test_a_kill_leaves_nothing_of_the_checks_either(fleet: Fleet) -> None:
+    with FrontierClient(fleet.url, TOKEN) as client, start(fleet.url) as process:
+        wait_for(lambda: bool(jobs_of_checks(client)))
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+        assert process.returncode == 130
+        assert jobs_of_checks(client) == []
+
+
+@pytest.mark.long
+def test_an_alias_stands_for_its_model(fleet: Fleet) -> None:
+    code, outcome = check(fleet.url, "--model", ALIAS)
+
+    assert operations(outcome, "failed") == set(), outcome
+    assert code == 0
 
 
 @pytest.mark.long
