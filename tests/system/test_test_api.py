@@ -84,6 +84,15 @@ def test_an_alias_stands_for_its_model(fleet: Fleet) -> None:
 
 
 @pytest.mark.long
+def test_streams_that_the_server_ends_early_are_gone_on_with(fleet: Fleet) -> None:
+    with fleet.another_api(API_STREAM_SECONDS="1") as (url, _):
+        code, outcome = check(url)
+
+    assert operations(outcome, "failed") == set(), outcome
+    assert code == 0
+
+
+@pytest.mark.long
 def test_with_leave_to_disturb_nothing_but_embeddings_is_skipped(fleet: Fleet) -> None:
     code, outcome = check(fleet.url, "--disruptive")
 
