@@ -12,9 +12,13 @@ _LENGTH = 22  # 62^22 > 2^128
 
 def new_id(kind: str, random_below: Callable[[int], int] = secrets.randbelow) -> str:
     """Such as `job_4fZ…`: the kind and 131 random bits in base 62."""
-    number = random_below(62**_LENGTH)
+    return f"{kind}_{base62(random_below(62**_LENGTH), _LENGTH)}"
+
+
+def base62(number: int, length: int) -> str:
+    """A number below 62^*length* as so many digits and letters."""
     letters = []
-    for _ in range(_LENGTH):
+    for _ in range(length):
         number, digit = divmod(number, 62)
         letters.append(_ALPHABET[digit])
-    return f"{kind}_" + "".join(letters)
+    return "".join(letters)

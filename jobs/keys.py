@@ -21,6 +21,7 @@ Under a tenant (what a client could ask for):
   t:{tenant}:endpoints     zset     standing endpoints by the time they were made, ms
   t:{tenant}:endpoint:{id} hash     a standing endpoint
   t:{tenant}:secrets:{id}  string   JSON: sealed secrets of an endpoint, or of the tenant as `default`, newest first
+  t:{tenant}:keys          zset     ids of its API keys by when they were made, ms
   t:{tenant}:due:{receiver}      zset   deliveries that wait for a receiver, by when they are due, ms
   t:{tenant}:flying:{receiver}   set    deliveries to it that are announced or under way
   t:{tenant}:receiver:{receiver} hash   its rate, its circuit, and since when it has failed
@@ -46,6 +47,9 @@ Global (members are refs, `tenant/id`; no client names them):
   senders                  zset     senders by when their heartbeat runs out, ms
   s:{sender}               hash     who the sender is, and its slots
   s:{sender}:flights       set      deliveries that the sender holds
+  key:{id}                 hash     an API key: whose, for what, until when, and the hash of its secret
+  keys                     zset     ids of all API keys by when they were made, ms
+  ended_keys               zset     those that end or have ended, by when, ms; forgotten a while later
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
 Channels:
@@ -72,12 +76,16 @@ class Keys:
         return f"{self.prefix}t:{tenant}:{kind}:{name}"
 
     def owned(self, tenant: str, kind: str) -> str:
-        """A key of which a tenant has one: dead, events, deliveries, undelivered or endpoints."""
+        """A key of which a tenant has one: dead, events, deliveries, undelivered, endpoints or keys."""
         return f"{self.prefix}t:{tenant}:{kind}"
 
     def model(self, model: str, kind: str) -> str:
         """A key of one model: `kind` is one of queue, waiting, window, running, pace, mode, workers, slots."""
         return f"{self.prefix}m:{model}:{kind}"
+
+    def api_key(self, key_id: str) -> str:
+        """The hash of an API key."""
+        return f"{self.prefix}key:{key_id}"
 
     def worker(self, worker: str) -> str:
         """The hash that says who a worker is."""
@@ -88,7 +96,7 @@ class Keys:
         return f"{self.prefix}c:{worker}"
 
     def name(self, name: str) -> str:
-        """A global key or channel: watch, retire, gone, seq, tick, models, hooks, flights, forget, senders, outbox."""
+        """A global key or channel, such as watch, seq, senders, keys or outbox."""
         return self.prefix + name
 
 

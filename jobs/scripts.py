@@ -28,13 +28,13 @@ _MOVES = {state.value: dict.fromkeys(targets, 1) for state, targets in MOVES.ite
 _FOLDER = resources.files("jobs").joinpath("lua")
 _DISK_WAIT_MS = 2000
 _STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
-_GROWS_THE_STORE = frozenset({"accept", "requeue", "save_endpoint"})
+_GROWS_THE_STORE = frozenset({"accept", "requeue", "save_endpoint", "make_key"})
 
 Argument = str | int | float | bytes
 
 
 class Moves:
-    """The scripts of `jobs/lua/` and its folder `webhooks`, one per move, ready to run against one server.
+    """The scripts of `jobs/lua/` and its folders `webhooks` and `access`, one per move, ready to run on a server.
 
     `extra` adds scripts by name, which see what those in the folder see.
     """
@@ -115,7 +115,11 @@ def _scripts() -> Mapping[str, str]:
     """Every move by its name, with all that stands before it."""
     return {
         name: _flags(name) + _shared(with_deliveries=is_of_deliveries or name in _OF_DELIVERIES) + path.read_text()
-        for folder, is_of_deliveries in ((_FOLDER, False), (_FOLDER.joinpath("webhooks"), True))
+        for folder, is_of_deliveries in (
+            (_FOLDER, False),
+            (_FOLDER.joinpath("webhooks"), True),
+            (_FOLDER.joinpath("access"), False),
+        )
         for path in folder.iterdir()
         if (name := path.name.removesuffix(".lua")) != path.name and not name.startswith("_")
     }

@@ -31,18 +31,9 @@ class Sealer:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self | None:
-        """FRONTIER_SECRET_KEY: keys with commas between, newest first; None if it is not set. Raises SettingError."""
-        given = env.get(VARIABLE)
-        if not given:
-            return None
-        keys = [key.strip() for key in given.split(",")]
-        for place, key in enumerate(keys, 1):
-            if not _KEY.fullmatch(key):
-                raise SettingError(
-                    f"{VARIABLE}: Must be one or more keys with commas between, each the URL-safe base64 of "
-                    f"{_KEY_BYTES} bytes; number {place} is none. Make one with {MAKE_ONE}"
-                )
-        return cls(keys)
+        """With those that `keys_from_env` reads; None if there are none. Raises SettingError."""
+        keys = keys_from_env(env)
+        return cls(keys) if keys else None
 
     def seal(self, secret: Secret) -> bytes:
         """Differs each time, also for the same secret."""
@@ -54,6 +45,19 @@ class Sealer:
             return Secret(self._box.decrypt(sealed))
         except InvalidToken:
             raise BadSeal(f"a stored secret was sealed with another key than those of {VARIABLE}") from None
+
+
+def keys_from_env(env: Mapping[str, str]) -> list[str]:
+    """FRONTIER_SECRET_KEY: keys with commas between, newest first; none if it is not set. Raises SettingError."""
+    given = env.get(VARIABLE)
+    keys = [key.strip() for key in given.split(",")] if given else []
+    for place, key in enumerate(keys, 1):
+        if not _KEY.fullmatch(key):
+            raise SettingError(
+                f"{VARIABLE}: Must be one or more keys with commas between, each the URL-safe base64 of "
+                f"{_KEY_BYTES} bytes; number {place} is none. Make one with {MAKE_ONE}"
+            )
+    return keys
 
 
 def new_key() -> str:

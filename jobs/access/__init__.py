@@ -1,0 +1,1 @@
+"""API keys: who may ask, as which tenant, and for what."""
