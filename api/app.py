@@ -13,6 +13,8 @@ from functools import partial
 from flask import Flask
 from gevent import monkey  # type: ignore[import-untyped]
 
+from api.api_keys import ApiKeys
+from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
 from api.body_deadline import BodyDeadline
 from api.dead_letters_blueprint import dead_letters_blueprint
@@ -26,6 +28,8 @@ from api.infer_blueprint import infer_blueprint
 from api.job_streams import JobStreams
 from api.job_views import describe
 from api.jobs_blueprint import jobs_blueprint
+from api.key_ring import KeyRing
+from api.key_uses import FLUSH_SECONDS, KeyUses
 from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
 from api.openapi import Json, ProblemApi, spec_options
@@ -40,6 +44,8 @@ from api.submission import Submissions
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from api.webhook_views import webhook_views
+from jobs.access.key_text import KeyText
+from jobs.access.store import KeyStore
 from jobs.connection import connect
 from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
@@ -66,6 +72,7 @@ class ApiProcess(Flask):
     store: JobStore
     wakeups: Wakeups
     sweeps: Rounds
+    key_rounds: Rounds
 
     def start(self) -> None:
         """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
@@ -74,6 +81,7 @@ class ApiProcess(Flask):
         except StoreUnavailable:
             log.warning("store_unavailable")
         self.sweeps.start()
+        self.key_rounds.start()
 
     def drain(self) -> None:
         """Let the requests that wait answer with what they have."""
@@ -82,6 +90,7 @@ class ApiProcess(Flask):
     def stop(self) -> None:
         """End what runs beside the application."""
         self.sweeps.stop()
+        self.key_rounds.stop()
         self.wakeups.close()
 
 
@@ -104,12 +113,16 @@ def create_app(
     app.sweeps = dispatcher.sweep_rounds(
         lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
     )
+    key_store = KeyStore(client, store_settings)
+    uses = KeyUses(clock=time.monotonic, write=key_store.touch)
+    app.key_rounds = Rounds("key-uses", uses.flush, lambda: FLUSH_SECONDS)
+    ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=uses.note)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if monkey.is_module_patched("socket"):
         app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
 
     add_request_ids(app, partial(new_id, "req"))
-    require_key(app, settings.token)
+    require_key(app, settings.token, ring.identify)
     add_error_handler(app)
 
     waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic)
@@ -173,6 +186,9 @@ def create_app(
         queue_blueprint(store=store, catalog=catalog),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
+        ),
+        api_keys_blueprint(
+            keys=ApiKeys(store=key_store, hasher=settings.hasher, draw=partial(KeyText.new, settings.key_env))
         ),
         health_blueprint(store=store, catalog=catalog),
         *webhooks.blueprints,

@@ -9,12 +9,13 @@ from typing import Any
 from marshmallow import post_load
 
 from api import examples
-from api.auth import TENANT
+from api.auth import caller
 from api.fields import QueryWhole, Text
 from api.job_schema import JobPageSchema
 from api.openapi import Blueprint
 from api.pages import DeathCursor, death_cursor_of, link_to_next, page_document
 from api.strict_schema import QuerySchema
+from jobs.access.api_key import Scope
 from jobs.store import JobStore
 from models.catalog import Catalog
 
@@ -37,7 +38,7 @@ def dead_letters_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
     """A look at what gave up; `api.job_views` has what can be done about it."""
     blueprint = Blueprint("dead-letters", __name__, url_prefix=PATH, description="Jobs that gave up")
 
-    @blueprint.view("GET", "", operationId="listDeadLetters")
+    @blueprint.view("GET", "", scope=Scope.JOBS_READ, operationId="listDeadLetters")
     @blueprint.takes(DeadLetterQuerySchema, location="query")
     @blueprint.answers(HTTPStatus.OK, JobPageSchema, example=examples.DEAD_LETTERS)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -48,7 +49,7 @@ def dead_letters_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
         or erased. The latest death first. `Link` leads to the next page while there is one.
         """
         model = catalog.aliases.get(query["model"], query["model"]) if "model" in query else None
-        page = store.dead_letters(TENANT, model=model, before=query.get("cursor"), limit=query["limit"])
+        page = store.dead_letters(caller().tenant, model=model, before=query.get("cursor"), limit=query["limit"])
         cursor = death_cursor_of(page.next_before)
         return page_document(page.jobs, cursor), HTTPStatus.OK, link_to_next(PATH, query["given"], cursor)
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from api import examples, webhook_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.delivery_document import (
     DeliveryDetailSchema,
     DeliveryListSchema,
@@ -22,6 +22,7 @@ from api.job_requests import checked_id
 from api.openapi import Blueprint
 from api.replays import replay_document
 from api.webhook_ids import checked_delivery_id
+from jobs.access.api_key import Scope
 from jobs.store import JobStore
 from jobs.webhooks.errors import DeliveryNotFound
 from jobs.webhooks.log import DeliveryLog
@@ -31,7 +32,7 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
     """The deliveries of all jobs and endpoints."""
     blueprint = Blueprint("deliveries", __name__, url_prefix="/v1/deliveries", description="What was sent to receivers")
 
-    @blueprint.view("GET", "", operationId="listDeliveries")
+    @blueprint.view("GET", "", scope=Scope.WEBHOOKS_MANAGE, operationId="listDeliveries")
     @blueprint.takes(DeliveryQuerySchema, location="query")
     @blueprint.answers(HTTPStatus.OK, DeliveryPageSchema, example=webhook_examples.DELIVERY_PAGE)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -43,7 +44,7 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
         """
         try:
             page = log.page(
-                TENANT,
+                caller().tenant,
                 status=query.get("status"),
                 endpoint_id=query.get("endpoint"),
                 before=query.get("after"),
@@ -54,7 +55,7 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
         data = [delivery_document(delivery) for delivery in page.deliveries]
         return id_page(data, has_more=page.next_before is not None, last_id=page.next_before)
 
-    @blueprint.view("GET", "/<delivery_id>", operationId="getDelivery")
+    @blueprint.view("GET", "/<delivery_id>", scope=Scope.WEBHOOKS_MANAGE, operationId="getDelivery")
     @blueprint.answers(HTTPStatus.OK, DeliveryDetailSchema, example=webhook_examples.DELIVERY_WITH_ATTEMPTS)
     @blueprint.refuses(*examples.JOB_REFUSALS)
     def get(delivery_id: str) -> dict[str, Any]:
@@ -62,9 +63,9 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
 
         With its attempts, and what each was answered.
         """
-        return delivery_with_attempts(log.find(TENANT, checked_delivery_id(delivery_id)))
+        return delivery_with_attempts(log.find(caller().tenant, checked_delivery_id(delivery_id)))
 
-    @blueprint.view("POST", "/<delivery_id>/replay", operationId="replayDelivery")
+    @blueprint.view("POST", "/<delivery_id>/replay", scope=Scope.WEBHOOKS_MANAGE, operationId="replayDelivery")
     @blueprint.answers(HTTPStatus.ACCEPTED, DeliveryDetailSchema, example=webhook_examples.REPLAYED_DELIVERY)
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT)
     def replay(delivery_id: str) -> dict[str, Any]:
@@ -72,9 +73,9 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
 
         The same body under the same id, with the whole schedule before it; one that waits goes now.
         """
-        return delivery_with_attempts(log.replay(TENANT, checked_delivery_id(delivery_id)))
+        return delivery_with_attempts(log.replay(caller().tenant, checked_delivery_id(delivery_id)))
 
-    @blueprint.view("POST", "/replay", operationId="replayDeliveries")
+    @blueprint.view("POST", "/replay", scope=Scope.WEBHOOKS_MANAGE, operationId="replayDeliveries")
     @blueprint.takes(ReplayRangeSchema, example=webhook_examples.REPLAY_RANGE)
     @blueprint.answers(HTTPStatus.ACCEPTED, ReplaySchema, example=webhook_examples.REPLAY)
     @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
@@ -83,7 +84,7 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
 
         All of an endpoint, or what belongs to events between two instants. Go on with `next_cursor` until it is null.
         """
-        return replay_document(log.replay_range(TENANT, **given))
+        return replay_document(log.replay_range(caller().tenant, **given))
 
     return blueprint
 
@@ -91,7 +92,7 @@ def deliveries_blueprint(*, log: DeliveryLog) -> Blueprint:
 def add_deliveries_of_job(blueprint: Blueprint, *, store: JobStore, log: DeliveryLog) -> None:
     """Add the view of one job's deliveries; they may outlive it."""
 
-    @blueprint.view("GET", "/<job_id>/deliveries", operationId="listJobDeliveries")
+    @blueprint.view("GET", "/<job_id>/deliveries", scope=Scope.WEBHOOKS_MANAGE, operationId="listJobDeliveries")
     @blueprint.answers(HTTPStatus.OK, DeliveryListSchema, example=webhook_examples.JOB_DELIVERIES)
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.GONE)
     def list_deliveries(job_id: str) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def add_deliveries_of_job(blueprint: Blueprint, *, store: JobStore, log: Deliver
 
         To its own webhook and to every endpoint, oldest first.
         """
-        found = log.of_job(TENANT, checked_id(job_id))
+        found = log.of_job(caller().tenant, checked_id(job_id))
         if not found:
-            store.find(TENANT, job_id)
+            store.find(caller().tenant, job_id)
         return {"object": "list", "data": [delivery_document(delivery) for delivery in found]}

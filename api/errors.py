@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from jobs.access.api_key import Scope
 from jobs.job import Job
 
 Names = Mapping[str, str]
@@ -97,6 +98,16 @@ class UnknownModel(ApiError):
 
 class NotAuthenticated(ApiError):
     """Raised when a request carries no valid key."""
+
+
+class MissingScope(ApiError):
+    """Raised when a valid key may not be used for what is asked."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            f"This needs a key with the scope {scope}.",
+            headers={"WWW-Authenticate": f'Bearer realm="frontier", error="insufficient_scope", scope="{scope}"'},
+        )
 
 
 class TooManyStreams(ApiError):

@@ -12,7 +12,7 @@ from flask import Response, request
 from gevent import monkey  # type: ignore[import-untyped]
 
 from api import sse
-from api.auth import TENANT
+from api.auth import caller
 from api.reader_socket import ReaderConnection, ReaderSocket, Unwatched
 from api.stream_places import Place, StreamPlaces
 from jobs.errors import JobError
@@ -53,7 +53,7 @@ class EventStreams:
 
         Take it before what a refusal should not leave behind, such as a job.
         """
-        return self.places.take(TENANT)
+        return self.places.take(caller().key_id)
 
     def respond(
         self,

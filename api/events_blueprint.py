@@ -8,14 +8,15 @@ from typing import Any
 from marshmallow import fields, validate
 
 from api import webhook_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.event_document import EventListSchema, event_document
 from api.fields import QueryWhole
 from api.id_pages import id_page
-from api.openapi import Blueprint
+from api.openapi import ANY_KEY, Blueprint
 from api.strict_schema import QuerySchema
 from api.webhook_endpoint_document import EventTypesSchema
 from api.webhook_ids import EventId
+from jobs.access.api_key import Scope
 from jobs.webhooks.event import EVENT_TYPES
 from jobs.webhooks.event_list import EventList
 
@@ -35,7 +36,7 @@ def events_blueprint(*, events: EventList) -> Blueprint:
     """A list to reconcile from."""
     blueprint = Blueprint("events", __name__, url_prefix="/v1", description="What has happened")
 
-    @blueprint.view("GET", "/events", operationId="listEvents")
+    @blueprint.view("GET", "/events", scope=Scope.JOBS_READ, operationId="listEvents")
     @blueprint.takes(EventQuerySchema, location="query")
     @blueprint.answers(HTTPStatus.OK, EventListSchema, example=webhook_examples.EVENT_LIST)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -48,12 +49,12 @@ def events_blueprint(*, events: EventList) -> Blueprint:
         """
         types = [query["type"]] if "type" in query else None
         after = query.get("after")
-        page = events.after(TENANT, after, types=types, limit=query["limit"])
+        page = events.after(caller().tenant, after, types=types, limit=query["limit"])
         documents = [event_document(event) for event in page.events]
         last_id = page.next_after or (None if documents else after)
         return id_page(documents, has_more=page.has_more, last_id=last_id)
 
-    @blueprint.view("GET", "/webhook_event_types", operationId="listWebhookEventTypes")
+    @blueprint.view("GET", "/webhook_event_types", scope=ANY_KEY, operationId="listWebhookEventTypes")
     @blueprint.answers(HTTPStatus.OK, EventTypesSchema, example=webhook_examples.EVENT_TYPE_LIST)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED)
     def list_event_types() -> dict[str, Any]:

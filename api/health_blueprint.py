@@ -8,8 +8,8 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from api import examples
-from api.auth import TENANT
-from api.openapi import Blueprint
+from api.auth import OPERATOR_TENANT
+from api.openapi import NO_KEY, Blueprint
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from models.catalog import Catalog
@@ -51,7 +51,7 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
     """Open to everybody: nothing here tells of jobs or of clients."""
     blueprint = Blueprint("health", __name__, url_prefix="/health", description="Whether the system is well")
 
-    @blueprint.view("GET", "", operationId="getHealth", security=[])
+    @blueprint.view("GET", "", scope=NO_KEY, operationId="getHealth")
     @blueprint.answers(HTTPStatus.OK, HealthSchema, example=examples.HEALTH)
     @blueprint.also_answers(HTTPStatus.SERVICE_UNAVAILABLE, HealthSchema, description="Redis does not answer")
     def health() -> Answer:
@@ -66,7 +66,7 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
         is_served = all(model["workers"] for model in models.values())
         return {"status": "ok" if is_served else "degraded", "redis": "ok", "models": models}, HTTPStatus.OK
 
-    @blueprint.view("GET", "/live", operationId="getLiveness", security=[])
+    @blueprint.view("GET", "/live", scope=NO_KEY, operationId="getLiveness")
     @blueprint.answers(HTTPStatus.OK, LivenessSchema, example={"status": "ok"})
     def live() -> dict[str, str]:
         """Tell that the process answers.
@@ -75,7 +75,7 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
         """
         return {"status": "ok"}
 
-    @blueprint.view("GET", "/ready", operationId="getReadiness", security=[])
+    @blueprint.view("GET", "/ready", scope=NO_KEY, operationId="getReadiness")
     @blueprint.answers(HTTPStatus.OK, ReadinessSchema, example=examples.READINESS)
     @blueprint.also_answers(HTTPStatus.SERVICE_UNAVAILABLE, ReadinessSchema, description="Redis does not answer")
     def ready() -> Answer:
@@ -91,7 +91,7 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
 
     def look() -> dict[str, dict[str, int]]:
         store.ping()
-        queues = {name: store.queue(name, TENANT) for name in catalog.models}
+        queues = {name: store.queue(name, OPERATOR_TENANT) for name in catalog.models}
         return {
             name: {
                 "workers": queue.workers,

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from api import examples, stream_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.errors import JobEndedWithoutResult
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.infer_document import InferenceSchema, infer_document
@@ -25,6 +25,7 @@ from api.submission import Submission, Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
 from api.waiting import Waiting
+from jobs.access.api_key import Scope
 from jobs.job import JobState
 from jobs.store import JobStore
 
@@ -35,7 +36,9 @@ def infer_blueprint(
     """The short way from a prompt to its completion."""
     blueprint = Blueprint("infer", __name__, url_prefix="/v1/infer", description="One prompt, one answer")
 
-    @blueprint.view("POST", "", operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT])
+    @blueprint.view(
+        "POST", "", scope=Scope.JOBS_WRITE, operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT]
+    )
     @blueprint.takes(InferSchema, example=examples.INFER_REQUEST)
     @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)
     @blueprint.also_answers(
@@ -73,7 +76,7 @@ def infer_blueprint(
         seconds = preferred.wait_seconds
         if seconds is None:
             seconds = 0 if preferred.is_async else MAX_WAIT_SECONDS
-        job = waiting.follow(submitted, tenant=TENANT, seconds=seconds)
+        job = waiting.follow(submitted, tenant=caller().tenant, seconds=seconds)
         headers = {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
         if submitted.replayed:
             headers |= REPLAYED
@@ -88,12 +91,12 @@ def infer_blueprint(
         with job_streams.place() as place:
             submitted = submit(asked.submission)
             headers = {"Location": f"/v1/jobs/{submitted.job_id}"} | (REPLAYED if submitted.replayed else {})
-            cancel = partial(store.cancel, TENANT, submitted.job_id) if asked.cancels_on_disconnect else None
+            cancel = partial(store.cancel, caller().tenant, submitted.job_id) if asked.cancels_on_disconnect else None
             return job_streams.respond(submitted.job_id, place=place, headers=headers, on_gone=cancel)
 
     def submit(submission: Submission) -> Submitted:
         key = parse_idempotency_key(request.headers.get(HEADER))
         trace = parse_traceparent(request.headers.get(TRACE_HEADER))
-        return submissions.submit(submission, tenant=TENANT, idempotency_key=key, traceparent=trace)
+        return submissions.submit(submission, tenant=caller().tenant, idempotency_key=key, traceparent=trace)
 
     return blueprint

@@ -12,7 +12,7 @@ from flask import Response, request
 from marshmallow import post_load
 
 from api import stream_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.errors import FieldError, InvalidHeader
 from api.event_streams import EventStreams
 from api.fields import QueryWhole
@@ -23,6 +23,7 @@ from api.openapi import Blueprint
 from api.parameters import LAST_EVENT_ID
 from api.stream_places import Place
 from api.strict_schema import QuerySchema
+from jobs.access.api_key import Scope
 from jobs.followed import Cursor
 from jobs.job import Job
 from jobs.store import JobStore
@@ -70,7 +71,7 @@ class JobStreams:
         on_gone: Callable[[], object] | None = None,
     ) -> Response:
         """The stream of a job; raises what `Following.follow` does."""
-        looks = self.following.follow(TENANT, job_id, after=after)
+        looks = self.following.follow(caller().tenant, job_id, after=after)
         frames = job_frames(looks, after=after, document=self.document)
         return self.streams.respond(frames, looks=looks, place=place, headers=headers, on_gone=on_gone)
 
@@ -78,16 +79,18 @@ class JobStreams:
         """Whether the job is final and a reader with the event *after* has all of its events."""
         if after < 0:
             return False
-        followed = self.store.follow(TENANT, job_id, Cursor(tokens=after))
+        followed = self.store.follow(caller().tenant, job_id, Cursor(tokens=after))
         while followed.has_more and not len(followed.tokens):
-            followed = self.store.follow(TENANT, job_id, followed.cursor)
+            followed = self.store.follow(caller().tenant, job_id, followed.cursor)
         return followed.state.is_final and not len(followed.tokens)
 
 
 def add_events_of_job(blueprint: Blueprint, *, job_streams: JobStreams) -> None:
     """Add the stream of a single job."""
 
-    @blueprint.view("GET", "/<job_id>/events", operationId="followJob", parameters=[LAST_EVENT_ID])
+    @blueprint.view(
+        "GET", "/<job_id>/events", scope=Scope.JOBS_READ, operationId="followJob", parameters=[LAST_EVENT_ID]
+    )
     @blueprint.takes(EventsQuerySchema, location="query")
     @blueprint.answers(
         HTTPStatus.OK,

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from api import examples
-from api.auth import TENANT
+from api.auth import caller
 from api.errors import JobEndedWithoutResult
 from api.idempotency import REPLAYED
 from api.job_document import job_document, result_document
@@ -19,6 +19,7 @@ from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
 from api.requeues import Requeues
 from api.waiting import Waiting, is_final
+from jobs.access.api_key import Scope
 from jobs.errors import StoreUnavailable
 from jobs.job import Job, JobState
 from jobs.store import JobStore
@@ -29,7 +30,7 @@ Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, requeues: Requeues) -> None:
     """Add the views of a single job."""
 
-    @blueprint.view("GET", "/<job_id>", operationId="getJob", parameters=[PREFER, IF_NONE_MATCH])
+    @blueprint.view("GET", "/<job_id>", scope=Scope.JOBS_READ, operationId="getJob", parameters=[PREFER, IF_NONE_MATCH])
     @blueprint.answers(HTTPStatus.OK, JobSchema, example=examples.FINAL_JOB, headers=examples.POLLING_HEADERS)
     @blueprint.also_answers(HTTPStatus.NOT_MODIFIED, description="The version named in If-None-Match still stands")
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.GONE)
@@ -42,13 +43,13 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
         preferred = preference()
         is_enough = _differs if request.if_none_match else is_final
         seconds = preferred.wait_seconds or 0
-        job = waiting.find(TENANT, checked_id(job_id), seconds=seconds, is_enough=is_enough)
+        job = waiting.find(caller().tenant, checked_id(job_id), seconds=seconds, is_enough=is_enough)
         if has_current(job):
             return not_modified(job, retry_after(job, None, now=time.time()) | preferred.applied())
         body, headers = describe(store, job)
         return body, HTTPStatus.OK, headers | preferred.applied()
 
-    @blueprint.view("GET", "/<job_id>/result", operationId="getJobResult", parameters=[PREFER])
+    @blueprint.view("GET", "/<job_id>/result", scope=Scope.JOBS_READ, operationId="getJobResult", parameters=[PREFER])
     @blueprint.answers(HTTPStatus.OK, FullResultSchema, example=examples.RESULT)
     @blueprint.also_answers(
         HTTPStatus.ACCEPTED, JobSchema, example=examples.QUEUED_JOB, description="Not final yet: the job itself"
@@ -68,7 +69,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
         504 it ran out of time. None of these will change, so they carry `x-should-retry: false`.
         """
         preferred = preference()
-        job = waiting.find(TENANT, checked_id(job_id), seconds=preferred.wait_seconds or 0, is_enough=is_final)
+        job = waiting.find(caller().tenant, checked_id(job_id), seconds=preferred.wait_seconds or 0, is_enough=is_final)
         if not job.is_final:
             body, headers = describe(store, job)
             # A Response: what goes through the schema of the ordinary answer keeps only its members.
@@ -77,7 +78,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
             raise JobEndedWithoutResult(job)
         return result_document(job), HTTPStatus.OK, {"ETag": entity_tag(job)} | preferred.applied()
 
-    @blueprint.view("POST", "/<job_id>/cancel", operationId="cancelJob")
+    @blueprint.view("POST", "/<job_id>/cancel", scope=Scope.JOBS_WRITE, operationId="cancelJob")
     @blueprint.answers(HTTPStatus.OK, JobSchema, description="It is final", example=examples.FINAL_JOB)
     @blueprint.also_answers(HTTPStatus.ACCEPTED, JobSchema, description="It runs and has been asked to stop")
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.GONE)
@@ -86,11 +87,11 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
 
         A queued job ends at once, a running one within a step of its model; a final one stays as it is.
         """
-        job = store.cancel(TENANT, checked_id(job_id))
+        job = store.cancel(caller().tenant, checked_id(job_id))
         body, headers = describe(store, job)
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
-    @blueprint.view("POST", "/<job_id>/requeue", operationId="requeueJob")
+    @blueprint.view("POST", "/<job_id>/requeue", scope=Scope.JOBS_WRITE, operationId="requeueJob")
     @blueprint.answers(
         HTTPStatus.ACCEPTED,
         JobSchema,
@@ -107,13 +108,13 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
         limits, and a deadline as far off as the old one's was. The old job stays as it ended, and leaves the dead
         letters. A repeat answers with the same new job.
         """
-        made = requeues.requeue(TENANT, checked_id(job_id))
-        job = store.find(TENANT, made.job_id)
+        made = requeues.requeue(caller().tenant, checked_id(job_id))
+        job = store.find(caller().tenant, made.job_id)
         body, headers = describe(store, job)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | (REPLAYED if made.replayed else {})
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
-    @blueprint.view("DELETE", "/<job_id>", operationId="eraseJob")
+    @blueprint.view("DELETE", "/<job_id>", scope=Scope.JOBS_WRITE, operationId="eraseJob")
     @blueprint.answers(HTTPStatus.NO_CONTENT)
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT, HTTPStatus.GONE)
     def erase(job_id: str) -> Response:
@@ -121,7 +122,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
 
         Its prompt and its result are gone for good.
         """
-        store.erase(TENANT, checked_id(job_id))
+        store.erase(caller().tenant, checked_id(job_id))
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

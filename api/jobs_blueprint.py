@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 
 from api import examples
-from api.auth import TENANT
+from api.auth import caller
 from api.deliveries_blueprint import add_deliveries_of_job
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.job_list import ListQuery, ListQuerySchema
@@ -26,6 +26,7 @@ from api.submission_schema import SubmissionSchema
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
 from api.waiting import Waiting
+from jobs.access.api_key import Scope
 from jobs.store import JobStore
 from jobs.webhooks.log import DeliveryLog
 from models.catalog import Catalog
@@ -49,7 +50,9 @@ def jobs_blueprint(
     """The native interface to jobs."""
     blueprint = Blueprint("jobs", __name__, url_prefix=PATH, description="Submit jobs and follow them")
 
-    @blueprint.view("POST", "", operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT])
+    @blueprint.view(
+        "POST", "", scope=Scope.JOBS_WRITE, operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT]
+    )
     @blueprint.takes(SubmissionSchema, examples=examples.SUBMISSIONS)
     @blueprint.answers(HTTPStatus.ACCEPTED, JobSchema, example=examples.QUEUED_JOB, headers=examples.POLLING_HEADERS)
     @blueprint.also_answers(HTTPStatus.OK, JobSchema, example=examples.FINAL_JOB, description="It is final already")
@@ -63,8 +66,8 @@ def jobs_blueprint(
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
         trace = parse_traceparent(request.headers.get(TRACE_HEADER))
-        submitted = submissions.submit(submission, tenant=TENANT, idempotency_key=key, traceparent=trace)
-        job = waiting.follow(submitted, tenant=TENANT, seconds=preferred.wait_seconds or 0)
+        submitted = submissions.submit(submission, tenant=caller().tenant, idempotency_key=key, traceparent=trace)
+        job = waiting.follow(submitted, tenant=caller().tenant, seconds=preferred.wait_seconds or 0)
         body, headers = describe(store, job)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
         if submitted.replayed:
@@ -72,7 +75,7 @@ def jobs_blueprint(
         submissions.reach(Failpoint.API_BEFORE_REPLY)
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
-    @blueprint.view("GET", "", operationId="listJobs", parameters=[METADATA_FILTER])
+    @blueprint.view("GET", "", scope=Scope.JOBS_READ, operationId="listJobs", parameters=[METADATA_FILTER])
     @blueprint.takes(ListQuerySchema, location="query")
     @blueprint.answers(HTTPStatus.OK, JobPageSchema, example=examples.JOB_PAGE)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -83,7 +86,12 @@ def jobs_blueprint(
         """
         model = catalog.aliases.get(query.model, query.model) if query.model else None
         page = store.list(
-            TENANT, state=query.state, model=model, metadata=query.metadata, before=query.before, limit=query.limit
+            caller().tenant,
+            state=query.state,
+            model=model,
+            metadata=query.metadata,
+            before=query.before,
+            limit=query.limit,
         )
         cursor = cursor_of(page.next_before)
         return page_document(page.jobs, cursor), HTTPStatus.OK, link_to_next(PATH, query.given, cursor)

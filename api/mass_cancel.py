@@ -8,12 +8,13 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from api import examples
-from api.auth import TENANT
+from api.auth import caller
 from api.fields import Text
 from api.openapi import Blueprint
 from api.pages import Cursor, cursor_of
 from api.strict_schema import StrictSchema
 from api.submission_schema import MetadataField
+from jobs.access.api_key import Scope
 from jobs.job import JobState
 from jobs.store import JobStore
 from models.catalog import Catalog
@@ -61,7 +62,7 @@ class CancellationSchema(Schema):
 def add_mass_cancel(blueprint: Blueprint, *, store: JobStore, catalog: Catalog) -> None:
     """Add the view that cancels many jobs."""
 
-    @blueprint.view("POST", "/cancel", operationId="cancelJobs")
+    @blueprint.view("POST", "/cancel", scope=Scope.JOBS_WRITE, operationId="cancelJobs")
     @blueprint.takes(MassCancelSchema, example=examples.MASS_CANCEL)
     @blueprint.answers(HTTPStatus.OK, CancellationSchema, example=examples.CANCELLATION)
     @blueprint.refuses(*examples.BODY_REFUSALS)
@@ -73,7 +74,7 @@ def add_mass_cancel(blueprint: Blueprint, *, store: JobStore, catalog: Catalog) 
         """
         named = wanted["model"]
         model = catalog.aliases.get(named, named)
-        done = store.cancel_matching(TENANT, **wanted | {"model": model})
+        done = store.cancel_matching(caller().tenant, **wanted | {"model": model})
         return {
             "object": "cancellation",
             "cancelled": done.cancelled,

@@ -7,10 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 from api import examples
-from api.auth import TENANT
+from api.auth import caller
 from api.model_lookup import find_model
 from api.openapi import Blueprint, View
 from api.queue_document import QueueSchema, queue_document
+from jobs.access.api_key import Scope
 from jobs.queues import ModelMode
 from jobs.store import JobStore
 from models.catalog import Catalog
@@ -31,9 +32,9 @@ def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatc
         store.set_mode(model, mode)
         log.info("model_mode_set", extra={"model": model, "mode": mode})
         dispatcher.dispatch(model)
-        return queue_document(model, store.queue(model, TENANT))
+        return queue_document(model, store.queue(model, caller().tenant))
 
-    @blueprint.view("POST", "/<path:name>/pause", operationId="pauseModel")
+    @blueprint.view("POST", "/<path:name>/pause", scope=Scope.ADMIN, operationId="pauseModel")
     @answers
     def pause(name: str) -> dict[str, Any]:
         """Pause a model.
@@ -42,7 +43,7 @@ def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatc
         """
         return set_mode(name, "paused")
 
-    @blueprint.view("POST", "/<path:name>/drain", operationId="drainModel")
+    @blueprint.view("POST", "/<path:name>/drain", scope=Scope.ADMIN, operationId="drainModel")
     @answers
     def drain(name: str) -> dict[str, Any]:
         """Drain a model.
@@ -51,7 +52,7 @@ def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatc
         """
         return set_mode(name, "draining")
 
-    @blueprint.view("POST", "/<path:name>/resume", operationId="resumeModel")
+    @blueprint.view("POST", "/<path:name>/resume", scope=Scope.ADMIN, operationId="resumeModel")
     @answers
     def resume(name: str) -> dict[str, Any]:
         """Resume a model.

@@ -11,7 +11,7 @@ from api import examples
 from api.model_addresses import model_at, refuse_other_methods
 from api.model_lookup import find_model
 from api.model_modes import add_mode_views
-from api.openapi import Blueprint
+from api.openapi import ANY_KEY, Blueprint
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
 from tasks.dispatch import Dispatcher
@@ -42,7 +42,7 @@ def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatc
     """The models of the configuration, and their modes; `created` is a Unix second."""
     blueprint = Blueprint("models", __name__, url_prefix="/v1/models", description="What can be asked")
 
-    @blueprint.view("GET", "", operationId="listModels")
+    @blueprint.view("GET", "", scope=ANY_KEY, operationId="listModels")
     @blueprint.answers(HTTPStatus.OK, ModelListSchema, example=examples.MODELS)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED)
     def list_models() -> dict[str, Any]:
@@ -54,7 +54,7 @@ def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatc
         names = [model.name for model in (catalog.default, *others)] + list(catalog.aliases)
         return {"object": "list", "data": [describe(name, find_model(catalog, name)) for name in names]}
 
-    @blueprint.view("GET", "/<path:name>", operationId="getModel")
+    @blueprint.view("GET", "/<path:name>", scope=ANY_KEY, operationId="getModel")
     @blueprint.answers(HTTPStatus.OK, ModelSchema, example=examples.MODEL)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
     def get(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from api import openai_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.chat_document import ChatChunks, chat_document
 from api.chat_schema import ChatCompletionRequestSchema
 from api.completion_document import CompletionChunks, completion_document
@@ -22,6 +22,7 @@ from api.openai_generation import TextCall
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
 from api.text_frames import MakeChunks, text_frames
+from jobs.access.api_key import Scope
 from jobs.job import Job
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
@@ -52,7 +53,9 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
         description="Chat, completions and embeddings, as OpenAI's clients call them",
     )
 
-    @blueprint.view("POST", "/chat/completions", operationId="createChatCompletion", parameters=_PARAMETERS)
+    @blueprint.view(
+        "POST", "/chat/completions", scope=Scope.JOBS_WRITE, operationId="createChatCompletion", parameters=_PARAMETERS
+    )
     @blueprint.takes(ChatCompletionRequestSchema, example=openai_examples.CHAT_REQUEST)
     @blueprint.answers(HTTPStatus.OK, ChatCompletionSchema, example=openai_examples.CHAT_COMPLETION)
     @blueprint.also_answers(
@@ -70,10 +73,12 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
         """
         if call.is_streamed:
             return stream(call, partial(ChatChunks, includes_usage=call.includes_usage))
-        job, headers = foreground.result(call.submission, tenant=TENANT, names=call.names)
+        job, headers = foreground.result(call.submission, tenant=caller().tenant, names=call.names)
         return chat_document(job, told_tokens(job).logprobs), HTTPStatus.OK, headers
 
-    @blueprint.view("POST", "/completions", operationId="createCompletion", parameters=_PARAMETERS)
+    @blueprint.view(
+        "POST", "/completions", scope=Scope.JOBS_WRITE, operationId="createCompletion", parameters=_PARAMETERS
+    )
     @blueprint.takes(CompletionRequestSchema, example=openai_examples.COMPLETION_REQUEST)
     @blueprint.answers(HTTPStatus.OK, CompletionSchema, example=openai_examples.COMPLETION)
     @blueprint.also_answers(
@@ -91,10 +96,12 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
         """
         if call.is_streamed:
             return stream(call, partial(CompletionChunks, includes_usage=call.includes_usage))
-        job, headers = foreground.result(call.submission, tenant=TENANT, names=call.names)
+        job, headers = foreground.result(call.submission, tenant=caller().tenant, names=call.names)
         return completion_document(job, told_tokens(job)), HTTPStatus.OK, headers
 
-    @blueprint.view("POST", "/embeddings", operationId="createEmbeddings", parameters=_PARAMETERS)
+    @blueprint.view(
+        "POST", "/embeddings", scope=Scope.JOBS_WRITE, operationId="createEmbeddings", parameters=_PARAMETERS
+    )
     @blueprint.takes(EmbeddingRequestSchema, example=openai_examples.EMBEDDING_REQUEST)
     @blueprint.answers(HTTPStatus.OK, EmbeddingListSchema, example=openai_examples.EMBEDDINGS)
     @blueprint.refuses(*_REFUSALS)
@@ -103,21 +110,21 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
 
         The model is an encoder; the one that ships is none, so one of your own is needed.
         """
-        job, headers = foreground.result(call.submission, tenant=TENANT, names=call.names)
+        job, headers = foreground.result(call.submission, tenant=caller().tenant, names=call.names)
         return embeddings_document(job, is_base64=call.is_base64), HTTPStatus.OK, headers
 
     def stream(call: TextCall, make_chunks: MakeChunks) -> Response:
         return foreground.stream(
             call.submission,
             partial(text_frames, make_chunks=make_chunks, names=call.names),
-            tenant=TENANT,
+            tenant=caller().tenant,
             names=call.names,
             ends_with_reader=call.ends_with_reader,
         )
 
     def told_tokens(job: Job) -> TokenRun:
         """The tokens of a job whose log probabilities are to be told, else none."""
-        return TokenRun() if job.request.params.logprobs is None else store.tokens(TENANT, job.id)
+        return TokenRun() if job.request.params.logprobs is None else store.tokens(caller().tenant, job.id)
 
     return blueprint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, Final, Literal, NoReturn, TypeVar, cast
 
 import flask
 import flask_smorest  # type: ignore[import-untyped]
@@ -16,11 +16,18 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api import problems
+from api.auth import require_scope
 from api.errors import FieldError, InvalidRequest, MalformedBody, UnsupportedBody
 from api.json_intake import child, parse_body
 from api.problem_schema import EXAMPLE, ProblemSchema
+from jobs.access.api_key import Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+ANY_KEY: Final = "any key"
+NO_KEY: Final = "no key"
+Needed = Scope | Literal["any key", "no key"]
+"""What a call needs: a key with a scope, any key, or none."""
 
 _OF_ANY_BODY = (
     HTTPStatus.BAD_REQUEST,
@@ -126,15 +133,18 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def view(self, method: str, rule: str, **doc: Any) -> Callable[[View], View]:
-        """Route *method* and *rule* to the view; *doc* goes into its OpenAPI operation as it is.
+    def view(self, method: str, rule: str, *, scope: Needed, **doc: Any) -> Callable[[View], View]:
+        """Route *method* and *rule* to the view, for callers with the *scope*; *doc* goes into its OpenAPI operation.
 
         What changes something and takes no body is called without one, or with `{}`.
         """
 
         def register(view: View) -> View:
             is_bare = method != "GET" and not _takes_a_body(view)
-            documented = self.doc(**doc)(self.refuses(*_OF_ANY_BODY)(_bare(view)) if is_bare else view)
+            strict = self.refuses(*_OF_ANY_BODY)(_bare(view)) if is_bare else view
+            if isinstance(scope, Scope):
+                strict = self.refuses(HTTPStatus.FORBIDDEN)(_scoped(strict, scope))
+            documented = self.doc(**doc, **_documented(scope))(strict)
             _join_parameters(documented)
             self.route(rule, methods=[method], endpoint=doc["operationId"])(documented)
             return view
@@ -196,6 +206,21 @@ def _bare(view: View) -> View:
     return cast("View", checked)
 
 
+def _scoped(view: View, scope: Scope) -> View:
+    """The view, which looks at nothing before it knows that the caller may have it."""
+
+    @wraps(view)
+    def checked(*arguments: Any, **options: Any) -> Any:
+        require_scope(scope)
+        return view(*arguments, **options)
+
+    return cast("View", checked)
+
+
+def _documented(needed: Needed) -> dict[str, Any]:
+    return {"security": []} if needed == NO_KEY else {"x-scope": str(needed)}
+
+
 class ProblemApi(flask_smorest.Api):  # type: ignore[misc]
     """flask-smorest's Api, whose errors are documented as the problems that they are."""
 
@@ -231,7 +256,11 @@ def spec_options() -> dict[str, Any]:
         "security": [{"key": []}],
         "components": {
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "The operator's key, TRUTHGPT_API_TOKEN"}
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key, or the operator's (TRUTHGPT_API_TOKEN)",
+                }
             }
         },
     }

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from api import errors as api_errors
 from jobs import errors as job_errors
+from jobs.access import errors as key_errors
 from jobs.webhooks import errors as webhook_errors
 
 
@@ -83,6 +84,9 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     api_errors.NotAuthenticated: ProblemType(
         slug="not-authenticated", status=HTTPStatus.UNAUTHORIZED, title="A valid key is needed."
     ),
+    api_errors.MissingScope: ProblemType(
+        slug="missing-scope", status=HTTPStatus.FORBIDDEN, title="The key may not be used for this."
+    ),
     api_errors.TooManyStreams: ProblemType(
         slug="too-many-streams",
         status=HTTPStatus.TOO_MANY_REQUESTS,
@@ -157,6 +161,17 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         slug="unsupported-server",
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         title="The Redis server cannot keep the promises made for jobs.",
+    ),
+    key_errors.KeyNotFound: ProblemType(
+        slug="key-not-found", status=HTTPStatus.NOT_FOUND, title="No such key, or none any more."
+    ),
+    key_errors.KeyNotLive: ProblemType(
+        slug="key-not-live", status=HTTPStatus.CONFLICT, title="The key has ended; make a new one."
+    ),
+    key_errors.KeyHasOther: ProblemType(
+        slug="key-has-other",
+        status=HTTPStatus.CONFLICT,
+        title="The key has a predecessor or a successor that is still live; revoke one of the two first.",
     ),
     webhook_errors.EndpointNotFound: ProblemType(
         slug="endpoint-not-found", status=HTTPStatus.NOT_FOUND, title="No such webhook endpoint."

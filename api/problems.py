@@ -9,6 +9,7 @@ from typing import Any
 from api.errors import ApiError, FieldError
 from api.problem_types import ProblemType
 from jobs import errors as job_errors
+from jobs.access import errors as key_errors
 from jobs.webhooks import errors as webhook_errors
 from jobs.webhooks.sealing import VARIABLE
 
@@ -62,12 +63,14 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
             return f"{error.limit} jobs wait for {error.model}; no more are accepted until some have started.", ()
         case job_errors.ModelDraining():
             return f"{error.model} works off the jobs it has until somebody resumes it.", ()
-        case webhook_errors.EndpointLimit() | webhook_errors.NoSealer():
-            return _detail_of_webhooks(error), ()
+        case webhook_errors.EndpointLimit() | webhook_errors.NoSealer() | key_errors.KeyHasOther():
+            return _detail_of_others(error), ()
     return kind.title, ()
 
 
-def _detail_of_webhooks(error: webhook_errors.EndpointLimit | webhook_errors.NoSealer) -> str:
+def _detail_of_others(error: webhook_errors.EndpointLimit | webhook_errors.NoSealer | key_errors.KeyHasOther) -> str:
+    if isinstance(error, key_errors.KeyHasOther):
+        return f"{error.other} is of the same line and live; revoke one of the two first."
     if isinstance(error, webhook_errors.EndpointLimit):
         return f"There are {error.limit} endpoints already; delete one first."
     return f"Webhooks are signed, and no secret is stored unsealed: the operator has to set {VARIABLE}."

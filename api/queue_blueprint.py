@@ -8,12 +8,13 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api import examples
-from api.auth import TENANT
+from api.auth import caller
 from api.fields import Text
 from api.model_lookup import find_model
 from api.openapi import Blueprint
 from api.queue_document import QueueSchema, queue_document
 from api.strict_schema import QuerySchema
+from jobs.access.api_key import Scope
 from jobs.store import JobStore
 from models.catalog import Catalog
 
@@ -31,7 +32,7 @@ def queue_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
     """A look at the queues."""
     blueprint = Blueprint("queue", __name__, url_prefix="/v1/queue", description="How long it will take")
 
-    @blueprint.view("GET", "", operationId="getQueue")
+    @blueprint.view("GET", "", scope=Scope.JOBS_READ, operationId="getQueue")
     @blueprint.takes(QueueQuerySchema, location="query")
     @blueprint.answers(HTTPStatus.OK, QueuesSchema, example=examples.QUEUES)
     @blueprint.refuses(
@@ -43,6 +44,6 @@ def queue_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
         One entry per model; the estimates are averages and no promises.
         """
         names = [find_model(catalog, query["model"]).name] if "model" in query else list(catalog.models)
-        return {"object": "list", "data": [queue_document(name, store.queue(name, TENANT)) for name in names]}
+        return {"object": "list", "data": [queue_document(name, store.queue(name, caller().tenant)) for name in names]}
 
     return blueprint

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from api import examples, response_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.errors import InvalidRequest
 from api.job_requests import retry_after
 from api.openapi import Blueprint
@@ -18,6 +18,7 @@ from api.response_asked import asked_of
 from api.response_document_schema import DeletedResponseSchema, ResponseDocumentSchema
 from api.response_query import HEADER, ResponseQuery, ResponseQuerySchema, last_event
 from api.responses import Responses
+from jobs.access.api_key import Scope
 
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 
@@ -25,7 +26,9 @@ Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
     """Add the views of a single response."""
 
-    @blueprint.view("GET", "/<response_id>", operationId="getResponse", parameters=[LAST_EVENT_ID])
+    @blueprint.view(
+        "GET", "/<response_id>", scope=Scope.JOBS_READ, operationId="getResponse", parameters=[LAST_EVENT_ID]
+    )
     @blueprint.takes(ResponseQuerySchema, location="query")
     @blueprint.answers(
         HTTPStatus.OK,
@@ -48,7 +51,7 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
         The events are the same for every reader, live and afterwards. One that was cut off goes on with
         `starting_after`, or with `Last-Event-ID`, which wins.
         """
-        job = responses.find(TENANT, response_id)
+        job = responses.find(caller().tenant, response_id)
         if query.needs_logprobs and not asked_of(job).has_logprobs:
             raise InvalidRequest.of("include", "the response was created without log probabilities")
         if not query.is_streamed:
@@ -58,7 +61,7 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
             return Response(status=HTTPStatus.NO_CONTENT)
         return responses.stream(job, after=after)
 
-    @blueprint.view("POST", "/<response_id>/cancel", operationId="cancelResponse")
+    @blueprint.view("POST", "/<response_id>/cancel", scope=Scope.JOBS_WRITE, operationId="cancelResponse")
     @blueprint.answers(HTTPStatus.OK, ResponseDocumentSchema, example=response_examples.CANCELLED_RESPONSE)
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.GONE)
     def cancel(response_id: str) -> Answer:
@@ -66,10 +69,10 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
 
         Waits for up to two seconds until a running one has stopped; its partial text stays. A final one stays as it is.
         """
-        job = responses.cancel(TENANT, response_id)
+        job = responses.cancel(caller().tenant, response_id)
         return responses.document(job), HTTPStatus.OK, retry_after(job, None, now=time.time())
 
-    @blueprint.view("DELETE", "/<response_id>", operationId="deleteResponse")
+    @blueprint.view("DELETE", "/<response_id>", scope=Scope.JOBS_WRITE, operationId="deleteResponse")
     @blueprint.answers(HTTPStatus.OK, DeletedResponseSchema, example=response_examples.DELETED_RESPONSE)
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT, HTTPStatus.GONE)
     def delete(response_id: str) -> dict[str, Any]:
@@ -77,5 +80,5 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
 
         Its input and its output are gone for good.
         """
-        responses.erase(TENANT, response_id)
+        responses.erase(caller().tenant, response_id)
         return {"id": response_id, "object": "response", "deleted": True}

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from api import examples, response_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.foreground import Foreground, headers_of
 from api.job_requests import retry_after
 from api.openapi import Blueprint
@@ -21,6 +21,7 @@ from api.response_request import NAMES, ResponseRequest
 from api.response_schema import ResponseSchema
 from api.response_views import add_response_views
 from api.responses import Responses
+from jobs.access.api_key import Scope
 
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 
@@ -31,7 +32,9 @@ def responses_blueprint(*, foreground: Foreground, responses: Responses) -> Blue
         "responses", __name__, url_prefix="/v1/responses", description="OpenAI's Responses, as jobs of the queue"
     )
 
-    @blueprint.view("POST", "", operationId="createResponse", parameters=[IDEMPOTENCY_KEY, TRACEPARENT])
+    @blueprint.view(
+        "POST", "", scope=Scope.JOBS_WRITE, operationId="createResponse", parameters=[IDEMPOTENCY_KEY, TRACEPARENT]
+    )
     @blueprint.takes(ResponseSchema, examples=response_examples.REQUESTS)
     @blueprint.answers(
         HTTPStatus.OK,
@@ -60,18 +63,22 @@ def responses_blueprint(*, foreground: Foreground, responses: Responses) -> Blue
         Answers when the response is complete, at once with `background`, and with `stream` as it comes. One that
         ends without a result is a problem here, and a response whose status is `failed` when it is retrieved.
         """
-        earlier = earlier_messages(responses.store, TENANT, asked.asked.previous_response_id)
+        earlier = earlier_messages(responses.store, caller().tenant, asked.asked.previous_response_id)
         submission = asked.submission(earlier)
         if asked.is_streamed:
             return foreground.stream(
-                submission, response_frames, tenant=TENANT, names=NAMES, ends_with_reader=asked.ends_with_reader
+                submission,
+                response_frames,
+                tenant=caller().tenant,
+                names=NAMES,
+                ends_with_reader=asked.ends_with_reader,
             )
         if asked.asked.background:
-            submitted = foreground.submit(submission, tenant=TENANT, names=NAMES)
-            job = responses.waiting.follow(submitted, tenant=TENANT, seconds=0)
+            submitted = foreground.submit(submission, tenant=caller().tenant, names=NAMES)
+            job = responses.waiting.follow(submitted, tenant=caller().tenant, seconds=0)
             headers = headers_of(submitted) | retry_after(job, None, now=time.time())
         else:
-            job, headers = foreground.result(submission, tenant=TENANT, names=NAMES)
+            job, headers = foreground.result(submission, tenant=caller().tenant, names=NAMES)
         return responses.document(job), HTTPStatus.OK, headers
 
     add_response_views(blueprint, responses=responses)

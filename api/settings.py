@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
+from jobs.access.hashing import KeyHasher
 from jobs.environment import Environment, between
 from jobs.webhooks.sealing import Sealer
 from models.catalog import SHIPPED_CONFIG, config_file
@@ -19,6 +20,7 @@ from resilience.egress.settings import egress_rules_from_env
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 
 CLOSED = EgressRules()
+UNPEPPERED = KeyHasher()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
@@ -46,6 +48,8 @@ class ApiSettings:
     foreground_seconds: float = 600.0
     egress: EgressRules = CLOSED
     sealer: Sealer | None = None
+    hasher: KeyHasher = UNPEPPERED
+    key_env: str = "live"
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -73,12 +77,14 @@ class ApiSettings:
             "foreground_seconds": reader.float(
                 "API_FOREGROUND_S", cls.foreground_seconds, validate=between(0.1, 86_400)
             ),
+            "key_env": reader.str("API_KEY_ENV", cls.key_env, validate=_is_key_env),
         }
         reader.check()
         return cls(
             **settings,
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
+            hasher=KeyHasher.from_env(env),
             failpoints=failpoints_from_env(env),
         )
 
@@ -86,6 +92,11 @@ class ApiSettings:
 def _is_token(value: str) -> None:
     if not _TOKEN.fullmatch(value):
         raise ValidationError("Give the key that clients send as a Bearer token: visible ASCII, no spaces.")
+
+
+def _is_key_env(value: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]{1,16}", value):
+        raise ValidationError("Must be up to 16 lower-case letters and digits, such as live or test.")
 
 
 def _is_redis_url(value: str) -> None:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from api import examples, webhook_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.delivery_document import ReplaySchema
 from api.delivery_schema import RangeSchema
 from api.endpoint_tests import EndpointTests
@@ -21,6 +21,7 @@ from api.webhook_endpoint_document import (
 from api.webhook_endpoint_schema import EndpointTestSchema, RotationSchema
 from api.webhook_endpoints import Endpoints
 from api.webhook_ids import checked_endpoint_id
+from jobs.access.api_key import Scope
 from jobs.webhooks.log import DeliveryLog
 
 ONE = "/<webhook_endpoint_id>"
@@ -30,7 +31,9 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
     """Add the views of a single endpoint that are not about what it is."""
     store, describe = endpoints.store, endpoints.describe
 
-    @blueprint.view("POST", f"{ONE}/rotate_secret", operationId="rotateWebhookEndpointSecret")
+    @blueprint.view(
+        "POST", f"{ONE}/rotate_secret", scope=Scope.WEBHOOKS_MANAGE, operationId="rotateWebhookEndpointSecret"
+    )
     @blueprint.takes(RotationSchema, example=webhook_examples.ROTATION)
     @blueprint.answers(HTTPStatus.OK, EndpointWithSecretSchema, example=webhook_examples.ENDPOINT_WITH_SECRET)
     @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
@@ -41,9 +44,9 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
         """
         keep_old = given["keep_old_secret_active_for_24_hours"]
         endpoint_id = checked_endpoint_id(webhook_endpoint_id)
-        return endpoint_with_secret(*endpoints.rotate_secret(TENANT, endpoint_id, keep_old=keep_old))
+        return endpoint_with_secret(*endpoints.rotate_secret(caller().tenant, endpoint_id, keep_old=keep_old))
 
-    @blueprint.view("POST", f"{ONE}/test", operationId="testWebhookEndpoint")
+    @blueprint.view("POST", f"{ONE}/test", scope=Scope.WEBHOOKS_MANAGE, operationId="testWebhookEndpoint")
     @blueprint.takes(EndpointTestSchema, example=webhook_examples.ENDPOINT_TEST)
     @blueprint.answers(HTTPStatus.OK, EndpointTestResultSchema, example=webhook_examples.ENDPOINT_TEST_RESULT)
     @blueprint.refuses(
@@ -54,7 +57,7 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
 
         One attempt, signed as all are, also while the endpoint is disabled. Waits for its answer, up to half a minute.
         """
-        answered = tests.run(TENANT, checked_endpoint_id(webhook_endpoint_id), given["event_type"])
+        answered = tests.run(caller().tenant, checked_endpoint_id(webhook_endpoint_id), given["event_type"])
         return {
             "object": "webhook_endpoint.test",
             "webhook_endpoint_id": webhook_endpoint_id,
@@ -65,7 +68,7 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
             "error": answered.error,
         }
 
-    @blueprint.view("POST", f"{ONE}/enable", operationId="enableWebhookEndpoint")
+    @blueprint.view("POST", f"{ONE}/enable", scope=Scope.WEBHOOKS_MANAGE, operationId="enableWebhookEndpoint")
     @blueprint.answers(HTTPStatus.OK, EndpointSchema, example=webhook_examples.ENDPOINT)
     @blueprint.refuses(*examples.JOB_REFUSALS)
     def enable(webhook_endpoint_id: str) -> dict[str, Any]:
@@ -73,9 +76,9 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
 
         It hears of what happens from now on; a replay brings what it has missed.
         """
-        return describe(TENANT, store.enable(TENANT, checked_endpoint_id(webhook_endpoint_id)))
+        return describe(caller().tenant, store.enable(caller().tenant, checked_endpoint_id(webhook_endpoint_id)))
 
-    @blueprint.view("POST", f"{ONE}/disable", operationId="disableWebhookEndpoint")
+    @blueprint.view("POST", f"{ONE}/disable", scope=Scope.WEBHOOKS_MANAGE, operationId="disableWebhookEndpoint")
     @blueprint.answers(HTTPStatus.OK, EndpointSchema, example=webhook_examples.DISABLED_ENDPOINT)
     @blueprint.refuses(*examples.JOB_REFUSALS)
     def disable(webhook_endpoint_id: str) -> dict[str, Any]:
@@ -83,9 +86,9 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
 
         Nothing is sent to it any more, and what waits for it becomes dead letters.
         """
-        return describe(TENANT, store.disable(TENANT, checked_endpoint_id(webhook_endpoint_id)))
+        return describe(caller().tenant, store.disable(caller().tenant, checked_endpoint_id(webhook_endpoint_id)))
 
-    @blueprint.view("POST", f"{ONE}/replay", operationId="replayWebhookEndpoint")
+    @blueprint.view("POST", f"{ONE}/replay", scope=Scope.WEBHOOKS_MANAGE, operationId="replayWebhookEndpoint")
     @blueprint.takes(RangeSchema, example=webhook_examples.RANGE)
     @blueprint.answers(HTTPStatus.ACCEPTED, ReplaySchema, example=webhook_examples.REPLAY)
     @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
@@ -96,4 +99,4 @@ def add_endpoint_views(blueprint: Blueprint, *, endpoints: Endpoints, tests: End
         Go on with `next_cursor` until it is null.
         """
         endpoint_id = checked_endpoint_id(webhook_endpoint_id)
-        return replay_document(log.replay_range(TENANT, endpoint_id=endpoint_id, **given))
+        return replay_document(log.replay_range(caller().tenant, endpoint_id=endpoint_id, **given))

@@ -8,12 +8,13 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api import examples, webhook_examples
-from api.auth import TENANT
+from api.auth import caller
 from api.errors import NoWebhookSecret
 from api.fields import Truth, iso
 from api.openapi import Blueprint
 from api.strict_schema import StrictSchema
 from api.webhook_secrets import WebhookSecrets
+from jobs.access.api_key import Scope
 from jobs.webhooks.secrets_store import SecretInfo
 
 
@@ -50,7 +51,7 @@ def webhook_secret_blueprint(*, secrets: WebhookSecrets) -> Blueprint:
         "webhook-secret", __name__, url_prefix="/v1/webhook_secret", description="What jobs' webhooks are signed with"
     )
 
-    @blueprint.view("GET", "", operationId="getWebhookSecret")
+    @blueprint.view("GET", "", scope=Scope.WEBHOOKS_MANAGE, operationId="getWebhookSecret")
     @blueprint.answers(HTTPStatus.OK, WebhookSecretSchema, example=webhook_examples.SECRET)
     @blueprint.refuses(*examples.JOB_REFUSALS)
     def get() -> dict[str, Any]:
@@ -58,12 +59,12 @@ def webhook_secret_blueprint(*, secrets: WebhookSecrets) -> Blueprint:
 
         The first job with a webhook makes one, and so does a rotation.
         """
-        found = secrets.find(TENANT)
+        found = secrets.find(caller().tenant)
         if found is None:
             raise NoWebhookSecret("There is no secret yet; POST /v1/webhook_secret/rotate makes one and shows it.")
         return _document(found)
 
-    @blueprint.view("POST", "/rotate", operationId="rotateWebhookSecret")
+    @blueprint.view("POST", "/rotate", scope=Scope.WEBHOOKS_MANAGE, operationId="rotateWebhookSecret")
     @blueprint.takes(OwnRotationSchema, example=webhook_examples.ROTATION)
     @blueprint.answers(HTTPStatus.OK, NewWebhookSecretSchema, example=webhook_examples.NEW_SECRET)
     @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.CONFLICT)
@@ -72,7 +73,7 @@ def webhook_secret_blueprint(*, secrets: WebhookSecrets) -> Blueprint:
 
         It is shown here and never again.
         """
-        secret, info = secrets.rotate(TENANT, keep_old=given["keep_old_secret_active_for_24_hours"])
+        secret, info = secrets.rotate(caller().tenant, keep_old=given["keep_old_secret_active_for_24_hours"])
         return _document(info) | {"signing_secret": secret.text}
 
     return blueprint

@@ -1,6 +1,6 @@
 """What no argument may be: empty, as an unset shell variable is.
 
-What names jobs and models may be no step through the paths of the API either.
+What names jobs, keys and models may be no step through the paths of the API either.
 """
 
 from __future__ import annotations
@@ -42,4 +42,5 @@ def path(text: str) -> Path:
 
 JobId = Annotated[str, typer.Argument(metavar="ID", callback=_name)]
 JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID", callback=_names)]
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", callback=_name)]
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.", callback=_name)]

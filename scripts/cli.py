@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from scripts.commands import bulk, doctor, health, infer, jobs, listen, models, serve, submit, test_api, up, version
+from scripts.commands import (
+    bulk,
+    doctor,
+    health,
+    infer,
+    jobs,
+    keys,
+    listen,
+    models,
+    serve,
+    submit,
+    test_api,
+    up,
+    version,
+)
 
 app = typer.Typer(
     help="A durable queue in front of language models.",
@@ -19,6 +33,7 @@ app.command()(submit.submit)
 app.command()(bulk.bulk)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 app.command()(listen.listen)
 app.command()(health.health)
 app.command()(doctor.doctor)

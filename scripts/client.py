@@ -16,6 +16,7 @@ import requests
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
 from scripts.job_following import JobFollowing, events_call, infer_call
 from scripts.job_view import JobView
+from scripts.key_calls import KeyCalls
 from scripts.patience import Patience
 from scripts.queue_view import QueueView
 from scripts.transport import Call, Transport
@@ -81,6 +82,11 @@ class FrontierClient:
     def answers(self) -> int:
         """How many calls, over all threads, got an answer other than "try again"."""
         return self._transport.answers
+
+    @property
+    def keys(self) -> KeyCalls:
+        """What an operator does with API keys."""
+        return KeyCalls(self._transport)
 
     def close(self) -> None:
         """Closes idle connections; one in use by another thread closes when that thread is through with it."""

@@ -1,4 +1,4 @@
-"""Jobs as tables for people."""
+"""Jobs, and what else is listed, as tables for people."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def job_table(jobs: Sequence[JobView], *, console: Console) -> RenderableType:
         "id": [job.id for job in jobs],
         "status": [str(job.state) for job in jobs],
         "model": [word(job.body.get("model")) for job in jobs],
-        "created": [_to_the_second(word(job.body.get("created_at"))) for job in jobs],
+        "created": [to_the_second(word(job.body.get("created_at"))) for job in jobs],
         "tokens": ["" if count is None else str(count) for count in tokens],
         "time to result": ["" if time is None else seconds_text(time) for time in seconds],
     }
     if sum(_widths(columns)) + GAP * (len(columns) - 1) > console.width:
-        return _folded(columns, [""] * len(jobs), room=console.width)
+        return folded(columns, [""] * len(jobs), room=console.width)
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
     for column in table.columns[-2:]:
         column.justify = "right"
@@ -51,7 +51,7 @@ def ended_table(jobs: Sequence[JobView], *, console: Console, with_status: bool)
     if with_status:
         columns["status"] = [str(job.state) for job in jobs]
     columns["model"] = [word(job.body.get("model")) for job in jobs]
-    columns["when"] = [_to_the_second(word(job.body.get("finished_at"))) for job in jobs]
+    columns["when"] = [to_the_second(word(job.body.get("finished_at"))) for job in jobs]
     columns["attempts"] = [attempts_text(job) for job in jobs]
     if any("lost_leases" in job.body for job in jobs):
         columns["lost leases"] = [word(job.body.get("lost_leases")) for job in jobs]
@@ -61,22 +61,10 @@ def ended_table(jobs: Sequence[JobView], *, console: Console, with_status: bool)
         for cells in zip(*columns.values(), errors, strict=True):
             table.add_row(*map(Text, cells))
         return table
-    return _folded(columns, errors, room=console.width)
+    return folded(columns, errors, room=console.width)
 
 
-def status_text(job: JobView) -> Text:
-    return Text(job.state, style=COLOURS.get(job.state, ""))
-
-
-def attempts_text(job: JobView) -> str:
-    return f"{job.body.get('attempt', '?')} of {job.body.get('max_attempts', '?')}"
-
-
-def word(value: Any) -> str:
-    return "" if value is None else drawable(str(value))
-
-
-def _folded(columns: Mapping[str, Sequence[str]], remarks: Sequence[str], *, room: int) -> RenderableType:
+def folded(columns: Mapping[str, Sequence[str]], remarks: Sequence[str], *, room: int) -> RenderableType:
     """The first *columns* in lines of *room* letters; below each the others, with their names, and its remark."""
     widths = _widths(columns)
     ends = [sum(widths[: n + 1]) + GAP * n for n in range(len(widths))]
@@ -95,14 +83,26 @@ def _folded(columns: Mapping[str, Sequence[str]], remarks: Sequence[str], *, roo
     return Group(*lines)
 
 
+def status_text(job: JobView) -> Text:
+    return Text(job.state, style=COLOURS.get(job.state, ""))
+
+
+def attempts_text(job: JobView) -> str:
+    return f"{job.body.get('attempt', '?')} of {job.body.get('max_attempts', '?')}"
+
+
+def word(value: Any) -> str:
+    return "" if value is None else drawable(str(value))
+
+
+def to_the_second(instant: str) -> str:
+    """An instant of the API, to its second; that it is UTC stays visible."""
+    return f"{instant[:19]}Z" if instant else ""
+
+
 def _widths(columns: Mapping[str, Sequence[str]]) -> list[int]:
     return [max(map(len, [name, *cells])) for name, cells in columns.items()]
 
 
 def _line(cells: Iterable[str], widths: Iterable[int]) -> str:
     return (" " * GAP).join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-
-
-def _to_the_second(instant: str) -> str:
-    """An instant of the API, to its second; that it is UTC stays visible."""
-    return f"{instant[:19]}Z" if instant else ""

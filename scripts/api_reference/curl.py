@@ -34,7 +34,7 @@ def _curl(operation: Operation, body: Any, *, query: str = "", is_stream: bool) 
     if operation.method == "DELETE" or (operation.method == "POST" and body is None):
         words += ["-X", operation.method]
     words.append(f'"{ADDRESS}{path}{query}"' if query else ADDRESS + path)
-    if operation.needs_key:
+    if operation.needs != "no key":
         words.append('-H "Authorization: Bearer $KEY"')
     if body is None:
         return " ".join(words)

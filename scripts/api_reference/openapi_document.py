@@ -31,7 +31,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A method at a path; `body` is the schema of its body, None if it takes none."""
+    """A method at a path; `body` is the schema of its body, None if it takes none.
+
+    `needs` is a scope, `any key` or `no key`.
+    """
 
     id: str
     tag: str
@@ -42,7 +45,7 @@ class Operation:
     parameters: tuple[Mapping[str, Any], ...]
     body: Mapping[str, Any] | None
     example_body: Any
-    needs_key: bool
+    needs: str
     answers: tuple[Answer, ...]
     problems: tuple[int, ...]
 
@@ -96,7 +99,7 @@ class Document:
             parameters=tuple(map(self.resolve, (*item.get("parameters", ()), *told.get("parameters", ())))),
             body=content.get("schema"),
             example_body=_example(content),
-            needs_key=told.get("security") != [],
+            needs=told.get("x-scope", "no key"),
             answers=tuple(_answer(status, one) for status, one in answers.items() if "$ref" not in one),
             problems=tuple(status for status, one in answers.items() if "$ref" in one),
         )

@@ -26,6 +26,7 @@ JOB_ID=job_…
 RESPONSE_ID=resp_…
 WEBHOOK_ENDPOINT_ID=we_…
 DELIVERY_ID=dlv_…
+KEY_ID=key_…
 ```
 """  # noqa: E501 - a line of the page
 _PROBLEMS = """\
@@ -57,7 +58,8 @@ def _contents(operations: Sequence[Operation]) -> str:
 def _section(document: Document, operation: Operation, shown: dict[str, Operation]) -> Iterator[str]:
     rows: list[tuple[str, ...]]
     yield f'<a id="{operation.id}"></a>\n\n### {operation.summary}'
-    yield f"`{operation.method} {operation.path}`" + ("" if operation.needs_key else ", no key needed")
+    scope = operation.needs if operation.needs.endswith("key") else f"a key with the scope `{operation.needs}`"
+    yield f"`{operation.method} {operation.path}`, needs {scope}"
     if operation.description:
         yield operation.description
     for command in curls(operation):

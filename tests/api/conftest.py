@@ -107,13 +107,14 @@ class Sender:
 
 
 class Api:
-    """The operator's client."""
+    """A client with a key, by default the operator's."""
 
-    def __init__(self, client: FlaskClient) -> None:
+    def __init__(self, client: FlaskClient, key: str = TOKEN) -> None:
         self.client = client
+        self.key = key
 
     def send(self, method: str, path: str, **options: Any) -> Any:
-        headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}
+        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
         return self.client.open(path, method=method, headers=headers, **options)
 
     def get(self, path: str, **headers: str) -> Any:
@@ -122,6 +123,11 @@ class Api:
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send("POST", path, json=body, headers=named)
+
+    def of(self, tenant: str, *scopes: str) -> Api:
+        """The client of a tenant, with a new key that has these scopes, by default all but admin."""
+        body = {"tenant": tenant, "scopes": scopes or ["jobs:write", "jobs:read", "webhooks:manage"]}
+        return Api(self.client, self.post("/v1/admin/keys", body).json["key"])
 
     def endpoint(self, *event_types: str, **given: Any) -> Any:
         body = {"name": "orders", "url": RECEIVER, "event_types": event_types or ["job.succeeded"]}

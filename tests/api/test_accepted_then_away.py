@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.app import ApiProcess
+from api.auth import require_key
 from api.error_handler import add_error_handler
 from api.event_streams import EventStreams
 from api.following import Following
@@ -31,6 +32,7 @@ from models.catalog import Catalog
 from scripts.ports import free_port
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher
+from tests.api.conftest import TOKEN
 
 BODY = {"input": {"prompt": "Hark!"}, "metadata": {"order": "42"}}
 
@@ -59,6 +61,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     job_streams = JobStreams(store=gone, following=following, streams=streams, document=job_document)
     app = ApiProcess(__name__, static_folder=None)
     add_error_handler(app)
+    require_key(app, TOKEN, lambda _: None)
     api = ProblemApi(app, spec_kwargs=spec_options())
     requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api.register_blueprint(
@@ -75,7 +78,9 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     api.register_blueprint(
         infer_blueprint(submissions=submissions, store=gone, waiting=waiting, job_streams=job_streams)
     )
-    yield app.test_client()
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    yield client
     wakeups.close()
 
 

@@ -82,8 +82,10 @@ class World:
         ).json["id"]
         if operation.id != "cancelResponse":
             self.worker.run(response_id)
+        key = self.api.post("/v1/admin/keys", {"tenant": "acme", "scopes": ["jobs:read"]}).json
         return {
             "KEY": TOKEN,
+            "KEY_ID": key["id"],
             "MODEL": "shakespeare",
             "JOB_ID": self.job_id,
             "WEBHOOK_ENDPOINT_ID": self.endpoint_id,

@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, g
 
+from api.auth import OPERATOR
 from api.errors import TooManyStreams
 from api.event_streams import EventStreams
 from api.sse import WRITE_BYTES
@@ -39,6 +40,7 @@ class Streams:
 
     def respond(self, frames: Iterator[bytes], *, is_complete: bool = True, ages: bool = True) -> Response:
         with Flask(__name__).test_request_context():
+            g.caller = OPERATOR
             return self._streams.respond(
                 frames,
                 looks=Looks(is_complete=is_complete),

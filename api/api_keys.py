@@ -1,0 +1,53 @@
+"""What can be done to keys, top-down and without a framework."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from jobs.access.api_key import ApiKey, NewKey, Scope
+from jobs.access.hashing import KeyHasher
+from jobs.access.key_text import KeyText
+from jobs.access.store import KeyStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeys:
+    """Makes keys, whose texts are told here and never again; `draw` makes the next one. *by* is who asked."""
+
+    store: KeyStore
+    hasher: KeyHasher
+    draw: Callable[[], KeyText]
+
+    def make(
+        self, *, tenant: str, name: str, scopes: Collection[Scope], lifetime_seconds: float | None, by: str
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text. Raises StorageFull."""
+        drawn = self.draw()
+        new = NewKey(
+            id=drawn.key_id,
+            tenant=tenant,
+            name=name,
+            scopes=frozenset(scopes),
+            digest=self.hasher.digest(drawn),
+            lifetime_seconds=lifetime_seconds,
+        )
+        key = self.store.make(new)
+        log.info("key_made", extra={"key_id": key.id, "tenant": tenant, "scopes": sorted(scopes), "by": by})
+        return key, drawn.text
+
+    def rotate(self, key_id: str, *, overlap_seconds: float, by: str) -> tuple[ApiKey, str]:
+        """The successor and its text. Raises KeyNotFound, KeyNotLive, KeyHasOther or StorageFull."""
+        drawn = self.draw()
+        key = self.store.rotate(key_id, drawn.key_id, self.hasher.digest(drawn), overlap_seconds=overlap_seconds)
+        log.info("key_rotated", extra={"key_id": key_id, "successor": key.id, "tenant": key.tenant, "by": by})
+        return key, drawn.text
+
+    def revoke(self, key_id: str, *, by: str) -> ApiKey:
+        """The key, which has ended. Raises KeyNotFound."""
+        key = self.store.revoke(key_id)
+        log.info("key_revoked", extra={"key_id": key_id, "tenant": key.tenant, "by": by})
+        return key

@@ -1,0 +1,101 @@
+"""`frontier keys` against a real API."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+from werkzeug.serving import make_server
+
+from api.app import ApiProcess
+from tests.api.conftest import TOKEN, Api
+from tests.scripts.client_app import run_frontier
+
+Frontier = Callable[..., Result]
+
+
+@pytest.fixture
+def frontier(process: ApiProcess, tmp_path: Path) -> Iterator[Frontier]:
+    server = make_server("127.0.0.1", 0, process, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def run(*words: str, token: str = TOKEN) -> Result:
+        return run_frontier(f"http://127.0.0.1:{server.port}", tmp_path, "keys", *words, token=token)
+
+    yield run
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def create(frontier: Frontier, *words: str) -> str:
+    made = frontier("create", "--tenant", "acme", "--scopes", "jobs:write, jobs:read", *words)
+    assert made.exit_code == 0, made.output
+    return made.stdout.strip()
+
+
+def listed(frontier: Frontier, *words: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in frontier("list", "--json", *words).stdout.splitlines()]
+
+
+def test_a_key_is_printed_once_and_works(frontier: Frontier, api: Api) -> None:
+    text = create(frontier, "--name", "reports", "--expires-in", "90d")
+
+    assert Api(api.client, text).get("/v1/jobs").status_code == 200
+    [key] = listed(frontier)
+    assert (key["tenant"], key["name"], key["scopes"]) == ("acme", "reports", ["jobs:write", "jobs:read"])
+    assert str(key["expires_at"]) > str(key["created_at"])
+    assert text not in frontier("list").stdout
+
+
+def test_a_rotation_prints_a_successor_and_a_revocation_ends_it(frontier: Frontier, api: Api) -> None:
+    create(frontier)
+    [old] = listed(frontier)
+    successor = frontier("rotate", str(old["id"]), "--overlap", "0").stdout.strip()
+    assert Api(api.client, successor).get("/v1/jobs").status_code == 200
+    newest = listed(frontier)[0]
+
+    revoked = frontier("revoke", str(newest["id"]))
+
+    assert revoked.stdout == f"{newest['id']} revoked\n"
+    assert [key["status"] for key in listed(frontier)] == ["revoked", "expired"]
+
+
+def test_the_list_fits_a_screen_of_80_columns(frontier: Frontier, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        create(frontier, "--name", f"a name of a key, number {number}", "--expires-in", "1h")
+    monkeypatch.setattr("scripts.screen.PIPE_COLUMNS", 80)
+    lines = frontier("list", "--tenant", "acme").stdout.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert sum("jobs:write, jobs:read; a name of a key" in line for line in lines) == 3
+    assert "no keys" in frontier("list", "--tenant", "nobody").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "--tenant", "Acme", "--scopes", "jobs:read"), "tenant"),
+        (("create", "--tenant", "acme", "--scopes", "jobs"), "scopes"),
+        (("create", "--tenant", "acme", "--scopes", "jobs:read", "--expires-in", "soon"), "no duration"),
+        (("revoke", "key_unknown"), "No such key"),
+        (("rotate", "key_unknown"), "No such key"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(frontier: Frontier, words: tuple[str, ...], said: str) -> None:
+    refused = frontier(*words)
+
+    assert refused.exit_code != 0
+    assert said in refused.output
+
+
+def test_a_key_without_the_scope_admin_is_told_so(frontier: Frontier) -> None:
+    refused = frontier("list", token=create(frontier))
+
+    assert refused.exit_code == 1
+    assert "admin" in refused.output
