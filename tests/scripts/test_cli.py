@@ -50,7 +50,7 @@ def test_an_api_without_a_token_is_refused_with_the_ways_to_get_one(tmp_path: Pa
     assert "set TRUTHGPT_API_TOKEN, or run `frontier up` once" in result.output
 
 
-@pytest.mark.parametrize("given", [None, new_key()])
+@pytest.mark.parametrize("given", [None, new_key()], ids=["of the folder", "of the environment"])
 def test_an_api_alone_has_the_secret_key_of_the_environment_or_else_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
 ) -> None:

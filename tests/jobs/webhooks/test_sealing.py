@@ -52,7 +52,9 @@ def test_what_was_changed_in_any_byte_does_not_open() -> None:
             sealer.unseal(bytes(changed) + b"=" * (-len(sealed) % 4))
 
 
-@pytest.mark.parametrize("sealed", [b"", b"gAAAA", b"\xff\x00", SECRET.key])
+@pytest.mark.parametrize(
+    "sealed", [b"", b"gAAAA", b"\xff\x00", SECRET.key], ids=["empty", "short", "no base64", "an open secret"]
+)
 def test_what_no_sealer_has_made_does_not_open(sealed: bytes) -> None:
     with pytest.raises(BadSeal):
         Sealer([new_key()]).unseal(sealed)
@@ -75,7 +77,11 @@ def test_the_environment_gives_one_key_or_several() -> None:
 KEY = new_key()
 
 
-@pytest.mark.parametrize("value", ["secret", KEY[:-2], KEY + "A", f"{KEY},", f"{KEY} {KEY}", ",", "é" * 43 + "="])
+@pytest.mark.parametrize(
+    "value",
+    ["secret", KEY[:-2], KEY + "A", f"{KEY},", f"{KEY} {KEY}", ",", "é" * 43 + "="],
+    ids=["a word", "too short", "too long", "an empty second", "no comma", "two empty", "no ASCII"],
+)
 def test_a_key_that_is_none_is_refused_with_how_to_make_one_and_never_shown(value: str) -> None:
     with pytest.raises(SettingError) as refused:
         Sealer.from_env({"FRONTIER_SECRET_KEY": value})
