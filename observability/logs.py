@@ -7,12 +7,19 @@ from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from observability.redaction import redacted
+
+
+class _Formatter(JsonFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
 
 def configure_logging(stream: TextIO, *, level: str = "INFO") -> None:
     """Send every logger of the process to `stream`; libraries speak up from WARNING on, urllib3 hardly."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        JsonFormatter(
+        _Formatter(
             "{asctime}{levelname}{name}{message}",
             style="{",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "message": "event"},
