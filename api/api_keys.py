@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jobs.access.api_key import ApiKey, NewKey, Scope
 from jobs.access.hashing import KeyHasher
@@ -14,16 +15,23 @@ from jobs.access.store import KeyStore
 log = logging.getLogger(__name__)
 
 
+class Asker(NamedTuple):
+    """Who has asked for a change: with which key, and from where."""
+
+    by: str
+    client: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApiKeys:
-    """Makes keys, whose texts are told here and never again; `draw` makes the next one. *by* is who asked."""
+    """Makes keys, whose texts are told here and never again; `draw` makes the next one. The log names who asked."""
 
     store: KeyStore
     hasher: KeyHasher
     draw: Callable[[], KeyText]
 
     def make(
-        self, *, tenant: str, name: str, scopes: Collection[Scope], lifetime_seconds: float | None, by: str
+        self, *, tenant: str, name: str, scopes: Collection[Scope], lifetime_seconds: float | None, asker: Asker
     ) -> tuple[ApiKey, str]:
         """A new key and its text. Raises StorageFull."""
         drawn = self.draw()
@@ -36,18 +44,24 @@ class ApiKeys:
             lifetime_seconds=lifetime_seconds,
         )
         key = self.store.make(new)
-        log.info("key_made", extra={"key_id": key.id, "tenant": tenant, "scopes": sorted(scopes), "by": by})
+        log.info(
+            "key_made",
+            extra={"key_id": key.id, "tenant": tenant, "scopes": sorted(scopes), **asker._asdict()},
+        )
         return key, drawn.text
 
-    def rotate(self, key_id: str, *, overlap_seconds: float, by: str) -> tuple[ApiKey, str]:
+    def rotate(self, key_id: str, *, overlap_seconds: float, asker: Asker) -> tuple[ApiKey, str]:
         """The successor and its text. Raises KeyNotFound, KeyNotLive, KeyHasOther or StorageFull."""
         drawn = self.draw()
         key = self.store.rotate(key_id, drawn.key_id, self.hasher.digest(drawn), overlap_seconds=overlap_seconds)
-        log.info("key_rotated", extra={"key_id": key_id, "successor": key.id, "tenant": key.tenant, "by": by})
+        log.info(
+            "key_rotated",
+            extra={"key_id": key_id, "successor": key.id, "tenant": key.tenant, **asker._asdict()},
+        )
         return key, drawn.text
 
-    def revoke(self, key_id: str, *, by: str) -> ApiKey:
+    def revoke(self, key_id: str, *, asker: Asker) -> ApiKey:
         """The key, which has ended. Raises KeyNotFound."""
         key = self.store.revoke(key_id)
-        log.info("key_revoked", extra={"key_id": key_id, "tenant": key.tenant, "by": by})
+        log.info("key_revoked", extra={"key_id": key_id, "tenant": key.tenant, **asker._asdict()})
         return key

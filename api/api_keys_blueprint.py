@@ -5,10 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from flask import request
+
 from api import api_key_examples, examples
 from api.api_key_document import ApiKeyPageSchema, ApiKeySchema, NewApiKeySchema, key_document
 from api.api_key_schema import KeyQuerySchema, KeyRotationSchema, NewKeySchema
-from api.api_keys import ApiKeys
+from api.api_keys import ApiKeys, Asker
 from api.auth import caller
 from api.errors import InvalidRequest
 from api.id_pages import id_page
@@ -38,7 +40,7 @@ def api_keys_blueprint(*, keys: ApiKeys) -> Blueprint:
 
         A tenant exists as soon as it has one. The key itself is shown here and never again.
         """
-        return _made(*keys.make(**given, by=caller().key_id))
+        return _made(*keys.make(**given, asker=_asker()))
 
     @blueprint.view("GET", "", scope=Scope.ADMIN, operationId="listKeys")
     @blueprint.takes(KeyQuerySchema, location="query")
@@ -75,7 +77,7 @@ def api_keys_blueprint(*, keys: ApiKeys) -> Blueprint:
         With the same tenant, name, scopes and time to live. The old one stays good for another day, or as long as
         `overlap_s` says. Two keys of a line are live at most: while both are, neither is rotated.
         """
-        made = keys.rotate(_checked(key_id), overlap_seconds=given["overlap_s"], by=caller().key_id)
+        made = keys.rotate(_checked(key_id), overlap_seconds=given["overlap_s"], asker=_asker())
         return _made(*made)
 
     @blueprint.view("DELETE", ONE, scope=Scope.ADMIN, operationId="revokeKey")
@@ -86,9 +88,13 @@ def api_keys_blueprint(*, keys: ApiKeys) -> Blueprint:
 
         Within five seconds no process takes it any more. What it has submitted goes on.
         """
-        return key_document(keys.revoke(_checked(key_id), by=caller().key_id))
+        return key_document(keys.revoke(_checked(key_id), asker=_asker()))
 
     return blueprint
+
+
+def _asker() -> Asker:
+    return Asker(caller().key_id, request.remote_addr or "")
 
 
 def _made(key: ApiKey, text: str) -> Answer:

@@ -8,6 +8,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from flask import Flask
@@ -17,6 +18,8 @@ from api.api_keys import ApiKeys
 from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
 from api.body_deadline import BodyDeadline
+from api.client_address import ClientAddress
+from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
 from api.error_handler import add_error_handler
@@ -72,6 +75,7 @@ class ApiProcess(Flask):
     store: JobStore
     wakeups: Wakeups
     sweeps: Rounds
+    key_uses: KeyUses
     key_rounds: Rounds
 
     def start(self) -> None:
@@ -91,6 +95,8 @@ class ApiProcess(Flask):
         """End what runs beside the application."""
         self.sweeps.stop()
         self.key_rounds.stop()
+        with suppress(StoreUnavailable):
+            self.key_uses.flush()
         self.wakeups.close()
 
 
@@ -114,14 +120,17 @@ def create_app(
         lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
     )
     key_store = KeyStore(client, store_settings)
-    uses = KeyUses(clock=time.monotonic, write=key_store.touch)
-    app.key_rounds = Rounds("key-uses", uses.flush, lambda: FLUSH_SECONDS)
-    ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=uses.note)
+    app.key_uses = KeyUses(clock=time.monotonic, write=key_store.touch)
+    app.key_rounds = Rounds("key-uses", app.key_uses.flush, lambda: FLUSH_SECONDS)
+    ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=app.key_uses.note)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if monkey.is_module_patched("socket"):
         app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
+    if settings.edge.trusted_proxies:
+        app.wsgi_app = ClientAddress(app.wsgi_app, settings.edge.trusted_proxies)  # type: ignore[method-assign]
 
     add_request_ids(app, partial(new_id, "req"))
+    add_cors(app, settings.edge.cors_origins)
     require_key(app, settings.token, ring.identify)
     add_error_handler(app)
 

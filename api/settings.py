@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
+from api.edge_settings import EdgeSettings
 from jobs.access.hashing import KeyHasher
 from jobs.environment import Environment, between
 from jobs.webhooks.sealing import Sealer
@@ -21,6 +22,7 @@ from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 
 CLOSED = EgressRules()
 UNPEPPERED = KeyHasher()
+BARE = EdgeSettings()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
@@ -46,6 +48,7 @@ class ApiSettings:
     stream_seconds: float = 900.0
     stall_seconds: float = 20.0
     foreground_seconds: float = 600.0
+    edge: EdgeSettings = BARE
     egress: EgressRules = CLOSED
     sealer: Sealer | None = None
     hasher: KeyHasher = UNPEPPERED
@@ -82,6 +85,7 @@ class ApiSettings:
         reader.check()
         return cls(
             **settings,
+            edge=EdgeSettings.from_env(env),
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),

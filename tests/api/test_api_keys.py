@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from api.app import ApiProcess
 from api.auth import Caller
 from api.key_ring import MOST_KNOWN, TRUSTED_SECONDS, KeyRing
 from api.key_uses import KeyUses
@@ -256,3 +257,17 @@ def test_what_is_kept_of_a_key_does_not_tell_it(api: Api, redis_client: Redis) -
 
     assert len(kept[b"hash"]) == 64
     assert made["key"].rpartition("_")[2].encode() not in b" ".join(kept.values())
+
+
+@pytest.mark.usefixtures("redis_url")
+def test_a_process_that_ends_writes_down_what_was_used(make_process: Callable[..., ApiProcess], ring: Ring) -> None:
+    process = make_process()
+    holder = Api(process.test_client()).of("acme")
+    assert ring.store.page().keys[0].last_used_at is None
+    holder.get("/v1/jobs")
+
+    process.stop()
+
+    [key] = ring.store.page().keys
+    assert key.last_used_at is not None
+    assert key.last_used_at % 60 == 0

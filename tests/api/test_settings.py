@@ -50,6 +50,14 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("FRONTIER_SECRET_KEY", "secret"),
         ("WEBHOOK_ALLOW_CIDRS", "localhost"),
         ("WEBHOOK_ALLOW_HTTP", "perhaps"),
+        ("API_KEY_ENV", "LIVE"),
+        ("API_KEY_ENV", "a_b"),
+        ("API_TRUSTED_PROXIES", "nginx"),
+        ("API_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("API_CORS_ORIGINS", "app.example.org"),
+        ("API_CORS_ORIGINS", "https://app.example.org/"),
+        ("API_CORS_ORIGINS", "https://*.example.org"),
+        ("API_CORS_ORIGINS", "null"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, value: str) -> None:

@@ -1,0 +1,55 @@
+"""Whose address a request comes from, where proxies of ours stand in front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from resilience.egress.guard import Network
+
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+
+class ClientAddress:
+    """WSGI middleware that makes REMOTE_ADDR the client's, which X-Forwarded-For tells as far as it is *trusted*."""
+
+    def __init__(self, app: Wsgi, trusted: Sequence[Network]) -> None:
+        self._app = app
+        self._trusted = trusted
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["REMOTE_ADDR"] = client_address(
+            environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""), self._trusted
+        )
+        return self._app(environ, start_response)
+
+
+def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The first address from the right that is not *trusted*; the *peer*, which nobody can make up, stands rightmost.
+
+    A client can write whatever it likes to the left of what our proxies have added, and that is never reached.
+    """
+    found = peer
+    for hop in reversed([*forwarded_for.split(","), peer]):
+        address = _parsed(hop.strip())
+        if address is None:
+            break
+        found = str(address)
+        if not any(address in network for network in trusted):
+            break
+    return found
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, perhaps in brackets or with a port behind it, as some proxies write it; None for anything else."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
