@@ -228,8 +228,13 @@ function trial(path, verb, operation, parameters, resolve) {
     el("div", { class: "actions" },
       el("button", { type: "button", onclick: send }, "Send"),
       el("button", { type: "button", class: "quiet", onclick: () => output.replaceChildren(code(curlOf(request()))) }, "As curl"),
-      operation.security && !operation.security.length ? el("span", { class: "note" }, "needs no key") : null),
+      el("span", { class: "note" }, neededKey(operation["x-scope"]))),
     output);
+}
+
+function neededKey(scope) {
+  if (!scope) return "needs no key";
+  return scope.includes(":") || scope === "admin" ? `needs a key with the scope ${scope}` : `needs ${scope}`;
 }
 
 function section(path, verb, operation, shared, resolve) {

@@ -129,7 +129,7 @@ def _key(key_id: str, fields: Mapping[bytes, bytes], ends: float | None, now: fl
         id=key_id,
         tenant=told["tenant"],
         name=told["name"],
-        scopes=frozenset(map(Scope, told["scopes"].split(","))),
+        scopes=frozenset(scope for scope in Scope if scope in told["scopes"].split(",")),
         digest=Digest(told["pepper"], told["hash"]),
         created_at=float(told["created"]) / 1000,
         expires_at=None if ends is None or "revoked" in told else ends / 1000,

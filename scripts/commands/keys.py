@@ -64,14 +64,15 @@ def create(
 def list_keys(
     *,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Only keys of this tenant.", callback=given)] = None,
+    with_ended: Annotated[bool, typer.Option("--all", help="Also those that ended in the last 30 days.")] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """List the keys, newest first; with --json one per line."""
+    """List the keys that are live, newest first; with --json one per line."""
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
-        keys = list(client.keys.listed(tenant))
+        keys = [key for key in client.keys.listed(tenant) if with_ended or key.get("status") == "live"]
     if as_json:
         for key in keys:
             typer.echo(json.dumps(key, ensure_ascii=False))

@@ -18,6 +18,7 @@ from jobs.access.hashing import KeyHasher
 from jobs.access.key_text import KeyText
 from jobs.access.store import KeyStore
 from jobs.errors import StoreUnavailable
+from scripts.ports import free_port
 from tests.api.conftest import Api
 
 KEYS = "/v1/admin/keys"
@@ -271,3 +272,14 @@ def test_a_process_that_ends_writes_down_what_was_used(make_process: Callable[..
     [key] = ring.store.page().keys
     assert key.last_used_at is not None
     assert key.last_used_at % 60 == 0
+
+
+def test_while_the_store_is_away_a_good_key_is_503_and_a_typo_401(make_process: Callable[..., ApiProcess]) -> None:
+    client = make_process({"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}).test_client()
+    key = KeyText.new("live").text
+
+    away = Api(client, key).get("/v1/models")
+    assert (away.status_code, away.json["type"]) == (503, "/problems/store-unavailable")
+    assert "Retry-After" in away.headers
+    assert Api(client, key[:-1] + "_").get("/v1/models").status_code == 401
+    assert Api(client).get("/v1/models").status_code == 200, "the operator's key is known without it"

@@ -128,6 +128,13 @@ def test_making_a_key_again_changes_nothing(ring: Ring) -> None:
     assert ring.store.make(again).tenant == "acme"
 
 
+def test_a_scope_that_only_a_newer_release_knows_is_passed_over(ring: Ring) -> None:
+    key = ring.make()
+    ring.client.hset(f"frontier:key:{key.id}", "scopes", "jobs:read,jobs:dream")
+
+    assert ring.store.find(key.id).scopes == READS
+
+
 def test_a_key_expires_by_the_clock_of_the_store(ring: Ring) -> None:
     key = ring.make(seconds=60)
     ring.wait(59)
