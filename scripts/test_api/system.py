@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,7 +61,7 @@ class System:
         """The answer to one call, sent once; *ids* take the places of the parameters in the path.
 
         It may take *wait* seconds, by default as long as a job. Of a stream the first *stop_after* tokens or deltas
-        are read. Raises ApiUnreachable.
+        are read. Raises ApiUnreachable, and Unmet for a stream that goes on for longer than a job may take.
         """
         method, _, path = operation.partition(" ")
         left = iter(ids)
@@ -78,7 +78,8 @@ class System:
         transport = self.transport if with_key else self.bare
         with transport.send_once(call) as response:
             is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
-            events = _read(transport.pieces(response), stop_after) if is_stream else []
+            pieces = transport.pieces(response) if is_stream else ()
+            events, is_late = _read(pieces, stop_after, is_over=lambda: time.monotonic() - began > self.seconds)
             body = None if is_stream else json_object(response) or None
         answer = Answer(
             operation=operation,
@@ -89,6 +90,7 @@ class System:
             events=events,
         )
         self._remember(answer)
+        expect(not is_late, f"the stream of {operation} had not ended within {self.seconds:g} s")
         return answer
 
     def submission(self, tokens: int = TOKENS, **params: Any) -> dict[str, Any]:
@@ -168,7 +170,10 @@ class System:
             self.made.append(found[1])
 
 
-def _read(pieces: Iterable[bytes], stop_after: int | None) -> list[ServerEvent]:
+def _read(
+    pieces: Iterable[bytes], stop_after: int | None, *, is_over: Callable[[], bool]
+) -> tuple[list[ServerEvent], bool]:
+    """The events, and whether time was over before the last of them."""
     events: list[ServerEvent] = []
     texts = 0
     for event in read_events(pieces):
@@ -177,4 +182,6 @@ def _read(pieces: Iterable[bytes], stop_after: int | None) -> list[ServerEvent]:
             texts += event.name == "token" or event.name.endswith(".delta")
         if stop_after is not None and texts >= stop_after:
             break
-    return events
+        if is_over():
+            return events, True
+    return events, False

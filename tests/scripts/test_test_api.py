@@ -1,15 +1,23 @@
-"""How `frontier test-api` finds out what it talks to, against a server of the test."""
+"""How `frontier test-api` finds out what it talks to, and how long it listens, against a server of the test."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from scripts.patience import Patience
+from scripts.test_api.answer import Unmet
+from scripts.test_api.system import System
+from scripts.transport import Transport
 from tests.scripts.client_app import start_frontier
-from tests.scripts.job_api import Answer, Request, problem
+from tests.scripts.job_api import TOKEN, Answer, Request, problem
 from tests.scripts.job_server import JobServer
+from tests.scripts.streamed_job import HEARTBEAT
 
 JOB_ID = "job_0000000000000000000001"
 
@@ -64,3 +72,22 @@ def test_a_stranger_is_named(document: dict[str, object], server: JobServer, tmp
 
     said = f"error: what answers at {server.url} does not speak Frontier's job API"
     assert refusal(server, tmp_path) == said
+
+
+def silence_for_ever(_: Request) -> Answer:
+    return Answer(200, {}, {"Location": f"/v1/jobs/{JOB_ID}"}, repeat(HEARTBEAT))
+
+
+def test_a_stream_that_tells_nothing_is_left_in_time_and_its_job_is_known(server: JobServer) -> None:
+    server.answer = silence_for_ever
+    random = Random(0)
+    transport = Transport(
+        server.url, TOKEN, connections=1, patience=Patience(), pause=time.sleep, clock=time.monotonic, random=random
+    )
+    system = System(transport=transport, bare=transport, seconds=0.1)
+
+    with pytest.raises(Unmet, match=r"the stream of POST /v1/infer had not ended within 0.1 s"):
+        system.call("POST /v1/infer", json={"prompt": "x", "stream": True})
+    transport.close()
+
+    assert system.made == [JOB_ID]
