@@ -143,6 +143,7 @@ def create_app(
     )
     streams = EventStreams(
         places=StreamPlaces(per_key=settings.streams_per_key, per_process=settings.streams_per_process),
+        has_ended=ring.has_ended,
         clock=time.monotonic,
         stream_seconds=settings.stream_seconds,
         stall_seconds=settings.stall_seconds,

@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from flask import Response, request
@@ -38,12 +39,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EventStreams:
-    """Makes streams of frames; `clock` is monotonic.
+    """Makes streams of frames; `clock` is monotonic, `has_ended` tells of a key, by its id, that it is good no more.
 
     A stream that `ages` ends after `stream_seconds` and has its reader connect again; a write may take `stall_seconds`.
     """
 
     places: StreamPlaces
+    has_ended: Callable[[str], bool]
     clock: Callable[[], float]
     stream_seconds: float
     stall_seconds: float
@@ -70,8 +72,8 @@ class EventStreams:
 
         Afterwards one of the two is called, if any: `on_delivered` when the last frame was handed to the connection
         and the looks were complete, `on_gone` when the reader had left before or was too slow. Neither is, when the
-        stream was ended from here: the process ends, the stream is too old, the job was erased. A reader of a stream
-        that `ages` is then told to connect again.
+        stream was ended from here: the process ends, the stream is too old, the job was erased, the reader's key has
+        ended. A reader of a stream that `ages` is then told to connect again, but for the last.
         """
         stream = _Stream(
             iter(frames),
@@ -80,6 +82,7 @@ class EventStreams:
             place=(place or self.place()).hand_on(),
             on_gone=on_gone,
             on_delivered=on_delivered,
+            is_shut_out=partial(self.has_ended, caller().key_id),
             is_too_old=self._too_old() if ages else None,
         )
         return Response(stream, mimetype="text/event-stream", headers=_HEADERS | dict(headers or {}))
@@ -107,12 +110,14 @@ class _Stream:
         place: Place,
         on_gone: Callable[[], object] | None,
         on_delivered: Callable[[], object] | None,
+        is_shut_out: Callable[[], bool],
         is_too_old: Callable[[], bool] | None,
     ) -> None:
         self._looks = looks
         self._place = place
         self._on_gone = on_gone
         self._on_delivered = on_delivered
+        self._is_shut_out = is_shut_out
         self._is_too_old = is_too_old
         self._connect = connect
         self._connection: ReaderConnection | None = None
@@ -171,6 +176,9 @@ class _Stream:
     def _while_it_lasts(self, frames: Iterator[bytes]) -> Iterator[bytes]:
         for frame in frames:
             if self._is_gone:
+                return
+            if self._is_shut_out():
+                self._is_ended_here = True
                 return
             for start in range(0, len(frame), sse.WRITE_BYTES):
                 yield frame[start : start + sse.WRITE_BYTES]

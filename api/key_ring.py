@@ -8,18 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from api.auth import Caller
+from api.auth import OPERATOR_KEY, Caller
 from jobs.access.api_key import ApiKey
 from jobs.access.errors import KeyNotFound
 from jobs.access.hashing import KeyHasher
 from jobs.access.key_text import KeyText
+from jobs.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 TRUSTED_SECONDS = 4.0
 """How long a key is taken as it was read: no revocation takes longer to be noticed."""
-
-MOST_KNOWN = 10_000
 
 
 class _Known(NamedTuple):
@@ -38,6 +37,7 @@ class KeyRing:
     hasher: KeyHasher
     clock: Callable[[], float]
     note_use: Callable[[str], object]
+    most_known: int = 10_000
     _known: dict[str, _Known] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,6 +58,16 @@ class KeyRing:
         self.note_use(given.key_id)
         return Caller(known.key.tenant, known.key.id, known.key.scopes)
 
+    def has_ended(self, key_id: str) -> bool:
+        """Whether a key that was let in is good no more; while the store is away none is said to have ended."""
+        if key_id == OPERATOR_KEY:
+            return False
+        try:
+            known = self._look_up(key_id)
+        except StoreUnavailable:
+            return False
+        return known is None or not self._is_live(known)
+
     def _look_up(self, key_id: str) -> _Known | None:
         now = self.clock()
         with self._lock:
@@ -72,7 +82,7 @@ class KeyRing:
             self._known.pop(key_id, None)
             if known is not None:
                 self._known[key_id] = known
-            if len(self._known) > MOST_KNOWN:
+            if len(self._known) > self.most_known:
                 del self._known[next(iter(self._known))]
         return known
 

@@ -56,7 +56,11 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     waiting = Waiting(store=gone, wakeups=wakeups, clock=lambda: 0.0)
     following = Following(store=gone, wakeups=wakeups, clock=lambda: 0.0, spread=lambda: 1.0)
     streams = EventStreams(
-        places=StreamPlaces(per_key=4, per_process=4), clock=lambda: 0.0, stream_seconds=60, stall_seconds=60
+        places=StreamPlaces(per_key=4, per_process=4),
+        has_ended=lambda _: False,
+        clock=lambda: 0.0,
+        stream_seconds=60,
+        stall_seconds=60,
     )
     job_streams = JobStreams(store=gone, following=following, streams=streams, document=job_document)
     app = ApiProcess(__name__, static_folder=None)

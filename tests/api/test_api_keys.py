@@ -11,7 +11,7 @@ from redis import Redis
 
 from api.app import ApiProcess
 from api.auth import Caller
-from api.key_ring import MOST_KNOWN, TRUSTED_SECONDS, KeyRing
+from api.key_ring import TRUSTED_SECONDS, KeyRing
 from api.key_uses import KeyUses
 from jobs.access.api_key import ApiKey, NewKey, Scope
 from jobs.access.hashing import KeyHasher
@@ -28,14 +28,20 @@ BODY = {"tenant": "acme", "scopes": ["jobs:read"]}
 class Ring:
     """A ring over a real store; the test says what time it is."""
 
-    def __init__(self, client: Redis, hasher: KeyHasher | None = None) -> None:
+    def __init__(self, client: Redis, hasher: KeyHasher | None = None, *, most_known: int = 10) -> None:
         self.store = KeyStore(client)
         self.hasher = hasher or KeyHasher()
         self.now = 0.0
         self.asked: list[str] = []
         self.used: list[str] = []
         self.is_away = False
-        self.ring = KeyRing(find=self.find, hasher=self.hasher, clock=lambda: self.now, note_use=self.used.append)
+        self.ring = KeyRing(
+            find=self.find,
+            hasher=self.hasher,
+            clock=lambda: self.now,
+            note_use=self.used.append,
+            most_known=most_known,
+        )
 
     def find(self, key_id: str) -> ApiKey:
         self.asked.append(key_id)
@@ -209,14 +215,28 @@ def test_a_typo_is_refused_without_asking_the_store(ring: Ring) -> None:
     assert ring.asked == []
 
 
-def test_unknown_keys_take_no_room(redis_client: Redis) -> None:
-    ring = Ring(redis_client)
-    for _ in range(3):
-        assert ring.ring.identify(KeyText.new("live").text) is None
+def test_no_more_keys_are_known_than_may_be_and_unknown_ones_take_no_room(redis_client: Redis) -> None:
+    ring = Ring(redis_client, most_known=2)
+    keys = [ring.make() for _ in range(3)]
+    for key in (*keys, KeyText.new("live"), keys[1], keys[2], keys[0]):
+        ring.ring.identify(key.text)
 
-    assert ring.used == []
-    assert len(ring.asked) == 3
-    assert MOST_KNOWN > 0
+    asked = [one.key_id for one in keys]
+    assert [one for one in ring.asked if one in asked] == [*asked, asked[0]]
+
+
+def test_a_key_that_was_let_in_is_said_to_have_ended_when_it_is_known_to(ring: Ring) -> None:
+    key = ring.make()
+    assert not ring.ring.has_ended(key.key_id)
+    assert not ring.ring.has_ended("operator")
+    ring.store.revoke(key.key_id)
+    ring.now = TRUSTED_SECONDS
+
+    ring.is_away = True
+    assert not ring.ring.has_ended(key.key_id)
+    ring.is_away = False
+    assert ring.ring.has_ended(key.key_id)
+    assert ring.ring.has_ended("key_forgotten")
 
 
 def test_another_secret_key_closes_old_keys_and_says_so(redis_client: Redis, caplog: pytest.LogCaptureFixture) -> None:

@@ -34,8 +34,13 @@ class Streams:
         self.places = StreamPlaces(per_key=2, per_process=3)
         self.now = 0.0
         self.told: list[str] = []
+        self.ended: set[str] = set()
         self._streams = EventStreams(
-            places=self.places, clock=lambda: self.now, stream_seconds=seconds, stall_seconds=60
+            places=self.places,
+            has_ended=self.ended.__contains__,
+            clock=lambda: self.now,
+            stream_seconds=seconds,
+            stall_seconds=60,
         )
 
     def respond(self, frames: Iterator[bytes], *, is_complete: bool = True, ages: bool = True) -> Response:
@@ -92,6 +97,20 @@ def test_a_stream_that_is_too_old_ends_between_two_frames() -> None:
     response = streams.respond(frames(), is_complete=False)
 
     assert list(response.response) == [b": \n\n", b": \n\n", b"retry: 1000\n\n"]
+
+
+@pytest.mark.parametrize("ages", [True, False])
+def test_a_stream_ends_with_its_key_before_another_frame_and_is_neither(*, ages: bool) -> None:
+    streams = Streams()
+    response = streams.respond(iter([b": \n\n", LAST]), ages=ages)
+    pieces = iter(response.response)
+    assert next(pieces) == b": \n\n"
+    streams.ended.add(OPERATOR.key_id)
+
+    assert list(pieces) == []
+    response.close()
+    assert streams.told == []
+    assert streams.places.taken == 0
 
 
 def test_a_large_frame_is_written_in_parts() -> None:
