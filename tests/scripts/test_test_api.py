@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from scripts.patience import Patience
-from scripts.test_api.answer import Unmet
+from scripts.test_api.answer import Skipped, Unmet
 from scripts.test_api.system import System
 from scripts.transport import Transport
 from tests.scripts.client_app import start_frontier
@@ -78,7 +78,7 @@ def silence_for_ever(_: Request) -> Answer:
     return Answer(200, {}, {"Location": f"/v1/jobs/{JOB_ID}"}, repeat(HEARTBEAT))
 
 
-def test_a_stream_that_tells_nothing_is_left_in_time_and_its_job_is_known(server: JobServer) -> None:
+def test_a_stream_that_tells_nothing_is_left_in_time_and_nothing_waits_for_a_second_job(server: JobServer) -> None:
     server.answer = silence_for_ever
     random = Random(0)
     transport = Transport(
@@ -88,6 +88,9 @@ def test_a_stream_that_tells_nothing_is_left_in_time_and_its_job_is_known(server
 
     with pytest.raises(Unmet, match=r"the stream of POST /v1/infer had not ended within 0.1 s"):
         system.call("POST /v1/infer", json={"prompt": "x", "stream": True})
+    with pytest.raises(Skipped, match=r"it needs jobs to end in time, and the stream of POST /v1/infer had not ended"):
+        system.call("POST /v1/jobs", json=system.submission())
     transport.close()
 
     assert system.made == [JOB_ID]
+    assert [request.path for request in server.requests] == ["/v1/infer"]
