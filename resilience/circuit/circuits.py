@@ -160,6 +160,10 @@ class Circuits:
             known.give_back_counts(counted)
             self._reach.lose()
             return None
+        except BaseException:
+            if self._reach.is_lost:
+                self._reach.lose()
+            raise
         self._reach.find()
         known.local = None
         if view_of is not None:

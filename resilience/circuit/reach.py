@@ -12,41 +12,38 @@ PAUSE_SECONDS = 1.0
 class Reach:
     """Safe to share. `clock` is monotonic.
 
-    A try begins about a second after the one before; the pause varies, so that not all processes try at once.
+    A try begins about a second after the one before has failed: not in all processes at once, so the pause varies.
     """
 
     def __init__(self, clock: Callable[[], float], random: Random) -> None:
         self._clock = clock
         self._random = random
         self._lock = threading.Lock()
-        self._tried: float | None = None
+        self._failed: float | None = None
+        self._is_trying = False
         self._pause = PAUSE_SECONDS
 
     @property
     def is_lost(self) -> bool:
-        return self._tried is not None
+        return self._failed is not None
 
     def may_try(self) -> bool:
-        """Whether the caller is to ask; while Redis is away that is one after each pause."""
+        """Whether the caller is to ask; who may then says how it went."""
         with self._lock:
-            now = self._clock()
-            if self._tried is None:
+            if self._failed is None:
                 return True
-            if 0 <= now - self._tried < self._pause:
+            if self._is_trying or 0 <= self._clock() - self._failed < self._pause:
                 return False
-            self._begin_pause(now)
+            self._is_trying = True
             return True
 
     def lose(self) -> None:
         """Redis did not answer."""
         with self._lock:
-            self._begin_pause(self._clock())
+            self._failed, self._is_trying = self._clock(), False
+            self._pause = PAUSE_SECONDS * self._random.uniform(0.5, 1.5)
 
     def find(self) -> None:
         """Redis has answered."""
         with self._lock:
-            self._tried = None
-
-    def _begin_pause(self, now: float) -> None:
-        self._tried = now
-        self._pause = PAUSE_SECONDS * self._random.uniform(0.5, 1.5)
+            self._failed, self._is_trying = None, False

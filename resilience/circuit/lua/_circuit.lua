@@ -102,8 +102,9 @@ local function sum()
   return sums
 end
 
-if redis.call('EXISTS', STATE) == 1 then
-  for field, number in pairs(ARGV[3] ~= '' and cjson.decode(ARGV[3]) or {}) do add(field, number) end
+if ARGV[3] ~= '' then
+  for field, number in pairs(cjson.decode(ARGV[3])) do add(field, number) end
+  keep()
 end
 if position() == 'half_open' then
   if redis.call('HSETNX', STATE, 'is_met', 1) == 1 then add('half_opened') end

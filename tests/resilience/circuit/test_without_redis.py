@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from redis import Redis
+from redis import Redis, ResponseError
 
 from jobs.connection import connect
 from jobs.errors import StoreUnavailable
@@ -154,7 +154,22 @@ def test_while_redis_is_away_one_call_in_a_second_tries_it(start: Start, redis_p
     wait(process)
     process.call(SUCCESS)
     [state] = process.circuits.states()
-    assert state.succeeded == 1
+    assert state.succeeded == 52, "what happened meanwhile is told"
+
+
+def test_an_error_that_nobody_expects_keeps_no_other_from_trying(start: Start, redis_process: RedisProcess) -> None:
+    process = start()
+    redis_process.kill()
+    process.call(SUCCESS)
+    redis_process.start()
+    with Redis.from_url(redis_process.url) as client:
+        client.set("frontier:circuit:state:of another kind", "")
+    wait(process)
+    with pytest.raises(ResponseError):
+        process.permit("of another kind")
+    wait(process)
+    process.call(SUCCESS)
+    assert [state.succeeded for state in process.circuits.states()] == [2]
 
 
 def test_operators_and_readers_are_told_that_redis_is_away(start: Start, redis_process: RedisProcess) -> None:
