@@ -39,5 +39,10 @@ class QueueView:
     def running(self) -> int:
         return self._number("running")
 
+    @property
+    def delayed(self) -> int:
+        """Jobs of all tenants that wait for their time, and stand in no queue meanwhile."""
+        return self._number("delayed")
+
     def _number(self, name: str) -> int:
         return int(self.body.get(name) or 0)

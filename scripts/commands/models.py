@@ -113,15 +113,12 @@ def _runs_nothing(_client: FrontierClient, queue: QueueView) -> bool:
 
 
 def _is_empty(client: FrontierClient, queue: QueueView) -> bool:
-    """Retries that wait for their time stand in no queue, but they are listed as queued.
+    """Looks twice: a job whose time had come may have gone into the queue just behind the first look."""
+    return not _has_work(queue) and not _has_work(client.queue(queue.model))
 
-    Queued ones are looked for twice: a running one may have failed, and wait, since the first look.
-    """
-    if queue.waiting or queue.running:
-        return False
-    looks = ("queued", "running", "queued")
-    listed = (client.jobs(limit=1, status=status, model=queue.model, metadata={}) for status in looks)
-    return not any(job for jobs in listed for job in jobs)
+
+def _has_work(queue: QueueView) -> bool:
+    return bool(queue.waiting or queue.running or queue.delayed)
 
 
 def _words(queue: QueueView) -> str:
