@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class WindowState:
+class WindowState(NamedTuple):
     """One window as the request has left it.
 
     `seconds` is the length of the window; for a burst, how long it takes to come back whole. `remaining` is what can be
@@ -22,8 +21,7 @@ class WindowState:
     reset_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a request may go on, and how all windows that it was held against stand now.
 
     A refused request may go on after `retry_after_seconds`, if nobody else takes meanwhile: 0 if it was allowed,

@@ -1,7 +1,8 @@
 #!lua
 -- Takes from any number of windows, from all of them or from none; or only looks at them.
--- A refused take and a look write nothing but statistics. Every time is Redis' own; where its clock has been turned
--- back, a window goes on from the latest time that it knows.
+-- A refused take changes no window, and a look nothing at all. Every time is Redis' own; where its clock has been turned
+-- back, a window goes on from the latest time that it knows. Nothing goes into the append-only file or to replicas, so
+-- that no request waits for a disk; a server that is started again has forgotten the windows.
 --
 -- KEYS[1]   hash     statistics: "class:allowed" and "class:refused" to their numbers, of MOST_CLASSES classes
 -- KEYS[2..] a window each, which expires once it is as good as new; nothing in it depends on its limit.
@@ -13,7 +14,7 @@
 -- ARGV[1]   cost
 -- ARGV[2]   1 to take, 0 to look
 -- ARGV[3..] for each window five doubles, packed: kind (1 log, 2 counter, 3 burst), limit, length in us, rate (how much
---           of a burst comes back in its length), class; then the names of the classes
+--           of a burst comes back in its length), number of its bucket; then, for each bucket, its class
 -- Answer    1 if it is allowed, else 0; then for each window: remaining, us until it is as good as new, us until the
 --           cost fits, which are -1 where it never will
 
@@ -23,6 +24,8 @@ local COST = tonumber(ARGV[1])
 local TAKES = ARGV[2] == '1'
 local clock = redis.call('TIME')
 local NOW = clock[1] * 1000000 + clock[2]
+
+redis.set_repl(redis.REPL_NONE)
 
 local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
 local floor, ceil, max = math.floor, math.ceil, math.max
@@ -174,31 +177,34 @@ end
 
 -- all of them
 
-local function count(classes, outcome)
-  for class in pairs(classes) do
-    local field = ARGV[#KEYS + 1 + class] .. ':' .. outcome
-    if call('HINCRBY', STATISTICS, field, 1) == 1 and call('HLEN', STATISTICS) > 2 * MOST_CLASSES then
-      call('HDEL', STATISTICS, field)
-      call('HINCRBY', STATISTICS, 'other:' .. outcome, 1)
+local windows, fits = {}, true
+
+local function count(outcome) -- once for each class that has a say: all in what is allowed, those that refuse
+  local counted = {}
+  for _, window in ipairs(windows) do
+    local class = window.class
+    if not counted[class] and (fits or window.wait ~= 0) then
+      counted[class] = true
+      local field = class .. outcome
+      if call('HINCRBY', STATISTICS, field, 1) == 1 and call('HLEN', STATISTICS) > 2 * MOST_CLASSES then
+        call('HDEL', STATISTICS, field)
+        call('HINCRBY', STATISTICS, 'other' .. outcome, 1)
+      end
     end
   end
 end
 
 local kinds = {log, counter, burst}
-local windows, classes, refusing, fits = {}, {}, {}, true
+local first_class = #KEYS + 2
 
 for i = 2, #KEYS do
-  local kind, limit, length, rate, class = unpack_('<ddddd', ARGV[i + 1])
+  local kind, limit, length, rate, bucket = unpack_('<ddddd', ARGV[i + 1])
   local window = {
-    key = KEYS[i], of = kinds[kind], limit = limit, length = length, rate = rate, used = 0, reset = 0,
-    wait = COST <= limit and 0 or -1, last = 0, before = 0, first = 0,
+    key = KEYS[i], of = kinds[kind], limit = limit, length = length, rate = rate, class = ARGV[first_class + bucket],
+    used = 0, reset = 0, wait = COST <= limit and 0 or -1, last = 0, before = 0, first = 0,
   }
   window.of.read(window)
-  classes[class] = true
-  if window.wait ~= 0 then
-    fits = false
-    refusing[class] = true
-  end
+  fits = fits and window.wait == 0
   windows[i - 1] = window
 end
 
@@ -206,7 +212,7 @@ if TAKES then
   if fits then
     for _, window in ipairs(windows) do window.of.take(window) end
   end
-  count(fits and classes or refusing, fits and 'allowed' or 'refused')
+  count(fits and ':allowed' or ':refused')
 end
 
 local answer = {fits and 1 or 0}
