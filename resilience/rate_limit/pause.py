@@ -29,8 +29,6 @@ class Pause:
 
     def may_ask(self) -> bool:
         """Whether to ask now; whoever may, says afterwards how it went."""
-        if self._ask_again_at is None:
-            return True
         with self._lock:
             if self._ask_again_at is None:
                 return True

@@ -39,17 +39,18 @@ class SharedWindows:
 
     def take(self, buckets: Sequence[Bucket], cost: int, *, is_look: bool) -> Decision:
         """Take from all windows or from none; a look takes from none."""
-        prefix, classes = self._prefix, [bucket.counted_as for bucket in buckets]
+        prefix = self._prefix
         keys: list[str] = [f"{prefix}taken"]
         arguments: list[int | bytes | str] = [cost, 0 if is_look else 1]
         windows: list[tuple[Bucket, AnyWindow]] = []
         for number, bucket in enumerate(buckets):
             for window in bucket.windows:
-                keys.append(f"{prefix}{window.kind}:{bucket.key}:{window.name}")
-                micros = round(window.seconds * _MICROS)
-                arguments.append(_PACKED(_KINDS[window.kind], window.limit, micros, window.rate, number))
+                kind, micros = window.kind, round(window.seconds * _MICROS)
+                keys.append(f"{prefix}{kind}:{bucket.key}:{window.name}")
+                arguments.append(_PACKED(_KINDS[kind], window.limit, micros, window.rate, number))
                 windows.append((bucket, window))
-        return _decision(windows, self._run(keys, [*arguments, *classes]))
+        arguments += [bucket.counted_as for bucket in buckets]
+        return _decision(windows, self._run(keys, arguments))
 
     def _run(self, keys: Sequence[str], arguments: Sequence[int | bytes | str]) -> list[int]:
         """As the script object would, which takes a while on the way to the same command."""
@@ -74,17 +75,12 @@ class SharedWindows:
 
 def _decision(windows: Sequence[tuple[Bucket, AnyWindow]], answer: Sequence[int]) -> Decision:
     states, violated, longest, is_never = [], [], 0, False
-    for place, (bucket, window) in enumerate(windows):
-        remaining, reset, wait = answer[3 * place + 1 : 3 * place + 4]
-        states.append(
-            WindowState(window.name, bucket.key, window.limit, window.whole_seconds, remaining, reset / _MICROS)
-        )
+    numbers = iter(answer)
+    allowed = next(numbers) == 1
+    for (bucket, window), remaining, reset, wait in zip(windows, numbers, numbers, numbers, strict=True):
+        seconds = window.whole_seconds
+        states.append(WindowState(window.name, bucket.key, window.limit, seconds, remaining, reset / _MICROS))
         if wait:
             violated.append(window.name)
             longest, is_never = max(longest, wait), is_never or wait == _NEVER
-    return Decision(
-        allowed=answer[0] == 1,
-        states=tuple(states),
-        retry_after_seconds=inf if is_never else longest / _MICROS,
-        violated=tuple(violated),
-    )
+    return Decision(allowed, tuple(states), inf if is_never else longest / _MICROS, tuple(violated))

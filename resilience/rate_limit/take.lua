@@ -84,9 +84,9 @@ end
 
 function log.take(window)
   if window.is_over then
-    call('DEL', window.key)
+    call('UNLINK', window.key)
   elseif window.first > 0 then
-    call('LPOP', window.key, window.first)
+    call('LTRIM', window.key, window.first, -1)
   end
   local at = max(NOW, window.last)
   window.used, window.reset = window.used + COST, at - NOW + window.length
@@ -144,7 +144,7 @@ function counter.take(window)
   window.here = window.here + COST
   window.used, window.reset = window.used + COST, ends_in(window)
   local packed = pack('dddd', window.span, window.now, window.before, window.here)
-  call('SET', window.key, packed, 'PX', expires_in(window.reset))
+  call('PSETEX', window.key, expires_in(window.reset), packed)
 end
 
 -- burst: GCRA, as a debt that is paid back at the rate.
@@ -172,7 +172,7 @@ end
 function burst.take(window)
   window.debt = window.debt + COST * window.length
   window.used, window.reset = window.debt / window.length, paid_back_in(window, window.debt)
-  call('SET', window.key, pack('ddd', window.length, window.at, window.debt), 'PX', expires_in(window.reset))
+  call('PSETEX', window.key, expires_in(window.reset), pack('ddd', window.length, window.at, window.debt))
 end
 
 -- all of them

@@ -82,6 +82,18 @@ def test_a_full_window_says_when_it_lets_in_again(limiter: RateLimiter) -> None:
     assert (decision.retry_after_seconds, decision.can_ever_succeed) == (60, True)
 
 
+def test_a_take_leaves_the_log_exactly_when_it_is_as_old_as_the_window(
+    turned: TurnedMicros, limiter: RateLimiter
+) -> None:
+    for second in (0, 20, 40):
+        turned.turn_to_micros(NOON + second * MICROS)
+        limiter.take(_of(MINUTE))
+    turned.turn_to_micros(NOON + 60 * MICROS - 1)
+    assert limiter.look(_of(MINUTE)).states[0].remaining == 0
+    turned.turn_to_micros(NOON + 60 * MICROS)
+    assert limiter.look(_of(MINUTE)).states[0].remaining == 1
+
+
 @pytest.mark.parametrize("cost", [0, -1, 10**10])
 def test_a_cost_that_is_none_is_refused(limiter: RateLimiter, cost: int) -> None:
     with pytest.raises(ValueError, match=r"^cost: must be"):
@@ -142,6 +154,8 @@ def test_a_clock_that_is_turned_back_lets_in_no_more_than_the_limit(turned: Turn
     assert limiter.take(_of(*limits)).allowed
     decision = limiter.take(_of(*limits))
     assert decision.violated == ("minute", "hour", "at-once")
+    turned.turn_to_micros(NOON + 50 * MICROS)
+    assert "minute" in limiter.look(_of(*limits)).violated
     turned.turn_to_micros(NOON - 10 * MICROS + round(decision.retry_after_seconds * MICROS))
     assert limiter.take(_of(*limits)).allowed
 
