@@ -177,6 +177,32 @@ def test_statistics_are_bounded_and_what_is_too_much_is_counted_as_other(limiter
     assert told["other"].allowed > 0
 
 
+@profile(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 6), st.lists(st.integers(0, 25), min_size=20, max_size=60))
+def test_a_counter_lets_in_less_than_twice_its_limit_in_any_window(
+    turned: TurnedMicros, limit: int, pauses: list[int]
+) -> None:
+    turned.flushdb()
+    limiter, now, seconds, allowed = RateLimiter(turned, prefix=PREFIX), NOON, 60, list[int]()
+    for pause in pauses:
+        now += pause * MICROS
+        turned.turn_to_micros(now)
+        allowed += [now] * limiter.take(_of(Window("counter", limit, seconds, "counter"))).allowed
+    for first in allowed:
+        assert sum(first <= at < first + seconds * MICROS for at in allowed) <= 2 * limit - 1
+
+
+def test_a_counter_may_let_in_nine_at_a_limit_of_five(turned: TurnedMicros, limiter: RateLimiter) -> None:
+    window = Window("counter", 5, 60, "counter")
+    turned.turn_to_micros(NOON + 59_900_000)
+    assert limiter.take(_of(window), cost=5).allowed
+    for second in range(72, 120, 12):
+        turned.turn_to_micros(NOON + second * MICROS - 100_000)
+        assert not limiter.take(_of(window)).allowed
+        turned.turn_to_micros(NOON + second * MICROS)
+        assert limiter.take(_of(window)).allowed
+
+
 windows = st.one_of(
     st.builds(Window, st.just("log"), st.integers(1, 6), st.floats(0.01, 100), st.just("log")),
     st.builds(Window, st.just("counter"), st.integers(1, 6), st.floats(0.01, 100), st.just("counter")),
