@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from math import inf
 
 from resilience.rate_limit.decision import Decision, WindowState
 from resilience.rate_limit.shares import MICROS, BurstShare, Standing, WindowShare
@@ -89,7 +90,7 @@ class LocalWindows:
 def _wait(window: AnyWindow, standing: Standing, cost: int, again_in: float) -> float:
     if standing.wait is not None:
         return standing.wait / MICROS
-    return again_in if cost <= window.limit else float("inf")
+    return max(again_in, 1 / MICROS) if cost <= window.limit else inf
 
 
 def _key(bucket: Bucket, window: AnyWindow) -> _Key:

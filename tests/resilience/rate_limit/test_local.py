@@ -23,8 +23,15 @@ class Alone:
         self.now = 5000.0
         self.windows = LocalWindows(lambda: self.now, nodes=nodes, most=most)
 
-    def take(self, *windows: AnyWindow, cost: int = 1, key: str = "key:a", is_look: bool = False) -> Decision:
-        return self.windows.take([Bucket(key, windows)], cost, is_look=is_look, again_in=AGAIN_IN)
+    def take(
+        self,
+        *windows: AnyWindow,
+        cost: int = 1,
+        key: str = "key:a",
+        is_look: bool = False,
+        again_in: float = AGAIN_IN,
+    ) -> Decision:
+        return self.windows.take([Bucket(key, windows)], cost, is_look=is_look, again_in=again_in)
 
 
 shares = st.one_of(
@@ -84,6 +91,12 @@ def test_a_cost_that_only_the_whole_limit_holds_may_be_tried_when_redis_is_asked
     assert alone.take(window, cost=3).retry_after_seconds == AGAIN_IN
     assert alone.take(window, cost=11).retry_after_seconds == inf
     assert alone.take(Window("few", 3, 60, "log")).retry_after_seconds == AGAIN_IN
+
+
+def test_who_is_refused_waits_also_if_redis_is_about_to_be_asked() -> None:
+    decision = Alone(nodes=4).take(Window("few", 3, 60, "log"), again_in=0)
+    assert (decision.allowed, decision.violated) == (False, ("few",))
+    assert decision.retry_after_seconds > 0
 
 
 def test_a_limit_that_changes_holds_at_once() -> None:
