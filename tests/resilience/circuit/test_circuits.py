@@ -211,8 +211,29 @@ def test_a_question_that_was_repeated_takes_one_place(fleet: Fleet) -> None:
     process = fleet.process()
     trip(process)
     fleet.pass_time(60)
-    told = [process.circuits._shared.admit(KEY, "probe", {}) for _ in range(3)]
-    assert [(admission.is_probe, admission.view.room) for admission in told] == [(True, PROBES - 1)] * 3
+    ids = ["repeated", *map(str, range(1, PROBES)), "one too many", "repeated"]
+    told = [process.circuits._shared.admit(KEY, probe_id, {}).is_probe for probe_id in ids]
+    assert told == [True] * PROBES + [False, True]
+
+
+def test_a_server_that_lost_its_last_writes_takes_no_old_permit_for_one_of_its_own(
+    fleet: Fleet, turned_clock: TurnedClock
+) -> None:
+    process = fleet.process()
+
+    def trip_and_close() -> None:
+        trip(process)
+        fleet.pass_time(60)
+        process.call(*[SUCCESS] * PROBES)
+
+    trip_and_close()
+    old = process.admitted(5)
+    turned_clock.flushall()
+    fleet.pass_time(1)
+    trip_and_close()
+    for permit in old:
+        process.end(permit, FAILURE)
+    assert (state_of(process), process.circuits.states()[0].calls) == (State.CLOSED, 0)
 
 
 # --- what a caller can know beforehand

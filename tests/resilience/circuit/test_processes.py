@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,6 +14,7 @@ from resilience.circuit.circuits import Circuits
 from resilience.circuit.permit import Outcome, Permit, State
 from resilience.circuit.settings import CircuitSettings
 from tests.resilience.circuit.fleet import KEY
+from tests.resilience.circuit.prober import ask
 from tests.resilience.circuit.probing import SETTINGS, prober
 
 PATIENCE_SECONDS = 60
@@ -73,6 +75,20 @@ def test_fifty_threads_that_probe_and_succeed_at_once_are_no_more_than_there_are
         thread.join()
     assert len(probes) == SETTINGS.probes
     assert circuits.look(KEY).state is State.CLOSED
+
+
+def test_threads_that_want_to_know_at_once_ask_once(redis_client: Redis) -> None:
+    circuits = Circuits(redis_client, SETTINGS, random=Random(1), clock=lambda: 0.0)
+    circuits_of(redis_client).admit(KEY)
+    before = questions(redis_client)
+    assert len(ask(circuits, KEY, 50)) == 50
+    assert questions(redis_client) == before + 1
+
+
+def questions(client: Redis) -> int:
+    commands: Any = client.info("commandstats")
+    calls: int = commands["cmdstat_evalsha"]["calls"]
+    return calls
 
 
 def test_a_prober_that_is_killed_frees_its_places_and_counts_as_nothing(redis_url: str, redis_client: Redis) -> None:

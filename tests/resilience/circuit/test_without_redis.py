@@ -9,10 +9,11 @@ from redis import Redis, ResponseError
 
 from jobs.connection import connect
 from jobs.errors import StoreUnavailable
-from resilience.circuit.permit import State
+from resilience.circuit.permit import Refused, State
 from resilience.circuit.settings import CircuitSettings
+from tests.jobs.turned_clock import TurnedClock
 from tests.redis_process import RedisProcess
-from tests.resilience.circuit.fleet import FAILURE, KEY, SUCCESS, Process
+from tests.resilience.circuit.fleet import EPOCH, FAILURE, KEY, SUCCESS, Fleet, Process
 
 SETTINGS = CircuitSettings(jitter=0)
 PROBES = SETTINGS.probes
@@ -79,8 +80,22 @@ def test_a_circuit_that_an_operator_holds_stays_held_without_redis(start: Start,
     process = start()
     process.circuits.force(KEY, State.OPEN, "alice")
     redis_process.kill()
-    wait(process, seconds=100_000)
-    assert process.refusal().retry_after_seconds == 60
+    for _ in range(2):
+        wait(process, seconds=100_000)
+        assert process.refusal().retry_after_seconds == 60
+
+
+def test_what_was_open_all_the_time_opens_neither_sooner_nor_later_for_it(redis_process: RedisProcess) -> None:
+    with TurnedClock.from_url(redis_process.url) as client:
+        process = Fleet(client).process()
+        process.call(*[FAILURE] * 5)
+        wait(process, seconds=10)
+        redis_process.kill()
+        assert process.refusal().retry_after_seconds == 50
+        wait(process, seconds=20)
+        redis_process.start()
+        client.turn_to((EPOCH + 30) * 1000)
+        assert process.refusal() == Refused(State.OPEN, 30)
 
 
 def test_those_that_come_back_with_open_circuits_probe_together_before_they_trust(
@@ -100,7 +115,47 @@ def test_those_that_come_back_with_open_circuits_probe_together_before_they_trus
     for process, permit in probes:
         process.end(permit, SUCCESS)
     wait(*processes)
-    assert [len(process.admitted(20)) for process in processes] == [20] * 4, "nobody doubts it a second time"
+    assert [len(process.admitted(20)) for process in processes] == [20] * 4
+
+
+def test_one_that_comes_back_late_doubts_nothing_that_others_have_settled(
+    start: Start, redis_process: RedisProcess
+) -> None:
+    first, late = start(), start()
+    redis_process.kill()
+    for process in (first, late):
+        process.call(*[FAILURE] * 5)
+    redis_process.start()
+    wait(first, late, seconds=61)
+    first.call(*[SUCCESS] * PROBES)
+    assert len(late.admitted(20)) == 20
+
+
+def test_one_that_has_come_back_answers_from_memory_again(start: Start, redis_process: RedisProcess) -> None:
+    process = start()
+    redis_process.kill()
+    process.call(SUCCESS)
+    redis_process.start()
+    wait(process)
+    process.permit()
+    redis_process.kill()
+    assert len(process.admitted(20)) == 20
+    process.call(*[FAILURE] * 5)
+    assert not process.admitted(20)
+
+
+def test_refusals_of_which_redis_could_not_be_told_are_told_later(start: Start, redis_process: RedisProcess) -> None:
+    process = start()
+    process.call(*[FAILURE] * 5)
+    for _ in range(3):
+        process.refusal()
+    redis_process.kill()
+    wait(process)
+    process.refusal()
+    redis_process.start()
+    wait(process)
+    process.refusal()
+    assert [state.rejected for state in process.circuits.states()] == [4]
 
 
 def test_those_that_come_back_with_closed_circuits_change_nothing(start: Start, redis_process: RedisProcess) -> None:
