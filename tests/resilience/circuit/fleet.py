@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import redis
 
@@ -74,3 +75,10 @@ class Fleet:
         self._client.turn_to(round(self._seconds * 1000))
         for process in self._processes:
             process.clock.now += seconds
+
+
+def questions(client: redis.Redis) -> int:
+    """How many scripts the server has run."""
+    commands: Any = client.info("commandstats")
+    calls: int = commands["cmdstat_evalsha"]["calls"]
+    return calls

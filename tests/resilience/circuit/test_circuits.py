@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.permit import Outcome, Permit, State
 from resilience.circuit.settings import CircuitSettings
 from tests.jobs.turned_clock import TurnedClock
-from tests.resilience.circuit.fleet import EPOCH, FAILURE, IGNORED, KEY, SUCCESS, Fleet, Process
+from tests.resilience.circuit.fleet import EPOCH, FAILURE, IGNORED, KEY, SUCCESS, Fleet, Process, questions
 
 PROBES = CircuitSettings().probes
 
@@ -262,12 +260,6 @@ def test_within_a_second_callers_are_answered_without_a_question(fleet: Fleet, t
     fleet.pass_time(1)
     assert not other.admitted(100)
     assert questions(turned_clock) == asked + 1
-
-
-def questions(client: TurnedClock) -> int:
-    commands: Any = client.info("commandstats")
-    calls: int = commands["cmdstat_evalsha"]["calls"]
-    return calls
 
 
 def test_a_record_is_one_question(fleet: Fleet, turned_clock: TurnedClock) -> None:

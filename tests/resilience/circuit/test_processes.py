@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,7 +12,7 @@ from redis import Redis
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.permit import Outcome, Permit, State
 from resilience.circuit.settings import CircuitSettings
-from tests.resilience.circuit.fleet import KEY
+from tests.resilience.circuit.fleet import KEY, questions
 from tests.resilience.circuit.prober import ask
 from tests.resilience.circuit.probing import SETTINGS, prober
 
@@ -83,12 +82,6 @@ def test_threads_that_want_to_know_at_once_ask_once(redis_client: Redis) -> None
     before = questions(redis_client)
     assert len(ask(circuits, KEY, 50)) == 50
     assert questions(redis_client) == before + 1
-
-
-def questions(client: Redis) -> int:
-    commands: Any = client.info("commandstats")
-    calls: int = commands["cmdstat_evalsha"]["calls"]
-    return calls
 
 
 def test_a_prober_that_is_killed_frees_its_places_and_counts_as_nothing(redis_url: str, redis_client: Redis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from resilience.circuit.permit import Refused, State
 from resilience.circuit.settings import CircuitSettings
 from tests.jobs.turned_clock import TurnedClock
 from tests.redis_process import RedisProcess
-from tests.resilience.circuit.fleet import EPOCH, FAILURE, KEY, SUCCESS, Fleet, Process
+from tests.resilience.circuit.fleet import EPOCH, FAILURE, KEY, SUCCESS, Fleet, Process, questions
 
 SETTINGS = CircuitSettings(jitter=0)
 PROBES = SETTINGS.probes
@@ -138,10 +139,21 @@ def test_one_that_has_come_back_answers_from_memory_again(start: Start, redis_pr
     redis_process.start()
     wait(process)
     process.permit()
+    with Redis.from_url(redis_process.url) as client:
+        before = questions(client)
+        assert len(process.admitted(20)) == 20
+        assert questions(client) == before
+
+
+def test_who_finds_redis_away_waits_for_nobody_who_still_asks(start: Start, redis_process: RedisProcess) -> None:
+    process = start()
     redis_process.kill()
-    assert len(process.admitted(20)) == 20
-    process.call(*[FAILURE] * 5)
-    assert not process.admitted(20)
+    process.call(SUCCESS)
+    with process.circuits._known_of(KEY).asking:
+        other = threading.Thread(target=process.call, args=[SUCCESS], daemon=True)
+        other.start()
+        other.join(60)
+        assert not other.is_alive()
 
 
 def test_refusals_of_which_redis_could_not_be_told_are_told_later(start: Start, redis_process: RedisProcess) -> None:
