@@ -65,7 +65,6 @@ class Circuits:
         """Leave for one call, or none. A permit that is never used counts as nothing; a probe's place comes back."""
         known = self._known_of(key)
         view = known.fresh_view(self._clock())
-        probe_id = ""
         if view is None or view.room:
             probe_id = f"{self._random.getrandbits(64):016x}"
             admission = self._ask(known, probe_id)
