@@ -10,6 +10,7 @@ from api.fields import Truth, Whole
 from api.openai_fields import Accepted, Fault, Label, Refused
 from api.openai_generation import MAX_LOGPROBS, GenerationSchema, TextCall, make_call, params_of
 from api.openai_messages import Messages
+from api.priority_field import asked_priority
 from api.submission import Submission
 from api.submission_schema import MetadataField
 from jobs.fingerprint import fingerprint
@@ -68,6 +69,7 @@ class ChatCompletionRequestSchema(GenerationSchema):
                 default_max_tokens=None,
                 is_streamed=is_streamed,
                 is_foreground=True,
+                priority=asked_priority(data),
                 prompt_field="input.messages",
             )
 

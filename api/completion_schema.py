@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, post_load
 from api.fields import Whole
 from api.openai_fields import Accepted, Refused, invalid_type, unsupported_value
 from api.openai_generation import MAX_LOGPROBS, GenerationSchema, TextCall, make_call, params_of
+from api.priority_field import asked_priority
 from api.submission import Submission
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
@@ -59,6 +60,7 @@ class CompletionRequestSchema(GenerationSchema):
                 default_max_tokens=None,
                 is_streamed=is_streamed,
                 is_foreground=True,
+                priority=asked_priority(data),
             )
 
         return make_call(data, submission, {"input.prompt": "prompt", "input": "prompt", "params.": ""})

@@ -11,6 +11,7 @@ from api.embedding_input import OneOrMoreTexts
 from api.errors import Names
 from api.fields import Text
 from api.openai_fields import Label, OpenAISchema, Refused
+from api.priority_field import PriorityField, asked_priority
 from api.submission import Submission
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
@@ -37,6 +38,7 @@ class EmbeddingRequestSchema(OpenAISchema):
         validate=validate.OneOf(["float", "base64"], error="Must be one of {choices}."),
         metadata={"description": "Numbers, or little-endian float32 in base64, which OpenAI's clients ask for"},
     )
+    priority = PriorityField("Not OpenAI's: the class of the job in the queue; `interactive` by default")
     user = Label()
     dimensions = Refused()
 
@@ -48,6 +50,7 @@ class EmbeddingRequestSchema(OpenAISchema):
             model=data["model"],
             inputs=data["input"],
             is_foreground=True,
+            priority=asked_priority(data),
             prompt_field="input.texts",
         )
         is_base64 = data.get("encoding_format") == "base64"

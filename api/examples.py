@@ -107,6 +107,11 @@ QUEUES: dict[str, Any] = {
             "tokens_ahead": 2840,
             "eta_s": 5.6,
             "share": {"waiting": 12, "ratio": 1.0},
+            "classes": {
+                "interactive": {"waiting": 0, "tokens": 0, "position": 1, "tokens_ahead": 236, "eta_s": 2.2},
+                "standard": {"waiting": 12, "tokens": 2840, "position": 12, "tokens_ahead": 2840, "eta_s": 5.6},
+                "batch": {"waiting": 0, "tokens": 0, "position": 5, "tokens_ahead": 1183, "eta_s": 3.4},
+            },
         }
     ],
 }

@@ -8,10 +8,12 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validate
 
 from api.fields import Text, Truth
+from api.priority_field import PriorityField, asked_priority
 from api.strict_schema import nested
 from api.submission import Submission
 from api.submission_schema import MODEL_DOC, ParamsSchema
 from jobs.fingerprint import fingerprint
+from jobs.job import Priority
 from jobs.request import RequestType
 
 CONTINUE = "continue"
@@ -34,6 +36,7 @@ class InferSchema(ParamsSchema):
     prompt = Text(required=True)
     params = nested(ParamsSchema, metadata={"description": "The same settings, kept together"})
     stream = Truth(load_default=False, metadata={"description": "Answer with the tokens as they come"})
+    priority = PriorityField("The class of the job in the queue; `interactive` by default")
     on_disconnect = fields.String(
         validate=validate.OneOf([CONTINUE, CANCEL], error="Must be one of {choices}."),
         metadata={"description": "What becomes of the job if the reader of its stream leaves; `continue` by default"},
@@ -53,6 +56,7 @@ class InferSchema(ParamsSchema):
             model=data.get("model"),
             prompt=data["prompt"],
             params=flat | together,
+            priority=asked_priority(data) or Priority.INTERACTIVE,
             prompt_field="prompt",
             is_streamed=data["stream"],
             params_prefix="" if "max_tokens" in flat else "params.",

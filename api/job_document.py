@@ -31,6 +31,7 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "object": "job",
         "type": job.request.type.value,
         "model": job.request.model,
+        "priority": job.priority.value,
         "status": job.state.value,
         "version": job.version,
         "created_at": iso(job.created_at),

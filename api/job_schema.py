@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from api.job_webhook_document import JobWebhookSchema
 from api.problem_schema import ProblemSchema
-from jobs.job import JobState
+from jobs.job import JobState, Priority
 from jobs.request import RequestType
 
 
@@ -78,6 +78,7 @@ class JobSchema(Schema):
     object = fields.Constant("job", required=True)
     type = fields.String(required=True, validate=validate.OneOf([kind.value for kind in RequestType]))
     model = fields.String(required=True)
+    priority = fields.String(required=True, validate=validate.OneOf([priority.value for priority in Priority]))
     status = fields.String(required=True, validate=validate.OneOf([state.value for state in JobState]))
     version = fields.Integer(required=True, metadata={"description": "Grows with every change; the ETag is made of it"})
     created_at = _instant("When it was accepted", required=True)

@@ -12,7 +12,7 @@ from api.model_lookup import find_model
 from api.openapi import Blueprint, View
 from api.queue_document import QueueSchema, queue_document
 from jobs.access.api_key import Scope
-from jobs.queues import ModelMode
+from jobs.model_load import ModelMode
 from jobs.store import JobStore
 from models.catalog import Catalog
 from tasks.dispatch import Dispatcher

@@ -12,6 +12,7 @@ from api.errors import Names
 from api.fields import Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Fault, Label, OpenAISchema
+from api.priority_field import PriorityField
 from api.submission import Submission
 from api.submission_schema import STOP_DOC, TEMPERATURE_DOC, TOP_P_DOC, StopStrings
 
@@ -58,6 +59,7 @@ class GenerationSchema(OpenAISchema):
     user = Label()
     top_k = Whole(0, _LARGEST, metadata={"description": "Not OpenAI's: 0 switches the cut off"})
     ignore_eos = Truth(metadata={"description": "Not OpenAI's: go on past the model's end of text"})
+    priority = PriorityField("Not OpenAI's: the class of the job in the queue; `interactive` by default")
     on_disconnect = fields.String(
         validate=validate.OneOf(["continue", "cancel"], error="Must be one of {choices}."),
         metadata={"description": "Not OpenAI's: what becomes of the job when the reader of its stream leaves"},

@@ -8,7 +8,9 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import iso
 from api.job_document import rounded
-from jobs.queues import ModelMode, QueueStatus
+from jobs.job import Priority
+from jobs.model_load import ModelMode
+from jobs.queues import ClassStatus, QueueStatus
 
 
 class ShareSchema(Schema):
@@ -16,6 +18,24 @@ class ShareSchema(Schema):
 
     waiting = fields.Integer(required=True)
     ratio = fields.Float(required=True)
+
+
+class ClassSchema(Schema):
+    """The caller's jobs of one priority, and how one more of them would fare."""
+
+    waiting = fields.Integer(required=True)
+    tokens = fields.Integer(required=True, metadata={"description": "What those are estimated to cost"})
+    position = fields.Integer(required=True, metadata={"description": "Jobs before one submitted now"})
+    tokens_ahead = fields.Integer(required=True)
+    eta_s = fields.Float(required=True, allow_none=True)
+
+
+class ClassesSchema(Schema):
+    """The caller's part of the queue by priority."""
+
+    interactive = fields.Nested(ClassSchema, required=True)
+    standard = fields.Nested(ClassSchema, required=True)
+    batch = fields.Nested(ClassSchema, required=True)
 
 
 class QueueSchema(Schema):
@@ -40,9 +60,10 @@ class QueueSchema(Schema):
     workers = fields.Integer(required=True, metadata={"description": "Live workers"})
     slots = fields.Integer(required=True, metadata={"description": "Jobs that these run at the same time"})
     oldest_age_s = fields.Float(required=True, allow_none=True, metadata={"description": "Age of the next job"})
-    tokens_ahead = fields.Integer(required=True, metadata={"description": "Work before a job submitted now"})
+    tokens_ahead = fields.Integer(required=True, metadata={"description": "Work before a `standard` job submitted now"})
     eta_s = fields.Float(required=True, allow_none=True, metadata={"description": "When that job would start"})
     share = fields.Nested(ShareSchema, required=True)
+    classes = fields.Nested(ClassesSchema, required=True)
 
 
 def queue_document(model: str, queue: QueueStatus) -> dict[str, Any]:
@@ -66,4 +87,15 @@ def queue_document(model: str, queue: QueueStatus) -> dict[str, Any]:
             "waiting": queue.tenant_waiting,
             "ratio": round(queue.tenant_waiting / queue.waiting, 3) if queue.waiting else 0.0,
         },
+        "classes": {priority.value: _class(queue.classes[priority]) for priority in Priority},
+    }
+
+
+def _class(status: ClassStatus) -> dict[str, Any]:
+    return {
+        "waiting": status.waiting,
+        "tokens": status.tokens,
+        "position": status.jobs_ahead,
+        "tokens_ahead": status.tokens_ahead,
+        "eta_s": rounded(status.eta_seconds),
     }

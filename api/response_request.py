@@ -8,6 +8,7 @@ from typing import Any
 
 from api.response_asked import AskedResponse
 from api.submission import DEFAULT_RETENTION_SECONDS, Submission
+from jobs.job import Priority
 from jobs.request import Message, RequestType
 
 NAMES = {"params.max_tokens": "max_output_tokens", "params.": "", "input.messages": "input"}
@@ -28,6 +29,7 @@ class ResponseRequest:
     params: Mapping[str, Any]
     metadata: Mapping[str, str]
     asked: AskedResponse
+    priority: Priority | None = None
     is_streamed: bool = False
     ends_with_reader: bool = False
 
@@ -42,6 +44,7 @@ class ResponseRequest:
             messages=(*first, *earlier, *self.messages),
             params=self.params,
             default_max_tokens=None,
+            priority=self.priority,
             metadata=self.metadata,
             retention_seconds=DEFAULT_RETENTION_SECONDS if self.asked.store else UNSTORED_SECONDS,
             prompt_field="input.messages",

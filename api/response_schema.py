@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from api.fields import Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Label, OpenAISchema, Refused
+from api.priority_field import PriorityField, asked_priority
 from api.response_asked import SURFACE, AskedResponse
 from api.response_input import InputItems
 from api.response_request import ResponseRequest
@@ -103,6 +104,7 @@ class ResponseSchema(OpenAISchema):
     top_k = Whole(0, 1_000_000, metadata={"description": "Not of OpenAI; 0 switches the cut off"})
     seed = Whole(0, MAX_INTEGER, metadata={"description": "Not of OpenAI; the same seed gives the same text"})
     ignore_eos = Truth(metadata={"description": "Not of OpenAI; go on past the model's end of text"})
+    priority = PriorityField("Not of OpenAI; `interactive` by default, in the background `standard`")
     on_disconnect = fields.String(
         validate=validate.OneOf(["continue", "cancel"], error="Must be one of {choices}."),
         metadata={"description": "Not of OpenAI; what becomes of the response when the reader of its stream is gone"},
@@ -125,6 +127,7 @@ class ResponseSchema(OpenAISchema):
             params=params,
             metadata=data.get("metadata", {}),
             asked=AskedResponse(**told, has_logprobs=has_logprobs),
+            priority=asked_priority(data),
             is_streamed=data.get("stream", False),
             ends_with_reader=data.get("on_disconnect") == "cancel",
         )

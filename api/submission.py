@@ -16,7 +16,7 @@ from typing import Any, Literal
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.model_lookup import find_model
-from jobs.job import Foreground, Job, JobState, NewJob
+from jobs.job import Foreground, Job, JobState, NewJob, Priority
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
@@ -36,7 +36,8 @@ class Submission:
     `params` holds only what was given; without `default_max_tokens` the model's own limit is the default. `fingerprint`
     is of the body as it was sent. `prompt_field` and `params_prefix` are the names under which the client knows these,
     for refusals. `asked` is what its interface will tell of the request again, `id_kind` what the job's id begins with.
-    With `is_streamed` the client reads the tokens, with `is_foreground` it waits for an answer.
+    With `is_streamed` the client reads the tokens, with `is_foreground` it waits for an answer, and unless it has asked
+    for a `priority` the job is interactive; else it is standard.
     """
 
     type: RequestType
@@ -47,6 +48,7 @@ class Submission:
     inputs: tuple[str | tuple[int, ...], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     default_max_tokens: int | None = SamplingParams().max_tokens
+    priority: Priority | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     start_within_seconds: float | None = None
     deadline_at: float | None = None
@@ -110,6 +112,7 @@ class Submissions:
             id=self.new_id(submission.id_kind),
             tenant=tenant,
             request=self._request(submission, model),
+            priority=submission.priority or (Priority.INTERACTIVE if submission.is_foreground else Priority.STANDARD),
             metadata=submission.metadata,
             deadline_at=self._deadline(submission),
             start_within_seconds=submission.start_within_seconds,
@@ -149,6 +152,7 @@ class Submissions:
             timeout_seconds=job.timeout_seconds,
             retention_seconds=job.retention_seconds,
             max_attempts=job.max_attempts,
+            priority=job.priority,
             metadata=job.metadata,
             webhook=job.webhook,
             asked=job.asked,

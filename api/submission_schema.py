@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from api.embedding_input import Texts
 from api.fields import Instant, Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
+from api.priority_field import PriorityField, asked_priority
 from api.strict_schema import StrictSchema, nested
 from api.submission import DEFAULT_RETENTION_SECONDS, DEFAULT_TIMEOUT_SECONDS, Submission
 from api.webhook_field import WebhookSchema
@@ -148,6 +149,7 @@ class SubmissionSchema(StrictSchema):
     )
     input = nested(InputSchema, required=True)
     params = nested(ParamsSchema)
+    priority = PriorityField("While jobs of all three wait, they are served as 16 : 4 : 1; `standard` by default")
     start_within_s = Number(
         0,
         30 * DAY_SECONDS,
@@ -190,6 +192,7 @@ class SubmissionSchema(StrictSchema):
             messages=tuple(given.get("messages", ())),
             inputs=given.get("texts", ()),
             params=data.get("params", {}),
+            priority=asked_priority(data),
             metadata=data.get("metadata", {}),
             start_within_seconds=data.get("start_within_s"),
             deadline_at=data.get("deadline"),

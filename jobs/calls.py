@@ -45,6 +45,7 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
         "1" if job.is_streamed else "",
         job.foreground.fingerprint if job.foreground else "",
         "1" if job.foreground and job.foreground.is_retry else "",
+        job.priority.value,
     )
 
 
@@ -107,7 +108,14 @@ def finish_arguments(
         told_of_end(lease.job_id, outcome) if lease.tells_result else "",
         outcome.finish_reason or "",
         "1" if can_continue else "0",
+        _used_tokens(outcome),
     )
+
+
+def _used_tokens(outcome: Outcome) -> Argument:
+    """Prompt and completion; empty for a success of which nobody has counted them."""
+    used = outcome.usage.prompt_tokens + outcome.usage.completion_tokens
+    return used if used or outcome.state is not JobState.SUCCEEDED else ""
 
 
 def _or_empty(seconds: float | None) -> Argument:

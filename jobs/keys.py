@@ -33,10 +33,17 @@ Global (members are refs, `tenant/id`; no client names them):
   seq                      counter  accept order
   tick                     string   when the last sweep ran, ms
   models                   set      models that have ever had a job or a worker
-  m:{model}:queue          zset     waiting jobs by accept order
-  m:{model}:waiting        hash     tokens and, per tenant, jobs in that queue; how many are delayed
+  m:{model}:queue:{flow}   zset     a flow's waiting jobs, `sequence:id`, by when they expire; a flow is `class/tenant`
+  m:{model}:flows:{class}  zset     flows where jobs wait, by their tag, a virtual time
+  m:{model}:idle           zset     flows where none waits and that are ahead of the clock, by their tag
+  m:{model}:floors         hash     flow to what the clock was when it joined
+  m:{model}:clock          string   the model's virtual time
+  m:{model}:waiting        hash     jobs and tokens that wait; tokens by flow; how many jobs are delayed
+  m:{model}:queue          zset     where releases without flows let jobs wait, by accept order
   m:{model}:window         hash     job id to tenant of the jobs that are in the broker
   m:{model}:running        set      running jobs
+  m:{model}:interactive    set      interactive jobs in the window or running
+  m:{model}:reserved       string   slots that only interactive jobs enter; absent for none
   m:{model}:pace           hash     moving average of a job's time on a slot, ms
   m:{model}:mode           hash     mode (paused or draining) and since when, ms; absent while the model runs
   m:{model}:workers        zset     workers by when their heartbeat runs out
@@ -81,7 +88,7 @@ class Keys:
         return f"{self.prefix}t:{tenant}:{kind}"
 
     def model(self, model: str, kind: str) -> str:
-        """A key of one model: `kind` is one of queue, waiting, window, running, pace, mode, workers, slots."""
+        """A key of one model: `kind` is one of those above."""
         return f"{self.prefix}m:{model}:{kind}"
 
     def api_key(self, key_id: str) -> str:

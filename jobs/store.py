@@ -21,7 +21,8 @@ from jobs.headroom import Headroom
 from jobs.job import Job, JobState, Lease, NewJob, Outcome
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.mass_cancel import MassCancel
-from jobs.queues import ModelMode, QueuePlace, QueueReader, QueueStatus
+from jobs.model_load import ModelMode
+from jobs.queues import QueuePlace, QueueReader, QueueStatus
 from jobs.reading import JobReader, Page
 from jobs.refusals import accepted, check
 from jobs.scripts import Argument, Moves, unavailable_as_our_error
@@ -51,7 +52,7 @@ class JobStore:
         self._reader = JobReader(client, self.keys)
         self._dead_letters = DeadLetterReader(client, self.keys, self._reader)
         self._mass_cancel = MassCancel(self._moves, self._reader)
-        self._queues = QueueReader(client, self.keys)
+        self._queues = QueueReader(client, self.keys, self._moves)
 
     def accept(self, job: NewJob, *, max_waiting: int | None = None) -> Accepted:
         """Record a new job. Raises IdempotencyMismatch, ModelDraining, QueueFull or StorageFull."""
@@ -198,9 +199,12 @@ class JobStore:
         pairs = zip(stranded[0::2], stranded[1::2], strict=True)
         return Swept(has_more == 1, [(model.decode(), job_id.decode()) for model, job_id in pairs])
 
-    def heartbeat(self, worker: str, *, model: str, slots: int, instance: str) -> str | None:
-        """Announce a worker; the live namesake's instance if that is another one, and then nothing is changed."""
-        before = self._moves.run("heartbeat", worker, model, slots, instance, self._lease_ms).decode()
+    def heartbeat(self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0) -> str | None:
+        """Announce a worker; the live namesake's instance if that is another one, and then nothing is changed.
+
+        So many slots of the model are `reserved_slots`, for interactive jobs, as its last worker says.
+        """
+        before = self._moves.run("heartbeat", worker, model, slots, instance, self._lease_ms, reserved_slots).decode()
         return before if before and before != instance else None
 
     def rescue_worker(self, worker: str) -> int:

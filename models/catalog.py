@@ -77,6 +77,7 @@ class ModelConfig:
     """One model; `file` is where this was read.
 
     Exactly one of `path` and `hub` is set for a torch model and for an encoder, `upstream` for an upstream one.
+    `reserved_interactive_slots` of all live slots are entered by interactive jobs alone.
     """
 
     name: str
@@ -88,6 +89,7 @@ class ModelConfig:
     dtype: str = "auto"
     device_map: str = "auto"
     slots: int | None = None
+    reserved_interactive_slots: int = 0
     context_tokens: int | None = None
     prefill_chunk: int = 256
     threads: int | None = None

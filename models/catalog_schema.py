@@ -22,6 +22,9 @@ def _whole(**options: Any) -> fields.Integer:
     )
 
 
+_AT_LEAST_0 = validate.Range(min=0, error="must be a whole number of at least {min}")
+
+
 class LimitsSchema(StrictSchema):
     """`limits` of a model."""
 
@@ -69,12 +72,25 @@ class ModelSchema(StrictSchema):
         )
     )
     slots = _whole()
+    reserved_interactive_slots = fields.Integer(
+        strict=True,
+        validate=_AT_LEAST_0,
+        error_messages={"invalid": "must be a whole number of at least 0"},
+    )
     context_tokens = _whole()
     prefill_chunk = _whole()
     threads = _whole()
     limits = fields.Nested(LimitsSchema)
     script = fields.Nested(ScriptSchema)
     upstream = fields.Nested(UpstreamSchema)
+
+    @validates_schema
+    def check_reserved(self, data: dict[str, Any], **_: object) -> None:
+        """Refuse to keep all slots of a worker: other jobs need one."""
+        slots, reserved = data.get("slots"), data.get("reserved_interactive_slots", 0)
+        if slots is not None and reserved >= slots:
+            message = f"must be less than the {slots} slots of a worker"
+            raise ValidationError(message, "reserved_interactive_slots")
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def check_source(self, data: dict[str, Any], given: dict[str, Any], **_: object) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from jobs.job import Priority
 from scripts.arguments import each_given, given, path
 
 
@@ -79,6 +80,9 @@ ChatOption = Annotated[
     bool, typer.Option("--chat/--completion", help="Send the prompt as a user's message, or as text to go on from.")
 ]
 MetadataOption = Annotated[list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="May be repeated.")]
+PriorityOption = Annotated[
+    Priority | None, typer.Option("--priority", help="While jobs of all three wait, they are served as 16 : 4 : 1.")
+]
 RunLimitOption = Annotated[
     float | None,
     typer.Option("--timeout", help="Longest a job may run, in seconds.", callback=_number(0, 86_400, above=True)),
@@ -97,6 +101,7 @@ class Generation:
     top_k: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    priority: Priority | None = None
     run_limit_seconds: float | None = None
 
     def body(self, prompt: str, metadata: dict[str, str] | None = None) -> dict[str, Any]:
@@ -114,6 +119,7 @@ class Generation:
             "input": {"messages": [{"role": "user", "content": prompt}]} if self.chat else {"prompt": prompt},
             "model": self.model,
             "params": {name: value for name, value in params.items() if value is not None} or None,
+            "priority": self.priority,
             "timeout_s": self.run_limit_seconds,
             "metadata": metadata or None,
         }
@@ -130,14 +136,15 @@ class Generation:
         return None
 
     def settings(self) -> dict[str, Any]:
-        """What was asked for, by the names of the options."""
+        """What was asked for that shapes the results, by the names of the options."""
         settings = asdict(self)
+        settings.pop("priority")
         return {"timeout": settings.pop("run_limit_seconds"), **settings}
 
 
 def infer_form(body: Mapping[str, Any]) -> dict[str, Any]:
     """The submission of a prompt for `POST /v1/infer`."""
-    settings = {name: body[name] for name in ("model", "params") if name in body}
+    settings = {name: body[name] for name in ("model", "params", "priority") if name in body}
     return {"prompt": body["input"]["prompt"], **settings}
 
 

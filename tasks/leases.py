@@ -26,6 +26,7 @@ class LeaseKeeper:
         model: str,
         slots: int,
         clock: Callable[[], float],
+        reserved_slots: int = 0,
     ) -> None:
         self._store = store
         self._running = running
@@ -34,7 +35,11 @@ class LeaseKeeper:
             identity,
             slots=slots,
             beat=lambda offered: store.heartbeat(
-                identity.worker, model=model, slots=offered, instance=identity.instance
+                identity.worker,
+                model=model,
+                slots=offered,
+                instance=identity.instance,
+                reserved_slots=reserved_slots,
             ),
             leave=lambda: store.leave(identity.worker, model=model),
             rescue=lambda: store.rescue_worker(identity.worker),

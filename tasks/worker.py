@@ -58,7 +58,13 @@ class Worker:
         reach = arm(settings.failpoints)
         emitter = Emitter(store, running, time.monotonic, reach=reach)
         self._keeper = keeper = LeaseKeeper(
-            store, running, identity=identity, model=model, slots=engine.slots, clock=time.monotonic
+            store,
+            running,
+            identity=identity,
+            model=model,
+            slots=engine.slots,
+            reserved_slots=settings.model.reserved_interactive_slots,
+            clock=time.monotonic,
         )
         self._shutdown = Shutdown(running, keeper, grace_seconds=settings.shutdown_grace_seconds)
         self.attempts = Attempts(

@@ -7,7 +7,6 @@ local FORGOTTEN_AFTER_MS = 86400000
 local SUSPECT_AFTER = 2
 local ATTACHES_FOR_MS = 900000 -- a retry to the job of an undelivered try, from then on; OpenAI's clients wait 600 s each time
 
-local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
 local function worker_key(worker) return PREFIX .. 'w:' .. worker end
 local function worker_jobs_key(worker) return PREFIX .. 'w:' .. worker .. ':jobs' end
 local function state_key(ref, state)
@@ -29,7 +28,7 @@ end
 
 local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
   'fence', 'failures', 'lost', 'attempt', 'lease', 'run_until', 'claimed', 'started', 'emitted', 'wasted', 'settled',
-  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire'}
+  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire', 'paid'}
 local function read_job(ref) return read_record(ref, 'job', NUMBERS) end
 
 local function put(job, ...)
@@ -70,12 +69,25 @@ local function live_slots(model)
 end
 
 -- How many more jobs the window of a model takes: its workers' slots and a small margin, less what fills them; none
--- while the model is paused.
+-- while the model is paused. Second, how many of them may be of other classes than interactive: where slots are
+-- reserved, those run in the rest alone, which is one slot at least.
 local function room_in_window(model)
   local slots = live_slots(model)
-  if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return 0 end
-  return slots + math.max(2, math.floor(slots / 8))
-    - redis.call('SCARD', model_key(model, 'running')) - redis.call('HLEN', model_key(model, 'window'))
+  if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return 0, 0 end
+  local busy = redis.call('SCARD', model_key(model, 'running')) + redis.call('HLEN', model_key(model, 'window'))
+  local room = slots + math.max(2, math.floor(slots / 8)) - busy
+  local reserved = redis.call('GET', model_key(model, 'reserved'))
+  if not reserved then return room, room end
+  local others = busy - redis.call('SCARD', model_key(model, 'interactive'))
+  return room, math.min(room, math.max(1, slots - tonumber(reserved)) - others)
+end
+
+-- Interactive jobs in the window or running are known by name, so that those of other classes can be counted.
+local function note_interactive(job)
+  if job.class == 'interactive' then redis.call('SADD', model_key(job.model, 'interactive'), job.ref) end
+end
+local function forget_interactive(job)
+  if job.class == 'interactive' then redis.call('SREM', model_key(job.model, 'interactive'), job.ref) end
 end
 
 -- When a queued job expires: its deadline, or the time by which it had to start.
@@ -84,12 +96,17 @@ local function expires_at(job)
   return job.deadline
 end
 
--- A queued job is in one place: the model's queue, the window (in the broker), or delayed (in watch alone).
+-- A job that is to wait again takes back what its flow has paid for it.
+local function take_back_price(job)
+  if not job.paid then return end
+  policy_settle(job, 0)
+  drop(job, 'paid')
+end
+
+-- A queued job is in one place: its flow's queue, the window (in the broker), or delayed (in watch alone).
 local function enter_queue(job)
-  local tenant = split(job.ref)
-  policy_add(job)
-  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', job.cost)
-  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tenant:' .. tenant, 1)
+  take_back_price(job)
+  policy_add(job, expires_at(job))
   put(job, 'place', 'queue')
   look_at(job, expires_at(job))
 end
@@ -100,15 +117,13 @@ local function count_one_less(model, field)
 end
 
 local function leave_place(job)
-  local tenant, id = split(job.ref)
   if job.place == 'queue' then
     policy_remove(job)
-    redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', -job.cost)
-    count_one_less(job.model, 'tenant:' .. tenant)
   elseif job.place == 'delayed' then
     count_one_less(job.model, 'delayed')
   elseif job.place == 'window' then
-    redis.call('HDEL', model_key(job.model, 'window'), id)
+    redis.call('HDEL', model_key(job.model, 'window'), job_id(job.ref))
+    forget_interactive(job)
   end
   drop(job, 'place')
 end
@@ -117,16 +132,17 @@ end
 local function refusal(model, most)
   if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
   if most == '' then return nil end
-  if redis.call('ZCARD', model_key(model, 'queue')) >= tonumber(most) then return {'full', model} end
+  if policy_count(model) >= tonumber(most) then return {'full', model} end
 end
 
 -- Record a new job, queued but in no place yet; `deadline` is an instant, `timeout` and `retention` last, all in ms.
-local function begin(ref, spec, model, cost, deadline, timeout, retention, max)
+local function begin(ref, spec, model, class, cost, deadline, timeout, retention, max)
   local _, id = split(ref)
   local job = {ref = ref}
   put(job, 'schema', SCHEMA, 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
     'model', model, 'created', NOW, 'deadline', deadline, 'timeout', timeout, 'retention', retention,
     'max', max, 'cost', cost)
+  if class ~= 'standard' then put(job, 'class', class) end
   redis.call('SET', tenant_key(ref, 'spec'), spec)
   redis.call('ZADD', state_key(ref, 'queued'), job.seq, id)
   redis.call('SADD', PREFIX .. 'models', model)
@@ -134,22 +150,26 @@ local function begin(ref, spec, model, cost, deadline, timeout, retention, max)
 end
 
 local function enter_delay(job, until_ms)
+  take_back_price(job)
   redis.call('HINCRBY', model_key(job.model, 'waiting'), 'delayed', 1)
   put(job, 'place', 'delayed', 'not_before', until_ms)
   look_at(job, math.min(until_ms, expires_at(job)))
 end
 
 local function start_running(job, worker, lease_ms)
+  if not job.paid then put(job, 'paid', policy_charge(job)) end
   leave_place(job)
   move(job, 'running')
   put(job, 'worker', worker, 'lease', NOW + lease_ms)
   redis.call('SADD', model_key(job.model, 'running'), job.ref)
+  note_interactive(job)
   redis.call('SADD', worker_jobs_key(worker), job.ref)
   look_at(job, NOW + lease_ms)
 end
 
 local function stop_running(job)
   redis.call('SREM', model_key(job.model, 'running'), job.ref)
+  forget_interactive(job)
   if job.worker then
     redis.call('SREM', worker_jobs_key(job.worker), job.ref)
     if redis.call('HGET', worker_key(job.worker), 'reserved') == job.ref then
@@ -166,10 +186,13 @@ local function event_of_end(job, to, finish_reason)
 end
 
 -- Make a job final, and tell of it. `code` names the end in jobs.unattended where no worker has described it, `told`
--- is the JSON of what a worker has to say of it: its members, without braces.
-local function finalise(job, to, code, told, finish_reason)
+-- is the JSON of what a worker has to say of it: its members, without braces. `spent` is the tokens that it has used: of
+-- a job that has not run it is none, and where a running one ends without a word of its worker, the estimate stands.
+local function finalise(job, to, code, told, finish_reason, spent)
+  if job.state == 'queued' then spent = 0 end
+  if job.paid and spent then policy_settle(job, spent) end
   if job.state == 'running' then stop_running(job) else leave_place(job) end
-  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed', 'seen')
+  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed', 'seen', 'paid')
   put(job, 'finished', NOW, 'retire', NOW + job.retention)
   if code then put(job, 'code', code) end
   redis.call('ZREM', WATCH, job.ref)

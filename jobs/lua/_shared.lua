@@ -28,6 +28,7 @@ local function tenant_key(ref, kind)
   local tenant, id = split(ref)
   return PREFIX .. 't:' .. tenant .. ':' .. kind .. ':' .. id
 end
+local function model_key(model, kind) return PREFIX .. 'm:' .. model .. ':' .. kind end
 local function owned_key(tenant, kind) return PREFIX .. 't:' .. tenant .. ':' .. kind end
 
 -- A hash with some of its fields as numbers, or nil. `newer` says that a later release wrote it: leave it alone.

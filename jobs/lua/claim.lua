@@ -70,6 +70,7 @@ end
 local job = read_job(tenant .. '/' .. id)
 if job == nil then
   redis.call('HDEL', model_key(model, 'window'), id)
+  redis.call('SREM', model_key(model, 'interactive'), tenant .. '/' .. id)
   return {'skipped', 'missing'}
 end
 if job.newer then return {'skipped', 'written by a newer release'} end

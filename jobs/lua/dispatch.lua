@@ -7,27 +7,47 @@
 -- Returns the ids to publish.
 
 local model, grace = ARGV[3], tonumber(ARGV[4])
-local published = {}
-local room = room_in_window(model)
 local most = tonumber(ARGV[5])
+
+-- What a release without flows has left waiting, or still lets wait during a rolling upgrade, joins its flow.
+local function adopt()
+  local old = redis.call('ZPOPMIN', model_key(model, 'queue'), most)
+  for i = 1, #old, 2 do
+    local job = read_job(old[i])
+    if job and job.newer then
+      redis.call('ZADD', model_key(model, 'queue'), old[i + 1], old[i])
+    elseif job and job.place == 'queue' then
+      local tenant = split(job.ref)
+      redis.call('HINCRBY', model_key(model, 'waiting'), 'tokens', -job.cost)
+      count_one_less(model, 'tenant:' .. tenant)
+      policy_add(job, expires_at(job))
+    end
+  end
+end
+
+adopt()
+local published = {}
+local room, room_for_others = room_in_window(model)
 while room > 0 and #published < most do
-  local ref = policy_next(model)
-  if not ref then break end
-  local job = read_job(ref)
-  if job == nil then
-    policy_remove({ref = ref, model = model})
-  elseif job.newer then
+  local next_ = policy_next(model, room_for_others <= 0)
+  if not next_ then break end
+  local job = read_job(next_.ref)
+  if job and job.newer then
     break
+  elseif job == nil or job.place ~= 'queue' then
+    policy_discard(model, next_)
   elseif NOW >= expires_at(job) then
     finalise(job, 'expired', job.deadline <= NOW and 'deadline_exceeded' or 'not_started_in_time')
   else
-    local tenant, id = split(ref)
-    leave_place(job)
+    local tenant, id = split(job.ref)
+    local paid = policy_take(job, next_)
     redis.call('HSET', model_key(model, 'window'), id, tenant)
-    put(job, 'place', 'window', 'dispatches', 1)
+    note_interactive(job)
+    put(job, 'place', 'window', 'dispatches', 1, 'paid', paid)
     look_at(job, math.min(NOW + grace, expires_at(job)))
     published[#published + 1] = id
     room = room - 1
+    if job.class ~= 'interactive' then room_for_others = room_for_others - 1 end
   end
 end
 return published

@@ -6,6 +6,7 @@
 -- ARGV[6]  packed outcome           ARGV[10]  lease, ms
 -- ARGV[11] what a webhook that includes the result tells of it: members of JSON, or ''
 -- ARGV[12] finish reason, or ''     ARGV[13]  '1' if the engine can go on from emitted tokens
+-- ARGV[14] tokens that it has used, prompt and completion, or '' if nobody has counted them
 --
 -- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled. No attempt follows one
 -- of which readers have seen tokens that the engine cannot go on from.
@@ -50,6 +51,7 @@ if state == 'succeeded' then
   redis.call('HSET', pace, 'job_ms', math.floor(before and before * 0.9 + took * 0.1 or took))
 end
 local gave_up = state == 'failed' and ARGV[9] ~= ''
-finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil, ARGV[12])
+finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil, ARGV[12],
+  tonumber(ARGV[14]))
 if gave_up then dead_letter(job) end
 return {'ok', state}

@@ -2,6 +2,7 @@
 --
 -- ARGV[3]  worker    ARGV[5]  slots             ARGV[7]  how long this holds, ms
 -- ARGV[4]  model     ARGV[6]  instance: host, process id and start, so that a namesake is noticed
+-- ARGV[8]  slots of the model, all workers' together, that are kept for interactive jobs
 --
 -- Workers of the model that have fallen silent are taken off its lists, so that names that never return leave nothing.
 --
@@ -19,5 +20,10 @@ redis.call('HSET', worker_key(worker), 'model', model, 'slots', ARGV[5], 'instan
 redis.call('PEXPIRE', worker_key(worker), FORGOTTEN_AFTER_MS)
 redis.call('ZADD', model_key(model, 'workers'), NOW + tonumber(ARGV[7]), worker)
 redis.call('HSET', model_key(model, 'slots'), worker, ARGV[5])
+if ARGV[8] == '0' then
+  redis.call('DEL', model_key(model, 'reserved'))
+else
+  redis.call('SET', model_key(model, 'reserved'), ARGV[8])
+end
 redis.call('SADD', PREFIX .. 'models', model)
 return before

@@ -18,6 +18,7 @@ if mode == 'paused' then
     local job = read_job(window[i + 1] .. '/' .. window[i])
     if job == nil then
       redis.call('HDEL', model_key(model, 'window'), window[i])
+      redis.call('SREM', model_key(model, 'interactive'), window[i + 1] .. '/' .. window[i])
     elseif not job.newer then
       leave_place(job)
       enter_queue(job)

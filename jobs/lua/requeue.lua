@@ -4,7 +4,7 @@
 -- ARGV[4]  id of the new job
 -- ARGV[5]  most waiting jobs, or ''
 --
--- The new job has the same request, webhook, limits and length of life, but no time by which it must have started.
+-- The new job has the same request, priority, webhook, limits and length of life, but no time by which it must have started.
 --
 -- Returns {'accepted', new id}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
 -- none: {'full' | 'draining', model} or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
@@ -27,7 +27,7 @@ if refused then return refused end
 
 local spec = redis.call('GET', tenant_key(old.ref, 'spec'))
 local deadline = NOW + old.deadline - old.created
-local job = begin(ref, spec, old.model, old.cost, deadline, old.timeout, old.retention, old.max)
+local job = begin(ref, spec, old.model, class_of(old), old.cost, deadline, old.timeout, old.retention, old.max)
 put(job, 'requeued_from', id)
 if old.hook then
   put(job, 'hook', old.hook)

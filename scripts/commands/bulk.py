@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.job import Priority
 from scripts.address import Address, find_address
 from scripts.arguments import given, path
 from scripts.bulk_drive import drive
@@ -25,6 +26,7 @@ from scripts.generation import (
     Generation,
     MaxTokensOption,
     ModelOption,
+    PriorityOption,
     RunLimitOption,
     SeedOption,
     StopOption,
@@ -72,6 +74,7 @@ def bulk(
     seed: SeedOption = None,
     stop: StopOption = None,
     chat: ChatOption = False,
+    priority: PriorityOption = Priority.BATCH,
     timeout: RunLimitOption = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
@@ -100,6 +103,7 @@ def bulk(
         top_k=top_k,
         seed=seed,
         stop=tuple(stop or ()),
+        priority=priority,
         run_limit_seconds=timeout,
     )
     address = find_address(url, data_dir, os.environ)

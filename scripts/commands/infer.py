@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.status import Status
 
+from jobs.job import Priority
 from scripts.address import find_address
 from scripts.client import FrontierClient
 from scripts.generation import (
@@ -22,6 +23,7 @@ from scripts.generation import (
     JsonOption,
     MaxTokensOption,
     ModelOption,
+    PriorityOption,
     SeedOption,
     StopOption,
     TemperatureOption,
@@ -56,6 +58,7 @@ def infer(
     seed: SeedOption = None,
     stop: StopOption = None,
     chat: ChatOption = False,
+    priority: PriorityOption = Priority.INTERACTIVE,
     as_json: JsonOption = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Print the text as it comes; with --json each event.")
@@ -76,6 +79,7 @@ def infer(
         top_k=top_k,
         seed=seed,
         stop=tuple(stop or ()),
+        priority=priority,
     )
     body = generation.body(read_prompt(prompt))
     address = find_address(url, data_dir, os.environ)

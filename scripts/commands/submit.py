@@ -20,6 +20,7 @@ from scripts.generation import (
     MaxTokensOption,
     MetadataOption,
     ModelOption,
+    PriorityOption,
     RunLimitOption,
     SeedOption,
     StopOption,
@@ -44,6 +45,7 @@ def submit(
     seed: SeedOption = None,
     stop: StopOption = None,
     chat: ChatOption = False,
+    priority: PriorityOption = None,
     metadata: MetadataOption = None,
     idempotency_key: Annotated[
         str | None,
@@ -70,6 +72,7 @@ def submit(
         top_k=top_k,
         seed=seed,
         stop=tuple(stop or ()),
+        priority=priority,
         run_limit_seconds=timeout,
     )
     if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):

@@ -23,7 +23,8 @@ class PlainJob:
     deadline: int
     start_by: int | None
     state: JobState = JobState.QUEUED
-    place: Place | None = "queue"
+    place: Place | None = None
+    paid: float | None = None
     published: int = 0
     publish_again_at: int = 0
     is_passed_on: bool = False
@@ -114,6 +115,7 @@ class PlainJob:
             id=self.new.id,
             tenant=self.new.tenant,
             request=self.new.request,
+            priority=self.new.priority,
             metadata=self.new.metadata,
             state=self.state,
             version=0,

@@ -17,10 +17,12 @@ from jobs.errors import (
     QueueFull,
 )
 from jobs.followed import BEGINNING, Followed
-from jobs.job import Job, JobState, Lease, NewJob, Outcome
+from jobs.job import Job, JobState, Lease, NewJob, Outcome, Priority
 from jobs.keys import ref
-from jobs.queues import ModelMode, QueueStatus
+from jobs.model_load import ModelMode
+from jobs.queues import ClassStatus, QueuePlace, QueueStatus
 from jobs.token_run import TokenRun
+from tests.jobs.plain_flows import flow_of
 from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_record import PlainRecord, PlainWorker, milliseconds
 
@@ -44,25 +46,54 @@ class PlainModel(PlainRecord):
 
     def queue(self, model: str, tenant: str) -> QueueStatus:
         waiting, window, running = self.queue_of(model), self.window_of(model), self.running_of(model)
-        workers = self.live_workers(model)
+        workers, flows = self.live_workers(model), self.flows_of(model)
         slots = sum(worker.slots for worker in workers)
-        ahead = len(waiting) + len(window) + len(running)
-        pace = self.pace.get(model)
-        has_estimate = pace is not None and slots and self.mode_of(model) != "paused"
+        classes = {priority: self._class(model, tenant, priority) for priority in Priority}
+        next_ = flows.next()
         return QueueStatus(
             waiting=len(waiting),
             dispatched=len(window),
             running=len(running),
             workers=len(workers),
             slots=slots,
-            oldest_age_seconds=(self.now - waiting[0].created) / 1000 if waiting else None,
-            tokens_ahead=sum(job.cost for job in waiting),
-            eta_seconds=max(0, ahead - slots + 1) / slots * (pace or 0) / 1000 if has_estimate else None,
+            oldest_age_seconds=(self.now - next_.created) / 1000 if next_ else None,
+            tokens_ahead=classes[Priority.STANDARD].tokens_ahead,
+            eta_seconds=classes[Priority.STANDARD].eta_seconds,
             tenant_waiting=sum(job.new.tenant == tenant for job in waiting),
+            classes=classes,
             delayed=len(self.delayed_of(model)),
             mode=self.mode_of(model),
             mode_since=self.modes[model][1] / 1000 if model in self.modes else None,
         )
+
+    def place(self, told: Job) -> QueuePlace | None:
+        job = self.jobs[ref(told.tenant, told.id)]
+        if job.state is not JobState.QUEUED or job.not_before is not None:
+            return None
+        flows = self.flows_of(job.model)
+        waiting = flows.waiting(flow_of(job))
+        jobs, tokens = flows.ahead(flow_of(job), waiting.index(job)) if job in waiting else (0, 0)
+        return QueuePlace(position=jobs, tokens_ahead=tokens, eta_seconds=self._eta(job.model, jobs))
+
+    def _class(self, model: str, tenant: str, priority: Priority) -> ClassStatus:
+        flows = self.flows_of(model)
+        waiting = flows.waiting((priority, tenant))
+        jobs, tokens = flows.ahead((priority, tenant), len(waiting))
+        cost = sum(job.cost for job in waiting)
+        return ClassStatus(
+            waiting=len(waiting),
+            tokens=cost,
+            jobs_ahead=jobs,
+            tokens_ahead=tokens,
+            eta_seconds=self._eta(model, jobs),
+        )
+
+    def _eta(self, model: str, jobs_ahead: int) -> float | None:
+        slots, pace = sum(worker.slots for worker in self.live_workers(model)), self.pace.get(model)
+        if pace is None or not slots or self.mode_of(model) == "paused":
+            return None
+        everyone = jobs_ahead + len(self.window_of(model)) + len(self.running_of(model))
+        return max(0, everyone - slots + 1) / slots * pace / 1000
 
     # --- moves of clients
 
@@ -72,9 +103,9 @@ class PlainModel(PlainRecord):
                 if job.new.fingerprint != new.fingerprint:
                     raise IdempotencyMismatch(job.new.id)
                 is_new = job.new.id == new.id
-                return Accepted(job.new.id, replayed=not is_new, can_start=is_new and self.room(job.model) > 0)
+                return Accepted(job.new.id, replayed=not is_new, can_start=is_new and self._can_start(new))
         if ref(new.tenant, new.id) in self.jobs:
-            return Accepted(new.id, replayed=False, can_start=self.room(new.request.model) > 0)
+            return Accepted(new.id, replayed=False, can_start=self._can_start(new))
         self._check_room(new.request.model, max_waiting)
         deadline = (
             milliseconds(new.deadline_at)
@@ -82,7 +113,7 @@ class PlainModel(PlainRecord):
             else self.now + milliseconds(self.settings.deadline_seconds)
         )
         self._begin(new, deadline)
-        return Accepted(new.id, replayed=False, can_start=self.room(new.request.model) > 0)
+        return Accepted(new.id, replayed=False, can_start=self._can_start(new))
 
     def requeue(self, tenant: str, job_id: str, *, new_id: str, max_waiting: int | None = None) -> Accepted:
         old = self._known(tenant, job_id)
@@ -136,15 +167,16 @@ class PlainModel(PlainRecord):
             self.modes[model] = mode, self.now
         if mode == "paused":
             for job in self.window_of(model):
-                job.place = "queue"
+                self.flows_of(model).join(job)
 
     # --- moves of workers
 
-    def heartbeat(self, worker: str, *, model: str, slots: int, instance: str) -> str | None:
+    def heartbeat(self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0) -> str | None:
         known = self.workers.setdefault(worker, PlainWorker())
         if known.model and known.silent_at > self.now and known.instance != instance:
             return known.instance
         known.model, known.instance, known.slots = model, instance, slots
+        self.reserved[model] = reserved_slots
         known.silent_at = self.now + self._lease
         return None
 
@@ -160,14 +192,17 @@ class PlainModel(PlainRecord):
 
     def dispatch(self, model: str) -> list[str]:
         published: list[str] = []
-        room = self.room(model)
-        for job in self.queue_of(model) if room > 0 else ():
-            if len(published) >= min(room, self.settings.dispatch_limit):
+        flows = self.flows_of(model)
+        while self.room(model) > 0 and len(published) < self.settings.dispatch_limit:
+            job = flows.next(interactive_alone=self.room_for(model, Priority.STANDARD) <= 0)
+            if job is None:
                 break
             if self.now >= job.expires:
                 self._expire(job)
                 continue
+            flows.serve(job)
             job.place, job.published = "window", 1
+            flows.tidy()
             job.publish_again_at = self.now + milliseconds(self.settings.dispatch_grace_seconds)
             published.append(job.new.id)
         return published
@@ -192,7 +227,8 @@ class PlainModel(PlainRecord):
             job.publish_again_at = self.now + self._lease
             return Wait()
         if not job.is_passed_on and self._another_is_better(worker, model):
-            job.place, job.is_passed_on = "queue", True
+            self.flows_of(model).join(job)
+            job.is_passed_on = True
             return Skipped("another worker has room")
         self._start(job, worker)
         job.is_passed_on = False
@@ -245,7 +281,8 @@ class PlainModel(PlainRecord):
             took, before = self.now - job.claimed, self.pace.get(job.model)
             self.pace[job.model] = int(took if before is None else before * 0.9 + took * 0.1)
         job.take(list(zip(tokens.ids, tokens.pieces, strict=True)))
-        self._end(job, state)
+        used = outcome.usage.prompt_tokens + outcome.usage.completion_tokens
+        self._end(job, state, used if used or outcome.state is not JobState.SUCCEEDED else None)
         return "ok"
 
     def release(self, lease: Lease) -> bool:
@@ -272,7 +309,7 @@ class PlainModel(PlainRecord):
     def put_back(self, job_id: str, *, model: str) -> bool:
         for job in self.window_of(model):
             if job.new.id == job_id:
-                job.place = "queue"
+                self.flows_of(model).join(job)
                 return True
         return False
 
@@ -306,7 +343,8 @@ class PlainModel(PlainRecord):
         elif self.now >= job.expires:
             self._expire(job)
         elif job.place == "delayed" or not self.live_workers(job.model):
-            job.place, job.not_before = "queue", None
+            self.flows_of(job.model).join(job)
+            job.not_before = None
         else:
             patience = milliseconds(self.settings.dispatch_grace_seconds) * 2**job.published
             job.publish_again_at = self.now + min(patience, milliseconds(self.settings.longest_grace_seconds))
@@ -364,7 +402,11 @@ class PlainModel(PlainRecord):
         start_by = None if within is None else self.now + milliseconds(within)
         job = PlainJob(new=new, sequence=self.accepted, created=self.now, deadline=deadline, start_by=start_by)
         self.jobs[job.ref] = job
+        self.flows_of(job.model).join(job)
         return job
+
+    def _can_start(self, new: NewJob) -> bool:
+        return self.room_for(new.request.model, new.priority) > 0
 
     def _renew(self, lease: Lease) -> bool:
         job = self._of(lease)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jobs.errors import JobNotFound, JobRetired
-from jobs.job import JobState, Lease
+from jobs.job import JobState, Lease, Priority
 from jobs.keys import ref
-from jobs.queues import ModelMode
+from jobs.model_load import ModelMode
 from jobs.settings import StoreSettings
+from tests.jobs.plain_flows import PlainFlows
 from tests.jobs.plain_job import PlainJob
 
 
@@ -28,7 +29,8 @@ class PlainWorker:
 class PlainRecord:
     """All jobs and workers, by the clock `now` (ms), which the test moves.
 
-    Queues, windows, counters and indexes are not kept but read off the jobs, so that nothing can forget to update one.
+    Queues, windows, counters and indexes are not kept but read off the jobs, so that nothing can forget to update one;
+    of flows, their virtual times are kept.
     """
 
     settings: StoreSettings
@@ -37,13 +39,18 @@ class PlainRecord:
     workers: dict[str, PlainWorker] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
     pace: dict[str, int] = field(default_factory=dict)
+    flows: dict[str, PlainFlows] = field(default_factory=dict)
+    reserved: dict[str, int] = field(default_factory=dict)
     modes: dict[str, tuple[ModelMode, int]] = field(default_factory=dict)
     accepted: int = 0
     last_sweep: int | None = None
 
+    def flows_of(self, model: str) -> PlainFlows:
+        return self.flows.setdefault(model, PlainFlows(model, self.jobs))
+
     def queue_of(self, model: str) -> list[PlainJob]:
-        waiting = [job for job in self.jobs.values() if job.model == model and job.place == "queue"]
-        return sorted(waiting, key=lambda job: job.sequence)
+        """In no order."""
+        return [job for job in self.jobs.values() if job.model == model and job.place == "queue"]
 
     def delayed_of(self, model: str) -> list[PlainJob]:
         return [job for job in self.jobs.values() if job.model == model and job.place == "delayed"]
@@ -70,6 +77,16 @@ class PlainRecord:
         taken = len(self.running_of(model)) + len(self.window_of(model))
         return 0 if self.mode_of(model) == "paused" else self.allowance(model) - taken
 
+    def room_for(self, model: str, priority: Priority) -> int:
+        """How many of them are of this class: others than interactive jobs do not enter reserved slots but one."""
+        reserved = self.reserved.get(model, 0)
+        if not reserved or priority is Priority.INTERACTIVE or self.mode_of(model) == "paused":
+            return self.room(model)
+        slots = sum(worker.slots for worker in self.live_workers(model))
+        busy = [*self.running_of(model), *self.window_of(model)]
+        others = sum(job.new.priority is not Priority.INTERACTIVE for job in busy)
+        return min(self.room(model), max(1, slots - reserved) - others)
+
     def mode_of(self, model: str) -> ModelMode:
         return self.modes[model][0] if model in self.modes else "running"
 
@@ -91,7 +108,10 @@ class PlainRecord:
         return self.jobs.get(ref(lease.tenant, lease.job_id))
 
     def _start(self, job: PlainJob, worker: str) -> None:
+        if job.paid is None:
+            self.flows_of(job.model).pay(job)
         job.state, job.place, job.worker, job.lease_until = JobState.RUNNING, None, worker, self.now + self._lease
+        self.flows_of(job.model).tidy()
 
     def _stop(self, job: PlainJob) -> None:
         worker = self.workers.get(job.worker or "")
@@ -103,16 +123,24 @@ class PlainRecord:
         if job.cancel_asked:
             self._end(job, JobState.CANCELLED)
         else:
-            job.state, job.place = JobState.QUEUED, "queue"
+            job.state = JobState.QUEUED
+            self.flows_of(job.model).join(job)
 
     def _delay(self, job: PlainJob, until: int) -> None:
-        self._to_the_queue(job)
-        if job.place == "queue":
-            job.place, job.not_before = "delayed", until
-
-    def _end(self, job: PlainJob, state: JobState) -> None:
         self._stop(job)
-        job.state, job.place, job.not_before, job.finished = state, None, None, self.now
+        if job.cancel_asked:
+            self._end(job, JobState.CANCELLED)
+        else:
+            self.flows_of(job.model).settle(job, 0)
+            job.state, job.place, job.paid, job.not_before = JobState.QUEUED, "delayed", None, until
+
+    def _end(self, job: PlainJob, state: JobState, spent: int | None = None) -> None:
+        self._stop(job)
+        spent = spent if job.is_running else 0
+        if spent is not None:
+            self.flows_of(job.model).settle(job, spent)
+        job.state, job.place, job.paid, job.not_before, job.finished = state, None, None, None, self.now
+        self.flows_of(job.model).tidy()
         job.has_reader = job.is_seen = False
 
     def _expire(self, job: PlainJob) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from jobs.job import JobState
+from jobs.job import JobState, Priority
 from jobs.keys import Keys, idempotency_digest
 from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_model import PlainModel
@@ -63,15 +63,42 @@ class RecordCheck:
 
     def _check_places(self, model: str) -> None:
         queue = self._model.queue_of(model)
-        assert self._scores(KEYS.model(model, "queue")) == {job.ref: job.sequence for job in queue}
+        self._check_flows(model)
         window = {job.new.id: job.new.tenant for job in self._model.window_of(model)}
         assert self._fields(KEYS.model(model, "window")) == window
         assert self._members(KEYS.model(model, "running")) == {job.ref for job in self._model.running_of(model)}
-        waiting = {f"tenant:{tenant}": str(n) for tenant, n in Counter(job.new.tenant for job in queue).items()}
+        waiting: Counter[str] = Counter()
+        for job in queue:
+            waiting[f"{job.new.priority}/{job.new.tenant}"] += job.cost
         counted = self._fields(KEYS.model(model, "waiting"))
         assert int(counted.pop("delayed", "0")) == len(self._model.delayed_of(model))
         assert int(counted.pop("tokens", "0")) == sum(job.cost for job in queue)
-        assert counted == waiting
+        assert int(counted.pop("jobs", "0")) == len(queue)
+        assert {name: int(tokens) for name, tokens in counted.items()} == waiting
+        busy = [*self._model.window_of(model), *self._model.running_of(model)]
+        interactive = {job.ref for job in busy if job.new.priority is Priority.INTERACTIVE}
+        assert self._members(KEYS.model(model, "interactive")) == interactive
+
+    def _check_flows(self, model: str) -> None:
+        """Who waits in which order, and all that is remembered of flows: nothing more than matters."""
+        flows = self._model.flows_of(model)
+        active = flows.active()
+        for priority in Priority:
+            tags = {f"{priority}/{tenant}": tag for (one, tenant), tag in active.items() if one is priority}
+            assert self._tags(KEYS.model(model, f"flows:{priority}")) == tags
+        for priority, tenant in active:
+            entries = [f"{job.sequence:012x}:{job.new.id}" for job in flows.waiting((priority, tenant))]
+            assert list(self._scores(KEYS.model(model, f"queue:{priority}/{tenant}"))) == entries
+        queues = {name for name in self._kept if name.startswith(KEYS.model(model, "queue"))}
+        assert queues == {KEYS.model(model, f"queue:{priority}/{tenant}") for priority, tenant in active}
+        names = {flow: f"{flow[0]}/{flow[1]}" for flow in flows.tags}
+        idle = {names[flow]: tag for flow, tag in flows.tags.items() if flow not in active}
+        assert self._tags(KEYS.model(model, "idle")) == idle
+        floors = self._fields(KEYS.model(model, "floors"))
+        assert {name: float(floor) for name, floor in floors.items()} == {
+            names[flow]: floor for flow, floor in flows.floors.items()
+        }
+        assert float(self._client.get(KEYS.model(model, "clock")) or 0) == flows.clock
 
     def _check_keys(self, jobs: list[PlainJob]) -> None:
         """A tenant's keys are those of the jobs there are, and of nothing that is gone."""
@@ -108,6 +135,7 @@ class RecordCheck:
             assert token == job.token >= token_before
             self._grown[job.sequence] = version, token
             assert (record.get(b"place") or b"").decode() == (job.place or "")
+            assert float(record.get(b"paid", -1)) == (-1 if job.paid is None else job.paid)
             if job.state.is_final:
                 before = self._final.setdefault(job.sequence, record)
                 requeued = {name: record[name] for name in (b"requeued_as", b"version")} if job.requeued_as else {}
@@ -119,6 +147,9 @@ class RecordCheck:
 
     def _scores(self, key: str) -> dict[str, int]:
         return {member.decode(): int(score) for member, score in self._kept.get(key, ())}
+
+    def _tags(self, key: str) -> dict[str, float]:
+        return {member.decode(): score for member, score in self._kept.get(key, ())}
 
     def _fields(self, key: str) -> dict[str, str]:
         return {name.decode(): value.decode() for name, value in self._kept.get(key, {}).items()}

@@ -126,7 +126,9 @@ class SideBySide(RuleBasedStateMachine):
         for new in map(self.submits.__getitem__, self.recent[:3]):
             pieces = self.both(methodcaller("tokens", new.tenant, new.id)).pieces
             assert pieces == tuple(f"{index} " for index in range(len(pieces)))
-            self.both(methodcaller("find", new.tenant, new.id))
+            found = self.both(methodcaller("find", new.tenant, new.id))
+            if isinstance(found, Job):
+                self.both(methodcaller("place", found))
         leases = list(self.leases.values())[-5:]
         self.both(lambda it: it.signals(leases))
         self.both(lambda it: it.queue("m", "default"))

@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from jobs.answers import Accepted, Emission
 from jobs.followed import BEGINNING
-from jobs.job import AttemptError, JobState, Lease, NewJob, Outcome, Usage
+from jobs.job import AttemptError, JobState, Lease, NewJob, Outcome, Priority, Usage
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.token_run import TokenRun
 from tests.jobs.side_by_side import MODELS, TENANTS, WORKERS, SideBySide, lease_name
@@ -83,6 +83,7 @@ class StoreMachine(SideBySide):
     @rule(
         tenant=st.sampled_from(TENANTS),
         model=st.sampled_from(("m", "m", "n")),
+        priority=st.sampled_from([Priority.STANDARD, *Priority]),
         max_tokens=st.integers(1, 3),
         key=st.sampled_from([None, None, None, "k1", "k2"]),
         body=st.sampled_from("ffg"),
@@ -95,6 +96,7 @@ class StoreMachine(SideBySide):
         self,
         tenant: str,
         model: str,
+        priority: Priority,
         max_tokens: int,
         key: str | None,
         body: str,
@@ -106,7 +108,7 @@ class StoreMachine(SideBySide):
     ) -> None:
         deadline_at = None if lives is None else self.model.now / 1000 + lives
         new = replace(self.new(model, max_tokens), tenant=tenant, metadata={"body": body}, deadline_at=deadline_at)
-        new = replace(new, idempotency_key=key, fingerprint=body, **limits)
+        new = replace(new, idempotency_key=key, fingerprint=body, priority=priority, **limits)
         self.submit(new, max_waiting)
         if then_work:
             self.work(f"{model}1", 1)
@@ -150,8 +152,13 @@ class StoreMachine(SideBySide):
 
     # --- workers come and go
 
-    @initialize(slots=st.sampled_from([2, 1, 24]), models=st.lists(any_model, max_size=4))
-    def workers_come_and_find_work(self, slots: int, models: list[str]) -> None:
+    @initialize(
+        slots=st.sampled_from([2, 1, 24]),
+        models=st.lists(any_model, max_size=4),
+        reserved=st.sampled_from([0, 0, 1, 30]),
+    )
+    def workers_come_and_find_work(self, slots: int, models: list[str], reserved: int) -> None:
+        self.reserved = reserved
         for worker in WORKERS:
             self.beat(worker, slots)
         for model in models:
@@ -159,7 +166,11 @@ class StoreMachine(SideBySide):
             self.work(f"{model}1", 1)
 
     def beat(self, worker: str, slots: int, instance: str = "a") -> None:
-        self.both(lambda it: it.heartbeat(worker, model=WORKERS[worker], slots=slots, instance=instance))
+        self.both(
+            lambda it: it.heartbeat(
+                worker, model=WORKERS[worker], slots=slots, instance=instance, reserved_slots=self.reserved
+            )
+        )
 
     @there_are("recent")
     @rule(model=any_model, mode=st.sampled_from(["running", "running", "paused", "draining"]))
@@ -306,7 +317,7 @@ class StoreMachine(SideBySide):
         stored = self.stored(lease)
         ids, pieces = self.tokens_of(lease, len(stored), more)
         log = TokenRun(ids=(*(token for token, _ in stored), *ids), pieces=(*(piece for _, piece in stored), *pieces))
-        usage = Usage(completion_tokens=len(log), wasted_tokens=lease.wasted_tokens)
+        usage = Usage(prompt_tokens=2 * more, completion_tokens=len(log), wasted_tokens=lease.wasted_tokens)
         error = AttemptError(code="engine_error", message="it broke") if state is JobState.FAILED else None
         outcome = Outcome(state=state, text=log.text, error=error, usage=usage)
         self.both(

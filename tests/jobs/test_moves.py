@@ -111,13 +111,13 @@ def check(walk: Walk) -> None:
     jobs = [store.find("default", job_id) for job_id in walk.ids]
     assert walk.bench.watched() == {job.id for job in jobs if not job.is_final}
     places = Counter(walk.bench.field(job.id, "place") for job in jobs if job.state is JobState.QUEUED)
-    assert client.zcard("frontier:m:m:queue") == places[b"queue"]
+    waiting = store.queue(MODEL, "default")
+    assert client.zcard("frontier:m:m:queue:standard/default") == waiting.waiting == places[b"queue"]
     assert client.hlen("frontier:m:m:window") == places[b"window"]
     running = [job for job in jobs if job.state is JobState.RUNNING]
     assert client.scard("frontier:m:m:running") == len(running)
     held = [client.scard(f"frontier:w:{worker}:jobs") for worker in WORKERS]
     assert sum(held) == len(running)
-    waiting = store.queue(MODEL, "default")
     assert waiting.tenant_waiting == places[b"queue"]
     assert (waiting.tokens_ahead == 0) == (places[b"queue"] == 0)
     for state in JobState:

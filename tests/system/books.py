@@ -19,7 +19,7 @@ from tests.system.kept_process import logged
 from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
-    r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|waiting)|w:[^:]+|senders|s:[^:]+"
+    r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved)|w:[^:]+|senders|s:[^:]+"
     r"|t:[^:]+:(events|secrets:default|receiver:https?:.+)"
 )
 BELONGS_TO_A_DELIVERY = re.compile(r"forget|t:[^:]+:((dlv|letter|tries|sent):[^:]+|deliveries|undelivered)")
@@ -118,9 +118,11 @@ class Books:
         client, keys = self._client, self._store.keys
         left: dict[str, object] = {
             "watch": client.zrange(keys.name("watch"), 0, -1),
-            "queue": client.zrange(keys.model(MODEL, "queue"), 0, -1),
+            "queues": self._named(f"m:{MODEL}:queue*"),
+            "flows": [*self._named(f"m:{MODEL}:flows:*"), *self._named(f"m:{MODEL}:idle")],
             "window": client.hgetall(keys.model(MODEL, "window")),
             "running": client.smembers(keys.model(MODEL, "running")),
+            "interactive": client.smembers(keys.model(MODEL, "interactive")),
             "held by workers": self._named("w:*:jobs"),
             "receivers to look at": client.zrange(keys.name("hooks"), 0, -1),
             "deliveries under way": client.zrange(keys.name("flights"), 0, -1),
@@ -129,9 +131,7 @@ class Books:
             "messages": client.lrange(f"frontier.{MODEL}", 0, -1),
             "messages of deliveries": client.lrange(WEBHOOKS, 0, -1),
             "messages in hand": list(client.scan_iter("unacked*")),
-            "waiting": {
-                name: count for name, count in client.hgetall(keys.model(MODEL, "waiting")).items() if int(count) != 0
-            },
+            "waiting": client.hgetall(keys.model(MODEL, "waiting")),
         }
         return {name: what for name, what in left.items() if what}
 
