@@ -50,20 +50,22 @@ local function standing(model, flow)
   return {tag = math.max(tag, clock), waits = false, known = tag > clock, clock = clock}
 end
 
--- Keep the tag of a flow where nothing waits, if it matters.
+-- Keep the tag of a flow where nothing waits, if it matters; returns whether anything waits elsewhere.
 local function rest(model, flow, tag, clock)
   local idle, floors = model_key(model, 'idle'), model_key(model, 'floors')
   if redis.call('EXISTS', flows_key(model, 'interactive'), flows_key(model, 'standard'), flows_key(model, 'batch')) == 0 then
     local highest = redis.call('ZRANGE', idle, -1, -1, 'WITHSCORES')[2]
     redis.call('SET', model_key(model, 'clock'), math.max(clock, tag, tonumber(highest or 0)))
     redis.call('UNLINK', idle, floors)
-    redis.call('HDEL', model_key(model, 'waiting'), 'jobs', 'tokens')
-  elseif tag > clock then
+    return false
+  end
+  if tag > clock then
     redis.call('ZADD', idle, tag, flow)
   else
     redis.call('ZREM', idle, flow)
     redis.call('HDEL', floors, flow)
   end
+  return true
 end
 
 local function set_tag(model, flow, tag, stands)
@@ -85,20 +87,24 @@ local function advance(model, clock)
   end
 end
 
--- Take an entry out of a flow of which the tag is known.
+-- Take an entry out of a flow, which has the tag from now on; returns whether anything waits.
 local function take_out(model, flow, entry, cost, tag, clock)
   local key, waiting, class = flow_key(model, flow), model_key(model, 'waiting'), split(flow)
   redis.call('ZREM', key, entry)
-  redis.call('HINCRBY', waiting, 'jobs', -1)
-  redis.call('HINCRBY', waiting, 'tokens', -cost)
   if redis.call('EXISTS', key) == 1 then
     redis.call('HINCRBY', waiting, flow, -cost)
     redis.call('ZADD', flows_key(model, class), tag, flow)
-    return
+  else
+    redis.call('ZREM', flows_key(model, class), flow)
+    if not rest(model, flow, tag, clock) then
+      redis.call('HDEL', waiting, 'jobs', 'tokens', flow)
+      return false
+    end
+    redis.call('HDEL', waiting, flow)
   end
-  redis.call('HDEL', waiting, flow)
-  redis.call('ZREM', flows_key(model, class), flow)
-  rest(model, flow, tag, clock)
+  redis.call('HINCRBY', waiting, 'jobs', -1)
+  redis.call('HINCRBY', waiting, 'tokens', -cost)
+  return true
 end
 
 -- How many jobs wait for a model.
@@ -114,10 +120,11 @@ local function policy_add(job, expires)
   redis.call('HINCRBY', waiting, 'tokens', job.cost)
   redis.call('HINCRBY', waiting, flow, job.cost)
   if is_first then
-    local stands = standing(model, flow)
-    redis.call('ZADD', flows_key(model, class_of(job)), stands.tag, flow)
-    redis.call('HSET', model_key(model, 'floors'), flow, stands.clock)
-    redis.call('ZREM', model_key(model, 'idle'), flow)
+    local clock, idle = clock_of(model), model_key(model, 'idle')
+    local tag = redis.call('ZSCORE', idle, flow)
+    if tag then redis.call('ZREM', idle, flow) end
+    redis.call('ZADD', flows_key(model, class_of(job)), math.max(tonumber(tag or 0), clock), flow)
+    redis.call('HSET', model_key(model, 'floors'), flow, clock)
   end
 end
 
@@ -152,15 +159,14 @@ local function policy_discard(model, next_)
   take_out(model, next_.flow, next_.entry, 0, next_.tag, clock_of(model))
 end
 
--- The job that goes next goes; returns what its flow has paid by then.
+-- The job that goes next goes; returns what its flow has paid by then, and whether anything waits still.
 local function policy_take(job, next_)
   local clock, paid = clock_of(job.model), next_.tag + price(job.cost, next_.flow)
   if next_.tag > clock then
     clock = next_.tag
     advance(job.model, clock)
   end
-  take_out(job.model, next_.flow, next_.entry, job.cost, paid, clock)
-  return paid
+  return paid, take_out(job.model, next_.flow, next_.entry, job.cost, paid, clock)
 end
 
 -- A job runs out of its turn: its worker has come back to it. Returns what its flow has paid by then.

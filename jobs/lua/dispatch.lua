@@ -28,7 +28,8 @@ end
 adopt()
 local published = {}
 local room, room_for_others = room_in_window(model)
-while room > 0 and #published < most do
+local more = true
+while more and room > 0 and #published < most do
   local next_ = policy_next(model, room_for_others <= 0)
   if not next_ then break end
   local job = read_job(next_.ref)
@@ -40,7 +41,8 @@ while room > 0 and #published < most do
     finalise(job, 'expired', job.deadline <= NOW and 'deadline_exceeded' or 'not_started_in_time')
   else
     local tenant, id = split(job.ref)
-    local paid = policy_take(job, next_)
+    local paid
+    paid, more = policy_take(job, next_)
     redis.call('HSET', model_key(model, 'window'), id, tenant)
     note_interactive(job)
     put(job, 'place', 'window', 'dispatches', 1, 'paid', paid)
