@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from scripts.benchmark.section import Section
-from scripts.benchmark.sections import engine, latency, memory, overhead, settings, streams, through, webhooks
+from scripts.benchmark.sections import engine, fairness, latency, memory, overhead, settings, streams, through, webhooks
 
 SECTIONS: tuple[Section, ...] = (
     engine.SECTION,
     through.SECTION,
     overhead.SECTION,
     latency.SECTION,
+    fairness.SECTION,
     streams.SECTION,
     webhooks.SECTION,
     memory.SECTION,

@@ -93,9 +93,9 @@ def test_classes_are_served_as_16_to_4_to_1_whatever_their_jobs_cost(line: Line)
         for _ in range(360):
             line.accept(priority=priority, tokens=tokens)
     served = classes(line.served(400))
-    tokens = {priority: served[priority] * costs[priority] for priority in costs}
-    assert tokens[INTERACTIVE] / tokens[STANDARD] == pytest.approx(4, rel=0.05)
-    assert tokens[STANDARD] / tokens[BATCH] == pytest.approx(4, rel=0.15)
+    spent = {priority: served[priority] * cost for priority, cost in costs.items()}
+    assert spent[INTERACTIVE] / spent[STANDARD] == pytest.approx(4, rel=0.05)
+    assert spent[STANDARD] / spent[BATCH] == pytest.approx(4, rel=0.15)
 
 
 def test_the_class_of_one_tenant_takes_nothing_from_another_s_share_within_it(line: Line) -> None:

@@ -1,0 +1,100 @@
+"""What a tenant notices of a neighbour with a long queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from scripts.benchmark.estimate import estimate, percentile, ratio
+from scripts.benchmark.figures import estimates, number
+from scripts.benchmark.neighbours import LENGTHS, MARGIN, SLOTS, TOKENS_PER_SECOND, Street
+from scripts.benchmark.pairs import alternate
+from scripts.benchmark.section import Goal, Report, Section, Table
+from scripts.benchmark.settings import Settings, say
+
+QUEUED_JOBS = 20_000
+JOBS = 60
+ROUNDS = 7
+SHARES = (0.5, 0.95, 0.99)
+BUSY, QUEUED, SLOTS_ALONE = "window full, nothing queued", f"{QUEUED_JOBS:,} jobs queued", "slots full alone"
+MOST_OVER_BUSY = 1.5
+
+
+def run(settings: Settings) -> Report:
+    """Three systems, each with its neighbour, run all the time; the modest tenant goes from one to the next."""
+    rounds, jobs = settings.pick(quick=2, full=ROUNDS), settings.pick(quick=20, full=JOBS)
+    with ExitStack() as stack:
+        streets = {
+            name: stack.enter_context(Street.open(settings.folder / str(nth)))
+            for nth, name in enumerate((BUSY, QUEUED, SLOTS_ALONE))
+        }
+        say(f"a neighbour submits {QUEUED_JOBS:,} jobs")
+        streets[QUEUED].queue_up(QUEUED_JOBS)
+        stack.enter_context(streets[BUSY].kept_busy(SLOTS + MARGIN))
+        stack.enter_context(streets[SLOTS_ALONE].kept_busy(SLOTS))
+        say(f"{rounds} x 3 x {jobs} jobs beside it, one at a time")
+        ways = {name: partial(_round, street, jobs) for name, street in streets.items()}
+        waits = alternate(ways, rounds=rounds + 1)
+    return report({name: each[1:] for name, each in waits.items()})
+
+
+def report(waits: Mapping[str, Sequence[Sequence[float]]]) -> Report:
+    """What the rounds of each come to; waits are in seconds."""
+    p95 = {name: [percentile(one, 0.95) for one in each] for name, each in waits.items()}
+    share = ratio(p95[QUEUED], p95[BUSY])
+    return Report(
+        tables=[
+            Table(
+                title="A tenant's wait from acceptance to the first token, milliseconds, all rounds together",
+                columns=["its neighbour", *(f"p{share * 100:.0f}" for share in SHARES), "n"],
+                rows=[_row(name, each) for name, each in waits.items()],
+            ),
+            estimates(
+                "p95 of a round, milliseconds",
+                {name: estimate(1000 * seconds for seconds in each) for name, each in p95.items()},
+            ),
+            estimates(
+                "p95 of the wait",
+                {
+                    f"{QUEUED}, over {BUSY}": share,
+                    f"{QUEUED}, over {SLOTS_ALONE}": ratio(p95[QUEUED], p95[SLOTS_ALONE]),
+                },
+            ),
+        ],
+        figures={"p95_queued_over_busy": share},
+        raw={"wait_seconds": {name: [list(one) for one in each] for name, each in waits.items()}},
+    )
+
+
+def _round(street: Street, jobs: int, _number: int) -> list[float]:
+    return street.waits(jobs)
+
+
+def _row(name: str, waits: Sequence[Sequence[float]]) -> list[str]:
+    seconds = [value for one in waits for value in one]
+    return [name, *(number(1000 * percentile(seconds, share)) for share in SHARES), str(len(seconds))]
+
+
+SECTION = Section(
+    name="fairness",
+    title="A tenant beside one with a long queue",
+    method=(
+        f"A scripted engine with {SLOTS} slots says {TOKENS_PER_SECOND:g} tokens per second in each. A tenant submits "
+        f"jobs of {LENGTHS[0]} tokens one at a time, each after the end of the last; the clock runs from acceptance "
+        f"to the first token. Its neighbour's jobs have {LENGTHS[0]} to {LENGTHS[-1]} tokens and the same priority. "
+        f"In one system the neighbour has {QUEUED_JOBS:,} jobs queued; in one it has as many open as slots and the "
+        f"window's margin take, {SLOTS + MARGIN}, so that each slot is busy and nothing is queued; in one it has just "
+        f"{SLOTS} open, so that a slot stands empty while its next job is submitted. The systems run at the same "
+        "time, and the tenant measures them in turn. Submits go through `Submissions`, without HTTP."
+    ),
+    run=run,
+    goals=[
+        Goal(
+            figure="p95_queued_over_busy",
+            text=f"p95 wait beside a neighbour with {QUEUED_JOBS:,} queued jobs, over that beside one that fills the "
+            "window and queues nothing",
+            at_most=MOST_OVER_BUSY,
+        )
+    ],
+)
