@@ -36,8 +36,7 @@ class Submission:
     `params` holds only what was given; without `default_max_tokens` the model's own limit is the default. `fingerprint`
     is of the body as it was sent. `prompt_field` and `params_prefix` are the names under which the client knows these,
     for refusals. `asked` is what its interface will tell of the request again, `id_kind` what the job's id begins with.
-    With `is_streamed` the client reads the tokens, with `is_foreground` it waits for an answer, and unless it has asked
-    for a `priority` the job is interactive; else it is standard.
+    With `is_streamed` the client reads the tokens, with `is_foreground` it waits for an answer.
     """
 
     type: RequestType
@@ -61,6 +60,11 @@ class Submission:
     id_kind: Literal["job", "resp"] = "job"
     is_streamed: bool = False
     is_foreground: bool = False
+
+    @property
+    def class_in_queue(self) -> Priority:
+        """What was asked for, or else what suits a job that is waited for, or not."""
+        return self.priority or (Priority.INTERACTIVE if self.is_foreground else Priority.STANDARD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,7 @@ class Submissions:
             id=self.new_id(submission.id_kind),
             tenant=tenant,
             request=self._request(submission, model),
-            priority=submission.priority or (Priority.INTERACTIVE if submission.is_foreground else Priority.STANDARD),
+            priority=submission.class_in_queue,
             metadata=submission.metadata,
             deadline_at=self._deadline(submission),
             start_within_seconds=submission.start_within_seconds,

@@ -107,6 +107,18 @@ local function take_out(model, flow, entry, cost, tag, clock)
   return true
 end
 
+local function count_one_less(model, field)
+  local key = model_key(model, 'waiting')
+  if redis.call('HINCRBY', key, field, -1) <= 0 then redis.call('HDEL', key, field) end
+end
+
+-- A job is no longer where a release without flows has let it wait.
+local function uncount_of_older(job)
+  local tenant = split(job.ref)
+  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', -job.cost)
+  count_one_less(job.model, 'tenant:' .. tenant)
+end
+
 -- How many jobs wait for a model.
 local function policy_count(model) return tonumber(redis.call('HGET', model_key(model, 'waiting'), 'jobs') or 0) end
 
@@ -134,8 +146,8 @@ local function policy_remove(job)
   if redis.call('ZSCORE', flow_key(job.model, flow), entry) then
     local stands = standing(job.model, flow)
     take_out(job.model, flow, entry, job.cost, stands.tag, stands.clock)
-  else
-    redis.call('ZREM', model_key(job.model, 'queue'), job.ref) -- where releases without flows kept it
+  elseif redis.call('ZREM', model_key(job.model, 'queue'), job.ref) == 1 then
+    uncount_of_older(job)
   end
 end
 

@@ -78,6 +78,7 @@ local function room_in_window(model)
   local room = slots + math.max(2, math.floor(slots / 8)) - busy
   local reserved = redis.call('GET', model_key(model, 'reserved'))
   if not reserved then return room, room end
+  if busy == 0 then redis.call('DEL', model_key(model, 'interactive')) end -- what an older release has not taken out
   local others = busy - redis.call('SCARD', model_key(model, 'interactive'))
   return room, math.min(room, math.max(1, slots - tonumber(reserved)) - others)
 end
@@ -109,11 +110,6 @@ local function enter_queue(job)
   policy_add(job, expires_at(job))
   put(job, 'place', 'queue')
   look_at(job, expires_at(job))
-end
-
-local function count_one_less(model, field)
-  local key = model_key(model, 'waiting')
-  if redis.call('HINCRBY', key, field, -1) <= 0 then redis.call('HDEL', key, field) end
 end
 
 local function leave_place(job)

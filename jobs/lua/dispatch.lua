@@ -17,9 +17,7 @@ local function adopt()
     if job and job.newer then
       redis.call('ZADD', model_key(model, 'queue'), old[i + 1], old[i])
     elseif job and job.place == 'queue' then
-      local tenant = split(job.ref)
-      redis.call('HINCRBY', model_key(model, 'waiting'), 'tokens', -job.cost)
-      count_one_less(model, 'tenant:' .. tenant)
+      uncount_of_older(job)
       policy_add(job, expires_at(job))
     end
   end

@@ -34,7 +34,7 @@ def test_the_first_model_is_the_default_and_names_resolve_directly_or_by_alias(t
         tmp_path,
         """
         models:
-          small: {path: weights, slots: 4, limits: {max_tokens: 7}}
+          small: {path: weights, slots: 4, reserved_interactive_slots: 3, limits: {max_tokens: 7}}
           big: {hub: org/big, revision: 0123456789abcdef0123456789abcdef01234567}
           said: {engine: scripted, script: {reply: Hello, tokens_per_second: 20}}
         aliases: {gpt: big}
@@ -44,6 +44,7 @@ def test_the_first_model_is_the_default_and_names_resolve_directly_or_by_alias(t
     assert list(catalog.models) == ["small", "big", "said"]
     assert catalog.default.path == tmp_path / "weights"
     assert (catalog.default.slots, catalog.default.limits.max_tokens) == (4, 7)
+    assert [model.reserved_interactive_slots for model in catalog.models.values()] == [3, 0, 0]
     resolved = catalog.resolve("gpt")
     assert resolved is not None
     assert (resolved.name, resolved.hub) == ("big", "org/big")
@@ -59,6 +60,12 @@ def test_the_first_model_is_the_default_and_names_resolve_directly_or_by_alias(t
         ("models: {a: {path: x, dtype: int4}}", "models.a.dtype", "float32, bfloat16, float16"),
         ("models: {a: {path: x, slots: many}}", "models.a.slots", "whole number"),
         ("models: {a: {path: x, slots: true}}", "models.a.slots", "whole number"),
+        ("models: {a: {path: x, reserved_interactive_slots: -1}}", "models.a.reserved_interactive_slots", "at least 0"),
+        (
+            "models: {a: {path: x, slots: 4, reserved_interactive_slots: 4}}",
+            "models.a.reserved_interactive_slots",
+            "less than the 4 slots",
+        ),
         ("models: {a: {path: x, limits: {max_tokens: 0}}}", "models.a.limits.max_tokens", "at least 1"),
         ("models: {a: {path: x, limits: 3}}", "models.a.limits", "mapping"),
         ("models: {a: {path: x, colour: red}}", "models.a.colour", "not a known setting"),

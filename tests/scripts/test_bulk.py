@@ -283,6 +283,7 @@ def test_options_and_the_named_field_reach_the_api(place: Workplace) -> None:
 
     body = place.server.requests[1].body
     assert body["type"] == "chat.completion"
+    assert body["priority"] == "batch"
     assert body["input"] == {"messages": [{"role": "user", "content": "why?"}]}
     assert body["params"] == {"max_tokens": 7, "temperature": 0.0, "stop": ["###"]}
 

@@ -56,7 +56,10 @@ def test_infer_reads_the_prompt_from_stdin_when_given_a_dash(frontier: Frontier)
 
 
 def test_infer_sends_every_option_it_is_given_and_nothing_else(frontier: Frontier, server: JobServer) -> None:
-    options = "--max-tokens 9 --temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --stop a --stop b --model shakespeare"
+    options = (
+        "--max-tokens 9 --temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --stop a --stop b --model shakespeare "
+        "--priority batch"
+    )
     frontier("infer", "hello", *options.split())
     frontier("infer", "hello", "--chat")
 
@@ -66,8 +69,13 @@ def test_infer_sends_every_option_it_is_given_and_nothing_else(frontier: Frontie
         "input": {"prompt": "hello"},
         "model": "shakespeare",
         "params": {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "seed": 3, "stop": ["a", "b"]},
+        "priority": "batch",
     }
-    assert bare == {"type": "chat.completion", "input": {"messages": [{"role": "user", "content": "hello"}]}}
+    assert bare == {
+        "type": "chat.completion",
+        "input": {"messages": [{"role": "user", "content": "hello"}]},
+        "priority": "interactive",
+    }
 
 
 def test_infer_gives_the_whole_job_as_json(frontier: Frontier) -> None:

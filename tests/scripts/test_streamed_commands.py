@@ -47,7 +47,13 @@ def test_infer_prints_the_tokens_and_the_times_with_ttft(server: JobServer, serv
     assert (outcome.exit_code, outcome.stdout) == (0, WHOLE + "\n")
     assert "TTFT 45 ms" in outcome.stderr
     [asked] = job.requests
-    assert asked.body == {"prompt": "hello", "model": "m", "params": {"max_tokens": 12}, "stream": True}
+    assert asked.body == {
+        "prompt": "hello",
+        "model": "m",
+        "params": {"max_tokens": 12},
+        "priority": "interactive",
+        "stream": True,
+    }
     assert asked.headers["idempotency-key"]
 
 

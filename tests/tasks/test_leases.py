@@ -45,6 +45,17 @@ def test_a_worker_that_starts_under_a_dead_one_s_name_gives_its_jobs_back(make_d
     assert desk.find(attempt.lease.job_id).state.value == "queued"
 
 
+def test_a_worker_says_how_many_slots_of_its_model_are_for_interactive_jobs_alone(make_desk: Any) -> None:
+    desk = make_desk()
+    for reserved in (3, 0):
+        running = RunningAttempts(lambda _: None)
+        LeaseKeeper(
+            desk.store, running, identity=ME, model=MODEL, slots=4, reserved_slots=reserved, clock=lambda: 0.0
+        ).join()
+        told = desk.store._client.get(desk.store.keys.model(MODEL, "reserved"))
+        assert int(told or 0) == reserved
+
+
 @pytest.mark.parametrize("namesake", [ELSEWHERE, Identity("w9", ME.host, ME.pid, ME.started)])
 def test_a_name_whose_bearer_may_be_alive_is_refused(make_desk: Any, namesake: Identity) -> None:
     desk = make_desk()
