@@ -58,7 +58,7 @@ def test_no_other_priority_is_accepted(read: Read, body: dict[str, Any], usual: 
     for wrong in ("urgent", "", usual.value.upper(), 1):
         with pytest.raises(ValidationError) as refusal:
             read(body | {"priority": wrong})
-        assert list(refusal.value.normalized_messages()) == ["priority"]
+        assert list(refusal.value.messages_dict) == ["priority"]
 
 
 @pytest.mark.parametrize(
