@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+_MOST_DOUBLINGS = 1_000  # a float has an end
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -15,4 +17,5 @@ class Backoff:
 
     def delay(self, failures: int, random: Random) -> float:
         """Seconds to wait after the given number of failures in a row; the first is 1."""
-        return random.uniform(0, min(self.cap_seconds, self.base_seconds * 2.0 ** (failures - 1)))
+        doubled = self.base_seconds * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
+        return random.uniform(0, min(self.cap_seconds, doubled))

@@ -22,13 +22,14 @@ from resilience.circuit.circuit_state import CircuitState, Forcing
 from resilience.circuit.known import Known
 from resilience.circuit.local import LocalCircuit
 from resilience.circuit.permit import Outcome, Outlook, Permit, Refused, State
-from resilience.circuit.reach import Reach
 from resilience.circuit.settings import CircuitSettings
 from resilience.circuit.shared import SharedCircuits
 from resilience.circuit.view import Admission, View
+from resilience.reach import Reach
 
 DEFAULT_PREFIX = "frontier:circuit:"
 MOST_KNOWN = 10_000
+PAUSE_SECONDS = 1.0
 LONGEST_NAME = 200
 
 COUNTED_AS = {Outcome.SUCCESS: "succeeded", Outcome.FAILURE: "failed", Outcome.IGNORED: "ignored"}
@@ -57,7 +58,7 @@ class Circuits:
         self._shared = SharedCircuits(client, self.settings, prefix=prefix)
         self._random = random
         self._clock = clock
-        self._reach = Reach(clock, random)
+        self._reach = Reach(clock, pause=lambda: PAUSE_SECONDS * random.uniform(0.5, 1.5))
         self._known: dict[str, Known] = {}
         self._inserting = threading.Lock()
 
@@ -146,7 +147,7 @@ class Circuits:
         self, known: Known, call: Callable[[Mapping[str, int]], T], view_of: Callable[[T], View] | None = None
     ) -> T | None:
         """What Redis answers, of which the view is kept, or None while it is away."""
-        if not self._reach.may_try():
+        if not self._reach.may_ask():
             return None
         counted = known.take_counts()
         local = known.local
@@ -157,13 +158,13 @@ class Circuits:
             answer = call(counted)
         except (StoreUnavailable, StorageFull):
             known.give_back_counts(counted)
-            self._reach.lose()
+            self._reach.failed()
             return None
         except BaseException:
             if self._reach.is_lost:
-                self._reach.lose()
+                self._reach.failed()
             raise
-        self._reach.find()
+        self._reach.answered()
         known.local = None
         if view_of is not None:
             known.learn(view_of(answer), sent=sent, received=self._clock())

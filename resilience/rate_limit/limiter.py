@@ -11,9 +11,9 @@ import redis
 from resilience.rate_limit.decision import Decision
 from resilience.rate_limit.errors import LimiterUnavailable
 from resilience.rate_limit.local import LocalWindows
-from resilience.rate_limit.pause import Pause
 from resilience.rate_limit.shared import SharedWindows, Taken
 from resilience.rate_limit.windows import Bucket
+from resilience.reach import Reach
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class RateLimiter:
             raise ValueError(f"nodes: must be at least 1, not {nodes}")
         self._shared = SharedWindows(client, prefix=prefix)
         self._local = LocalWindows(clock, nodes=nodes, most=most_local)
-        self._pause = Pause(clock, seconds=pause_seconds)
+        self._reach = Reach(clock, pause=lambda: pause_seconds)
 
     def take(self, buckets: Sequence[Bucket], cost: int = 1, *, fallback: bool = True) -> Decision:
         """Take *cost* from every window of all buckets, or from none of them, and say how they stand.
@@ -73,23 +73,24 @@ class RateLimiter:
     def _decide(self, buckets: Sequence[Bucket], cost: int, *, is_look: bool, fallback: bool) -> Decision:
         _check(buckets, cost)
         reason: redis.RedisError | None = None
-        if self._pause.may_ask():
+        if self._reach.may_ask():
             try:
                 decision = self._shared.take(buckets, cost, is_look=is_look)
             except redis.RedisError as error:
                 reason = error
-                if self._pause.failed():
+                if self._reach.failed():
                     log.warning("rate_limits_are_local", extra={"reason": str(error)})
             except BaseException:
-                self._pause.failed()
+                if self._reach.is_lost:
+                    self._reach.failed()
                 raise
             else:
-                if self._pause.answered():
+                if self._reach.answered():
                     log.warning("rate_limits_are_shared_again")
                 return decision
         if not fallback:
             raise LimiterUnavailable(str(reason or "Redis has not answered a moment ago")) from reason
-        return self._local.take(buckets, cost, is_look=is_look, again_in=self._pause.seconds_left)
+        return self._local.take(buckets, cost, is_look=is_look, again_in=self._reach.seconds_left)
 
 
 def _check(buckets: Sequence[Bucket], cost: int) -> None:
