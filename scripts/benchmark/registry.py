@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from scripts.benchmark.section import Section
-from scripts.benchmark.sections import engine, fairness, latency, memory, overhead, settings, streams, through, webhooks
+from scripts.benchmark.sections import (
+    engine,
+    fairness,
+    latency,
+    limits,
+    memory,
+    overhead,
+    settings,
+    streams,
+    through,
+    webhooks,
+)
 
 SECTIONS: tuple[Section, ...] = (
     engine.SECTION,
@@ -13,6 +24,7 @@ SECTIONS: tuple[Section, ...] = (
     fairness.SECTION,
     streams.SECTION,
     webhooks.SECTION,
+    limits.SECTION,
     memory.SECTION,
     settings.SECTION,
 )

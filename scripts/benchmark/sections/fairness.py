@@ -14,8 +14,8 @@ from scripts.benchmark.section import Goal, Report, Section, Table
 from scripts.benchmark.settings import Settings, say
 
 QUEUED_JOBS = 20_000
-JOBS = 60
-ROUNDS = 7
+JOBS = 40
+ROUNDS = 5
 SHARES = (0.5, 0.95, 0.99)
 BUSY, QUEUED, SLOTS_ALONE = "window full, nothing queued", f"{QUEUED_JOBS:,} jobs queued", "slots full alone"
 MOST_OVER_BUSY = 1.5

@@ -22,7 +22,7 @@ from scripts.benchmark.settings import Settings
 
 THREADS = 4
 WARM_UP = 200
-JOBS = 3_000
+JOBS = 2_000
 CELERY, ACKNOWLEDGING = "Celery, a task that does nothing", "the same, acknowledging"
 OURS, HTTP = "Frontier, without HTTP", "Frontier, over HTTP"
 PROCESSES = ("submitting", "api", "redis", "worker")
