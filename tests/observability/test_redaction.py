@@ -41,6 +41,7 @@ def log() -> Iterator[io.StringIO]:
         ("fr_live is a name, and key_4fZ8kQm2xLw9RtYb7NcVd1 an id", None),
         ("the bearer", None),
     ],
+    ids=["header", "query", "mistyped", "operator's", "webhook secret", "names and ids", "a word"],
 )
 def test_secrets_are_taken_out_and_nothing_else(text: str, shown: str | None) -> None:
     assert redacted(text) == (shown or text)
