@@ -23,7 +23,11 @@ class Line:
 
     def __init__(self, bench: Any, slots: int = 1) -> None:
         self.bench, self.store, self.slots = bench, bench.store, slots
-        self.bench.join(slots=slots)
+        self.join()
+
+    def join(self) -> None:
+        """A worker counts for some seconds from then on."""
+        self.bench.join(slots=self.slots)
 
     def accept(self, tenant: str = "default", priority: Priority = STANDARD, tokens: int = COST, **changes: Any) -> str:
         params = SamplingParams(max_tokens=tokens - 1)
@@ -69,8 +73,10 @@ def test_beside_20000_waiting_jobs_of_a_neighbour_a_job_goes_when_the_next_slot_
     line = Line(bench, slots=4)
     for _ in range(20_000):
         line.accept("greedy")
+    line.join()
     running = list(line.store.dispatch(MODEL))
     for _ in range(20):
+        line.join()
         job_id = line.accept("modest")
         line.run(running.pop(0))
         assert line.store.dispatch(MODEL) == [job_id]
