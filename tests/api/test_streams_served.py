@@ -12,7 +12,7 @@ from redis import Redis
 
 from jobs.job import JobState
 from jobs.store import JobStore
-from tests.api.conftest import Worker
+from tests.api.conftest import TOKEN, Worker
 from tests.api.gunicorn_process import GunicornProcess
 from tests.api.test_following import emit
 from tests.api.test_gunicorn import BODY, until, watched
@@ -73,6 +73,30 @@ def test_a_job_goes_on_without_its_reader_and_a_server_that_ends_cancels_nothing
     assert b"retry: 1000\n\n" in told
     assert b"event: final" not in told
     assert {job.state for job in store.list("default").jobs} == {JobState.QUEUED}
+
+
+def test_a_stream_that_was_too_old_goes_on_over_the_same_connection(start_server: StartServer, worker: Worker) -> None:
+    server = start_server({"API_STREAM_SECONDS": "1"})
+    path = f"/v1/jobs/{server.send('POST', '/v1/jobs', BODY).json['id']}/events"
+    lease = worker.claim(path.split("/")[3])
+    again = f"GET {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    with server.begin(f"GET {path} HTTP/1.1") as connection:
+        connection.sendall(again.encode())  # it waits for its turn
+        told = connection.makefile("rb")
+        emitted = 0
+        while not (line := told.readline()).startswith(b"retry:"):
+            assert line
+            if line.startswith(b"id:"):
+                emit(worker.store, lease, emitted, ["x"])
+                emitted += 1
+        emit(worker.store, lease, emitted, ["the last"])
+        while b"the last" not in line:
+            line = told.readline()
+            assert line, "the second stream was cut off"
+        emit(worker.store, lease, emitted + 1, ["one more"])
+        while b"one more" not in line:
+            line = told.readline()
+            assert line, "the second stream was cut off"
 
 
 def test_a_place_is_free_again_when_its_reader_has_left(start_server: StartServer, redis_client: Redis) -> None:
