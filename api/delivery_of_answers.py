@@ -9,6 +9,8 @@ from typing import Any
 
 from flask import Response, after_this_request, request
 
+from api.reader_socket import next_byte
+
 
 class WatchedBody:
     """The pieces of an answer as the server takes them. One of the two is called, once."""
@@ -77,15 +79,4 @@ def watch_answer(*, on_delivered: Callable[[], None], on_lost: Callable[[], None
 def has_hung_up(environ: Mapping[str, Any]) -> bool:
     """Whether the client of a request has ended its connection; False where the server tells nothing of sockets."""
     connection: socket.socket | None = environ.get("gunicorn.socket")
-    if connection is None:
-        return False
-    before = connection.gettimeout()
-    try:
-        connection.settimeout(0.0)
-        return connection.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    finally:
-        connection.settimeout(before)
+    return connection is not None and next_byte(connection) == b""

@@ -152,7 +152,7 @@ class _Stream:
         self._is_closed = True
         if self._connection is not None:
             self._connection.close()
-            if self._is_last_of_connection:
+            if self._is_ended_here and self._is_last_of_connection:
                 self._connection.hang_up()
         self._place.give_back()
         if self._pieces is not None:
@@ -184,16 +184,15 @@ class _Stream:
             for start in range(0, len(frame), sse.WRITE_BYTES):
                 yield frame[start : start + sse.WRITE_BYTES]
             if self._is_too_old is not None and not self._looks.is_complete and self._is_too_old():
-                # The connection stays: its reader may have asked for the rest over it already.
-                self._is_ended_here = True
-                yield sse.retry(RECONNECT_MS)
-                return
+                break  # The connection stays: its reader may have asked for the rest over it already.
+        else:
+            self._is_last_of_connection = not self._looks.is_complete
         if self._looks.is_complete:
             self._is_delivered = True
             return
         if self._is_gone:
             return
-        self._is_ended_here = self._is_last_of_connection = True
+        self._is_ended_here = True
         if self._is_too_old is not None:
             yield sse.retry(RECONNECT_MS)
 

@@ -81,18 +81,11 @@ class ReaderSocket:
 
     def _look(self) -> None:
         """Something has arrived: the end of the connection, or a request that waits for its turn."""
-        before = self._connection.gettimeout()
-        try:
-            self._connection.settimeout(0.0)
-            is_gone = self._connection.recv(1, socket.MSG_PEEK) == b""
-        except BlockingIOError:
+        arrived = next_byte(self._connection)
+        if arrived is None:
             return
-        except OSError:
-            is_gone = True
-        finally:
-            self._connection.settimeout(before)
         self._watcher.stop()  # or it would be told of the same bytes again and again
-        if is_gone:
+        if not arrived:
             self._on_gone()
 
     def _cut_off(self) -> None:
@@ -101,3 +94,17 @@ class ReaderSocket:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
             self._connection.shutdown(socket.SHUT_RDWR)
         self._on_gone()
+
+
+def next_byte(connection: socket.socket) -> bytes | None:
+    """What the other end has sent next, which stays to be read: None for nothing so far, empty if it has hung up."""
+    before = connection.gettimeout()
+    try:
+        connection.settimeout(0.0)
+        return connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+    finally:
+        connection.settimeout(before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import random
 import signal
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import settings
 from redis import Redis, RedisError
 
+from observability.logs import configure_logging
 from scripts.redis_server import ServerMissing, find_binary
 from tests.redis_process import RedisProcess
 
@@ -98,3 +101,16 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory, server_binary: Path)
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What a process with our logging writes."""
+    root = logging.getLogger()
+    handlers, level, urllib3 = root.handlers[:], root.level, logging.getLogger("urllib3").level
+    stream = io.StringIO()
+    configure_logging(stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("urllib3").setLevel(urllib3)

@@ -5,29 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from jobs.access.key_text import KeyText
-from observability.logs import configure_logging
 from observability.redaction import redacted
 
 KEY = KeyText.new("live")
 SECRET = KEY.text.rpartition("_")[2]
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What a process with our logging writes."""
-    root = logging.getLogger()
-    handlers, level, urllib3 = root.handlers[:], root.level, logging.getLogger("urllib3").level
-    stream = io.StringIO()
-    configure_logging(stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("urllib3").setLevel(urllib3)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import io
 import logging
 import os
 import time
-from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
@@ -14,7 +13,6 @@ from standardwebhooks.webhooks import Webhook
 from jobs.signature import Secret
 from jobs.webhooks.delivery import DeliveryLease
 from jobs.webhooks.sealing import Sealer, new_key
-from observability.logs import configure_logging
 from resilience.egress.guard import EgressGuard, EgressRules
 from resilience.egress.post import Limits, Poster
 from scripts.ports import free_port
@@ -37,19 +35,6 @@ def courier(rules: EgressRules = LOOPBACK, sealer: Sealer | None = SEALER, **cha
         clock=time.monotonic,
         draw=os.urandom,
     )
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What a process with our logging writes."""
-    root = logging.getLogger()
-    handlers, level, urllib3 = root.handlers[:], root.level, logging.getLogger("urllib3").level
-    stream = io.StringIO()
-    configure_logging(stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("urllib3").setLevel(urllib3)
 
 
 def test_nothing_of_a_url_and_of_a_malformed_answer_is_logged(log: io.StringIO) -> None:
