@@ -60,7 +60,8 @@ class Upstream:
 
     `api_key_env` names the environment variable with the key; the key itself never stands in the file. From
     sending a request to its first token at most `first_token_timeout_seconds` pass, and nothing may be silent
-    for longer than `read_timeout_seconds` after that.
+    for longer than `read_timeout_seconds` after that. `deterministic`: the server gives the same text again for the
+    same request with temperature 0, and with the same seed.
     """
 
     url: str
@@ -70,6 +71,7 @@ class Upstream:
     connect_timeout_seconds: float = 5.0
     first_token_timeout_seconds: float = 120.0
     read_timeout_seconds: float = 60.0
+    deterministic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,11 @@ class ModelConfig:
     def embeds(self) -> bool:
         """Whether it makes vectors of texts, and those alone; any other model makes texts."""
         return self.engine == "encoder" or self.script.dimensions is not None
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether it gives the same result again for the same request, with the same seed or at temperature 0."""
+        return self.upstream.deterministic if self.upstream is not None else not self.script.tells_time
 
     def upstream_key(self, env: Mapping[str, str]) -> str | None:
         """The key for the server that runs the model, or None if it needs none.

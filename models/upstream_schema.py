@@ -72,3 +72,4 @@ class UpstreamSchema(StrictSchema):
     connect_timeout_seconds = _seconds("connect_timeout_s", LONGEST_CONNECT_SECONDS)
     first_token_timeout_seconds = _seconds("first_token_timeout_s", LONGEST_SILENCE_SECONDS)
     read_timeout_seconds = _seconds("read_timeout_s", LONGEST_SILENCE_SECONDS)
+    deterministic = fields.Boolean(truthy={True}, falsy={False}, error_messages={"invalid": "must be true or false"})

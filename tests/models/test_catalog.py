@@ -122,6 +122,7 @@ def test_what_is_wrong_is_named_with_file_field_and_accepted_form(
         ("first_token_timeout_s: 0", "first_token_timeout_s", "above 0"),
         ("read_timeout_s: .inf", "read_timeout_s", "above 0"),
         ("read_timeout_s: soon", "read_timeout_s", "above 0"),
+        ("deterministic: sometimes", "deterministic", "true or false"),
         ("headers: {authorization: Bearer x}", "headers.authorization", "api_key_env"),
         ("headers: {Host: x}", "headers.Host", "itself"),
         ("headers: {X Y: x}", "headers.X Y", "letters"),
@@ -172,6 +173,22 @@ def test_an_upstream_has_timeouts_of_its_own_and_a_key_from_the_environment(tmp_
     assert far.upstream_key({"FAR_KEY": "sk-1"}) == "sk-1"
     assert near.upstream_key({"FAR_KEY": "sk-1"}) is None
     assert catalog.default.upstream is not None
+
+
+def test_a_model_repeats_itself_unless_its_script_tells_the_time_or_its_server_may_not(tmp_path: Path) -> None:
+    catalog = load(
+        tmp_path,
+        """
+        models:
+          own: {path: weights}
+          said: {engine: scripted}
+          clock: {engine: scripted, script: {tells_time: true}}
+          far: {engine: upstream, upstream: {url: "http://h/v1", model: b}}
+          sure: {engine: upstream, upstream: {url: "http://h/v1", model: b, deterministic: true}}
+        """,
+    )
+
+    assert [name for name, model in catalog.models.items() if model.is_deterministic] == ["own", "said", "sure"]
 
 
 @pytest.mark.parametrize("key", ["", "sk secret", "sk-secret\n", "sk-sécret"])
