@@ -59,7 +59,7 @@ Global (members are refs, `tenant/id`; no client names them):
   ended_keys               zset     those that end or have ended, by when, ms; forgotten a while later
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
-  circuit:…                         circuits keep their own (resilience/circuit/lua/_circuit.lua)
+  circuit:…                         circuits keep their own (jobs/lua/_circuit.lua)
 Channels:
   t:{tenant}:wake:{id}     something about the job has changed
   c:{worker}               a job's ref: look at its signals now

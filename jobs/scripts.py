@@ -106,7 +106,8 @@ def _rules(settings: StoreSettings) -> str:
     return json.dumps(rules, separators=(",", ":"))
 
 
-def _text(name: str) -> str:
+def shared_text(name: str) -> str:
+    """One of the texts of `lua/` that stand before scripts, here or elsewhere."""
     return _FOLDER.joinpath(f"{name}.lua").read_text()
 
 
@@ -128,10 +129,10 @@ def _scripts() -> Mapping[str, str]:
 @cache
 def _shared(*, with_deliveries: bool) -> str:
     """What stands before a script. Most moves of jobs never end one: for them all of the outbox is one function."""
-    outbox = _text("_receivers") + _text("_outbox")
+    outbox = shared_text("_receivers") + shared_text("_outbox")
     if not with_deliveries:
         outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
-    return _text("_shared") + _text("_events") + outbox + _text("_policy") + _text("_record")
+    return shared_text("_shared") + shared_text("_events") + outbox + shared_text("_policy") + shared_text("_record")
 
 
 def _flags(name: str) -> str:

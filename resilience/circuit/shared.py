@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
-from jobs.scripts import unavailable_as_our_error
+from jobs.scripts import shared_text, unavailable_as_our_error
 from resilience.circuit.circuit_state import CircuitState, Forcing
 from resilience.circuit.permit import Outcome, Permit, State
 from resilience.circuit.settings import CircuitSettings
@@ -95,8 +95,8 @@ class SharedCircuits:
 @cache
 def _text(name: str) -> str:
     """A script with all that stands before it. A circuit's keys are few: it goes on when memory is short."""
-    shared, own = (_FOLDER.joinpath(f"{part}.lua").read_text() for part in ("_circuit", name))
-    return "#!lua flags=allow-oom\n" + shared + own
+    asked, own = (_FOLDER.joinpath(f"{part}.lua").read_text() for part in ("_asked", name))
+    return "#!lua flags=allow-oom\n" + shared_text("_circuit") + asked + own
 
 
 def _rules(settings: CircuitSettings) -> str:

@@ -4,16 +4,12 @@
 --
 -- Returns 1 if the place is taken, else 0; then the view.
 
-local is_probe = 0
-if ARGV[4] ~= '' and position() == 'half_open' then
-  if redis.call('ZSCORE', PROBES, ARGV[4]) then
-    is_probe = 1
-  elseif places() > 0 then
-    redis.call('ZADD', PROBES, NOW + rules.lease, ARGV[4])
-    is_probe = 1
-  end
+local is_probe = false
+if ARGV[4] ~= '' then
+  local _
+  _, is_probe = circuit:pass(ARGV[4], circuit.rules.lease)
 end
-keep()
-local answer = view()
-table.insert(answer, 1, is_probe)
+circuit:keep()
+local answer = circuit:view()
+table.insert(answer, 1, is_probe and 1 or 0)
 return answer

@@ -5,10 +5,10 @@
 --
 -- Returns the view.
 
-if position() == 'closed' and not forced and since < NOW - tonumber(ARGV[4]) then
-  trips, reopens_at = math.max(trips, tonumber(ARGV[5])), NOW
-  move('half_opened')
-  redis.call('HSET', STATE, 'is_met', 1)
-  keep()
+if circuit:position() == 'closed' and not circuit.forced and circuit.since < NOW - tonumber(ARGV[4]) then
+  circuit.trips, circuit.reopens_at = math.max(circuit.trips, tonumber(ARGV[5])), NOW
+  circuit:move('half_opened')
+  redis.call('HSET', circuit.state, 'is_met', 1)
+  circuit:keep()
 end
-return view()
+return circuit:view()
