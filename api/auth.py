@@ -11,9 +11,9 @@ from flask import Flask, g, request
 
 from api.errors import MissingScope, NotAuthenticated
 from jobs.access.api_key import Scope
+from jobs.job import OPERATOR_KEY
 
 OPERATOR_TENANT = "default"
-OPERATOR_KEY = "operator"
 
 _OPEN = frozenset({"/health", "/health/live", "/health/ready", "/docs", "/openapi.json"})
 _OPEN_BELOW = ("/docs/", "/problems/")

@@ -13,6 +13,7 @@ from functools import partial
 
 from flask import Response, request
 
+from api.auth import caller
 from api.delivery_of_answers import watch_answer
 from api.errors import OWN_NAMES, InvalidRequest, JobEndedWithoutResult, Names, StillRunning
 from api.event_streams import EventStreams
@@ -55,6 +56,7 @@ class Foreground:
             return self.submissions.submit(
                 submission,
                 tenant=tenant,
+                key_id=caller().key_id,
                 idempotency_key=key,
                 traceparent=parse_traceparent(request.headers.get(TRACE_HEADER)),
                 is_retry=key is None and is_retry(request.headers.get(RETRY_HEADER)),

@@ -97,6 +97,8 @@ def infer_blueprint(
     def submit(submission: Submission) -> Submitted:
         key = parse_idempotency_key(request.headers.get(HEADER))
         trace = parse_traceparent(request.headers.get(TRACE_HEADER))
-        return submissions.submit(submission, tenant=caller().tenant, idempotency_key=key, traceparent=trace)
+        return submissions.submit(
+            submission, tenant=caller().tenant, key_id=caller().key_id, idempotency_key=key, traceparent=trace
+        )
 
     return blueprint

@@ -108,7 +108,7 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
         limits, and a deadline as far off as the old one's was. The old job stays as it ended, and leaves the dead
         letters. A repeat answers with the same new job.
         """
-        made = requeues.requeue(caller().tenant, checked_id(job_id))
+        made = requeues.requeue(caller().tenant, checked_id(job_id), key_id=caller().key_id)
         job = store.find(caller().tenant, made.job_id)
         body, headers = describe(store, job)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | (REPLAYED if made.replayed else {})

@@ -66,7 +66,9 @@ def jobs_blueprint(
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
         trace = parse_traceparent(request.headers.get(TRACE_HEADER))
-        submitted = submissions.submit(submission, tenant=caller().tenant, idempotency_key=key, traceparent=trace)
+        submitted = submissions.submit(
+            submission, tenant=caller().tenant, key_id=caller().key_id, idempotency_key=key, traceparent=trace
+        )
         job = waiting.follow(submitted, tenant=caller().tenant, seconds=preferred.wait_seconds or 0)
         body, headers = describe(store, job)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()

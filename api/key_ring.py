@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from api.auth import OPERATOR_KEY, Caller
+from api.auth import Caller
 from jobs.access.api_key import ApiKey
 from jobs.access.errors import KeyNotFound
 from jobs.access.hashing import KeyHasher
 from jobs.access.key_text import KeyText
 from jobs.errors import StoreUnavailable
+from jobs.job import OPERATOR_KEY
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,10 @@ class Requeues:
     catalog: Catalog
     new_id: Callable[[str], str]
 
-    def requeue(self, tenant: str, job_id: str) -> Accepted:
+    def requeue(self, tenant: str, job_id: str, *, key_id: str) -> Accepted:
         """Record the new job, or find the one that an earlier requeue has made, and let it start.
 
+        It belongs to the API key `key_id`.
         Raises what `JobStore.requeue` does, and UnknownModel if the job's model is no longer configured.
         """
         name = self.store.find(tenant, job_id).request.model
@@ -34,7 +35,8 @@ class Requeues:
         if model is None:
             raise UnknownModel(f"The job's model {name!r} is no longer configured.")
         new_id = self.new_id(job_id.partition("_")[0])
-        made = self.store.requeue(tenant, job_id, new_id=new_id, max_waiting=model.limits.max_waiting)
+        most = model.limits.max_waiting
+        made = self.store.requeue(tenant, job_id, new_id=new_id, key_id=key_id, max_waiting=most)
         if not made.replayed:
             self.dispatcher.dispatch(name)
         log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})

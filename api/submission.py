@@ -16,7 +16,7 @@ from typing import Any, Literal
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.model_lookup import find_model
-from jobs.job import Foreground, Job, JobState, NewJob, Priority
+from jobs.job import OPERATOR_KEY, Foreground, Job, JobState, NewJob, Priority
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
@@ -97,13 +97,15 @@ class Submissions:
         submission: Submission,
         *,
         tenant: str,
+        key_id: str = OPERATOR_KEY,
         idempotency_key: str | None = None,
         traceparent: str | None = None,
         is_retry: bool = False,
     ) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
 
-        A retry in the foreground finds the job of an earlier try, if that one's answer was never delivered.
+        It belongs to the API key `key_id`. A retry in the foreground finds the job of an earlier try, if that one's
+        answer was never delivered.
         Raises UnknownModel, InvalidRequest, UrlRefused, NoSealer, IdempotencyMismatch, ModelDraining, QueueFull,
         StorageFull or StoreUnavailable.
         """
@@ -116,6 +118,7 @@ class Submissions:
             id=self.new_id(submission.id_kind),
             tenant=tenant,
             request=self._request(submission, model),
+            key_id=key_id,
             priority=submission.class_in_queue,
             metadata=submission.metadata,
             deadline_at=self._deadline(submission),
@@ -156,6 +159,7 @@ class Submissions:
             timeout_seconds=job.timeout_seconds,
             retention_seconds=job.retention_seconds,
             max_attempts=job.max_attempts,
+            key_id=job.key_id,
             priority=job.priority,
             metadata=job.metadata,
             webhook=job.webhook,

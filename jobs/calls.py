@@ -46,6 +46,7 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
         job.foreground.fingerprint if job.foreground else "",
         "1" if job.foreground and job.foreground.is_retry else "",
         job.priority.value,
+        job.key_id,
     )
 
 

@@ -19,6 +19,9 @@ from jobs.request import InferenceRequest, TokenLogprobs
 from jobs.webhooks.delivery import Delivery
 from jobs.webhooks.webhook import JobWebhook
 
+OPERATOR_KEY = "operator"
+"""In place of an id, for the API key of the deployment itself."""
+
 
 class JobState(StrEnum):
     """Where a job stands; the values are those on the wire."""
@@ -123,13 +126,14 @@ class Foreground:
 class NewJob:
     """What the store needs to accept a job; instants are Unix seconds, durations end in `_seconds`.
 
-    `asked` is what the client's interface has to tell of its request again, as JSON that means nothing here.
-    With `is_streamed` somebody reads the tokens from the first on.
+    `key_id` is the API key that submits. `asked` is what the client's interface has to tell of its request again, as
+    JSON that means nothing here. With `is_streamed` somebody reads the tokens from the first on.
     """
 
     id: str
     tenant: str
     request: InferenceRequest
+    key_id: str = OPERATOR_KEY
     priority: Priority = Priority.STANDARD
     metadata: Mapping[str, str] = field(default_factory=dict)
     deadline_at: float | None = None
@@ -150,6 +154,7 @@ class NewJob:
 class Job:
     """A job as the store knows it; instants are Unix seconds of the Redis server's clock.
 
+    `key_id` is the API key that submitted it; a requeue has that of who asked for it.
     `requeued_from` is the id of the job that this one tries again, `requeued_as` of the one that does so for it.
     `delivery` is that of its own `webhook`, once there is one. `text` of a job that ended early is what it had by then.
     """
@@ -165,6 +170,7 @@ class Job:
     timeout_seconds: float
     retention_seconds: float
     max_attempts: int
+    key_id: str = OPERATOR_KEY
     priority: Priority = Priority.STANDARD
     metadata: Mapping[str, str] = field(default_factory=dict)
     start_by: float | None = None

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from jobs.errors import IdempotencyMismatch, JobNotFound, JobRetired
-from jobs.job import AttemptError, Job, JobState, Outcome, Priority, Usage
+from jobs.job import OPERATOR_KEY, AttemptError, Job, JobState, Outcome, Priority, Usage
 from jobs.keys import Keys, idempotency_digest, ref
 from jobs.scripts import unavailable_as_our_error
 from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
@@ -153,6 +153,7 @@ def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out:
         id=job_id,
         tenant=tenant,
         request=request,
+        key_id=fields.get("key", OPERATOR_KEY),
         priority=Priority(fields.get("class", Priority.STANDARD)),
         metadata=metadata,
         state=state,

@@ -18,7 +18,7 @@ from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
 from jobs.followed import BEGINNING, Cursor, Followed, followed
 from jobs.headroom import Headroom
-from jobs.job import Job, JobState, Lease, NewJob, Outcome
+from jobs.job import OPERATOR_KEY, Job, JobState, Lease, NewJob, Outcome
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.mass_cancel import MassCancel
 from jobs.model_load import ModelMode
@@ -60,12 +60,15 @@ class JobStore:
         arguments = accept_arguments(job, usual_deadline_seconds=usual, max_waiting=max_waiting)
         return accepted(self._grow("accept", *arguments), max_waiting)
 
-    def requeue(self, tenant: str, job_id: str, *, new_id: str, max_waiting: int | None = None) -> Accepted:
+    def requeue(
+        self, tenant: str, job_id: str, *, new_id: str, key_id: str = OPERATOR_KEY, max_waiting: int | None = None
+    ) -> Accepted:
         """Make a new job of one that failed, was cancelled or expired; a repeat finds it, as long as it exists.
 
         Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded, ModelDraining, QueueFull or StorageFull.
         """
-        answer = self._grow("requeue", ref(tenant, job_id), new_id, "" if max_waiting is None else max_waiting)
+        most = "" if max_waiting is None else max_waiting
+        answer = self._grow("requeue", ref(tenant, job_id), new_id, most, key_id)
         self._check(answer[0], tenant, job_id)
         return accepted(answer, max_waiting)
 

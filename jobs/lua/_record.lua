@@ -132,12 +132,12 @@ local function refusal(model, most)
 end
 
 -- Record a new job, queued but in no place yet; `deadline` is an instant, `timeout` and `retention` last, all in ms.
-local function begin(ref, spec, model, class, cost, deadline, timeout, retention, max)
+local function begin(ref, spec, model, class, key, cost, deadline, timeout, retention, max)
   local _, id = split(ref)
   local job = {ref = ref}
   put(job, 'schema', SCHEMA, 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
     'model', model, 'created', NOW, 'deadline', deadline, 'timeout', timeout, 'retention', retention,
-    'max', max, 'cost', cost)
+    'max', max, 'cost', cost, 'key', key)
   if class ~= 'standard' then put(job, 'class', class) end
   redis.call('SET', tenant_key(ref, 'spec'), spec)
   redis.call('ZADD', state_key(ref, 'queued'), job.seq, id)

@@ -9,7 +9,7 @@
 -- ARGV[16] its webhook, or '': JSON {url, origin, events: ',job.failed,…,', full: whether the result is told}
 -- ARGV[17] its traceparent, or ''     ARGV[18] '1' if somebody reads its tokens from the first on
 -- ARGV[19] fingerprint of the request that waits for it, or ''   ARGV[20] '1' if that is a retry
--- ARGV[21] its class: interactive, standard or batch
+-- ARGV[21] its class: interactive, standard or batch   ARGV[22] id of the API key
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
@@ -54,7 +54,7 @@ local refused = refusal(model, ARGV[15])
 if refused then return refused end
 
 local deadline = ARGV[6] ~= '' and tonumber(ARGV[6]) or NOW + tonumber(ARGV[7])
-local job = begin(ref, ARGV[5], model, ARGV[21], tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12])
+local job = begin(ref, ARGV[5], model, ARGV[21], ARGV[22], tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12])
 if ARGV[9] ~= '' then put(job, 'start_by', NOW + tonumber(ARGV[9])) end
 if idem then
   put(job, 'idem', ARGV[13])

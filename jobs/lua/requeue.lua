@@ -3,6 +3,7 @@
 -- ARGV[3]  ref of the old job
 -- ARGV[4]  id of the new job
 -- ARGV[5]  most waiting jobs, or ''
+-- ARGV[6]  id of the API key that asks for it
 --
 -- The new job has the same request, priority, webhook, limits and length of life, but no time by which it must have started.
 --
@@ -27,7 +28,8 @@ if refused then return refused end
 
 local spec = redis.call('GET', tenant_key(old.ref, 'spec'))
 local deadline = NOW + old.deadline - old.created
-local job = begin(ref, spec, old.model, class_of(old), old.cost, deadline, old.timeout, old.retention, old.max)
+local job = begin(ref, spec, old.model, class_of(old), ARGV[6], old.cost, deadline, old.timeout, old.retention,
+  old.max)
 put(job, 'requeued_from', id)
 if old.hook then
   put(job, 'hook', old.hook)

@@ -115,6 +115,7 @@ class PlainJob:
             id=self.new.id,
             tenant=self.new.tenant,
             request=self.new.request,
+            key_id=self.new.key_id,
             priority=self.new.priority,
             metadata=self.new.metadata,
             state=self.state,

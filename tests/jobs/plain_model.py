@@ -115,7 +115,9 @@ class PlainModel(PlainRecord):
         self._begin(new, deadline)
         return Accepted(new.id, replayed=False, can_start=self._can_start(new))
 
-    def requeue(self, tenant: str, job_id: str, *, new_id: str, max_waiting: int | None = None) -> Accepted:
+    def requeue(
+        self, tenant: str, job_id: str, *, new_id: str, key_id: str, max_waiting: int | None = None
+    ) -> Accepted:
         old = self._known(tenant, job_id)
         if not old.state.is_final:
             raise JobNotFinal(job_id)
@@ -125,7 +127,7 @@ class PlainModel(PlainRecord):
             is_new = old.requeued_as == new_id
             return Accepted(old.requeued_as, replayed=not is_new, can_start=is_new)
         self._check_room(old.model, max_waiting)
-        new = replace(old.new, id=new_id, start_within_seconds=None, idempotency_key=None)
+        new = replace(old.new, id=new_id, key_id=key_id, start_within_seconds=None, idempotency_key=None)
         self._begin(new, self.now + old.deadline - old.created).requeued_from = job_id
         old.requeued_as = new_id
         return Accepted(new_id, replayed=False, can_start=True)

@@ -145,9 +145,11 @@ class StoreMachine(SideBySide):
     @rule(job_id=one_of("ended"), max_waiting=st.sampled_from([None, None, 1]))
     def requeue(self, job_id: str, max_waiting: int | None) -> None:
         new, new_id = self.submits[job_id], self.new_id()
-        told = self.both(lambda it: it.requeue(new.tenant, new.id, new_id=new_id, max_waiting=max_waiting))
+        told = self.both(
+            lambda it: it.requeue(new.tenant, new.id, new_id=new_id, key_id="key_again", max_waiting=max_waiting)
+        )
         if isinstance(told, Accepted) and not told.replayed:
-            assert self.both(lambda it: it.requeue(new.tenant, new.id, new_id=new_id)) == told
+            assert self.both(lambda it: it.requeue(new.tenant, new.id, new_id=new_id, key_id="key_2")) == told
             self.submits[new_id] = self.model.jobs[f"{new.tenant}/{new_id}"].new
 
     # --- workers come and go
