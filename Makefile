@@ -32,8 +32,8 @@ run: $(READY)  ## Start everything on this machine, run one job, stay up
 	@$(BIN)/frontier up --hello "$(PROMPT)"
 
 .PHONY: test
-test: $(READY)  ## Run the tests
-	@$(BIN)/python -m pytest
+test: $(READY)  ## Run the tests, in a process more than there are cores
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: docs-api
 docs-api: $(READY)  ## Write docs/api.md anew, out of the OpenAPI document

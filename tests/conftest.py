@@ -29,6 +29,9 @@ SEED_VARIABLE = "FRONTIER_TEST_SEED"
 SEED = os.environ.get(SEED_VARIABLE) or str(random.SystemRandom().randrange(10**6))
 """What the fault tests draw from; give it to see the same faults again."""
 
+os.environ[SEED_VARIABLE] = SEED  # of a run over several processes, all draw from the one that is printed
+MOST_PROCESSES = 6
+
 DATABASE = 15
 """The database of a server named by REDIS_URL that the tests may empty."""
 
@@ -37,6 +40,12 @@ def pytest_configure() -> None:
     """Hear Ctrl-C, and let children hear it, also where a shell has started the tests in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` means: one more than cores, since tests wait; of a server that is given, one."""
+    return 0 if os.environ.get("REDIS_URL") else min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
 
 
 def pytest_report_header() -> str:

@@ -53,5 +53,5 @@ class RedisProcess:
             self._process.kill()
         else:
             self._process.terminate()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=60)
         self._process = None

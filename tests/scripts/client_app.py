@@ -48,7 +48,7 @@ def _environment(url: str, home: Path) -> dict[str, str]:
     return {"FRONTIER_URL": url, "FRONTIER_DATA_DIR": str(home), "TRUTHGPT_API_TOKEN": TOKEN, "COLUMNS": "200"}
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """For what no signal tells, such as the content of a file."""
     until = time.monotonic() + seconds
     while not condition():

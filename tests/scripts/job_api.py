@@ -70,7 +70,7 @@ class JobApi:
             self.jobs[job_id] = job | final | members
             self.changed.notify_all()
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
         with self.changed:
             assert self.changed.wait_for(condition, seconds), "the condition did not come true"
 

@@ -73,7 +73,7 @@ class WorkerProcess:
         """End whatever is left of the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=60)
             self._process = None
 
 
@@ -94,7 +94,7 @@ class Client:
     def jobs(self, ids: list[str]) -> list[Job]:
         return [self.store.find("default", job_id) for job_id in ids]
 
-    def wait_until_final(self, ids: list[str], seconds: float = 60) -> list[Job]:
+    def wait_until_final(self, ids: list[str], seconds: float = 120) -> list[Job]:
         """All jobs, once each is final; the sweep is left to the worker."""
         wait_for(lambda: all(job.is_final for job in self.jobs(ids)), seconds)
         return self.jobs(ids)
@@ -105,7 +105,7 @@ class Client:
         return self.store.accept(NewJob(id=new_id("job"), tenant="default", request=request, **changes)).job_id
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30, *, tell: Callable[[], str] | None = None) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120, *, tell: Callable[[], str] | None = None) -> None:
     """Look until it holds; fail when it does not within the time, with what *tell* has to say."""
     give_up_at = time.monotonic() + seconds
     while not condition():

@@ -102,7 +102,7 @@ def test_a_job_of_a_busy_engine_whose_cancel_was_asked_for_is_cancelled(make_des
         desk.wait_for_attempt()
         desk.store.cancel("default", job_id)
         release.set()
-        assert attempt.result(timeout=10) == "postponed"
+        assert attempt.result(timeout=60) == "postponed"
     assert desk.find(job_id).state is JobState.CANCELLED
 
 
@@ -151,7 +151,7 @@ def test_a_stopped_attempt_ends_by_its_reason(make_desk: Desks, reason: StopReas
     with ThreadPoolExecutor(1) as thread:
         attempt = thread.submit(desk.attempts.run, job_id)
         desk.running.stop(desk.wait_for_attempt(), reason)
-        assert attempt.result(timeout=10) == answer
+        assert attempt.result(timeout=60) == answer
     desk.client.hdel("frontier:m:m:slots", "w1")
     assert desk.find(job_id).state == state
 
@@ -243,7 +243,7 @@ def test_a_job_claimed_while_the_worker_begins_to_close_is_released(make_desk: D
     closing = iter([False, True])
     attempts = replace(desk.attempts, is_closing=lambda: next(closing))
     with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(attempts.run, job_id).result(timeout=10) == "released"
+        assert thread.submit(attempts.run, job_id).result(timeout=60) == "released"
     assert (desk.find(job_id).lost_leases, desk.find(job_id).failures) == (0, 0)
 
 
@@ -262,10 +262,10 @@ def test_a_worker_may_claim_its_own_rescued_job_while_it_still_runs_it(make_desk
         assert desk.started.wait(10)
         assert len(desk.running.all()) == 2
         desk.running.stop(first, StopReason.LEASE_LOST)
-        assert superseded.result(timeout=10) == "lease lost"
+        assert superseded.result(timeout=60) == "lease lost"
         assert [attempt.lease.attempt for attempt in desk.running.all()] == [2]
         ends.set()
-        assert heir.result(timeout=10) == "ok: succeeded"
+        assert heir.result(timeout=60) == "ok: succeeded"
     assert (desk.find(job_id).failures, desk.find(job_id).attempt) == (0, 2)
 
 

@@ -14,12 +14,12 @@ def test_nudges_that_come_together_are_answered_by_one_round() -> None:
 
     rounds = Rounds("test", work, lambda: None, gather_seconds=0.001)
     rounds.start()
-    assert rounds_begun.acquire(timeout=10)
+    assert rounds_begun.acquire(timeout=60)
     for _ in range(5):
         rounds.nudge()
     may_go_on.set()
-    assert rounds_begun.acquire(timeout=10)
+    assert rounds_begun.acquire(timeout=60)
     rounds.nudge()
-    assert rounds_begun.acquire(timeout=10)
+    assert rounds_begun.acquire(timeout=60)
     rounds.stop()
     assert not rounds_begun.acquire(blocking=False)

@@ -34,7 +34,7 @@ def test_an_attempt_that_is_stopped_keeps_its_text_and_counts_what_it_has_used(
         while attempt.new_tokens < 3:
             desk.emitter.flush()
         desk.running.stop(attempt, reason)
-        assert outcome.result(timeout=10) == f"ok: {state}"
+        assert outcome.result(timeout=60) == f"ok: {state}"
     job = desk.find(job_id)
     log = desk.store.tokens("default", job_id)
     assert len(log) >= 3
