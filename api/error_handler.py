@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from api import openai_dialect, problem_types, problems
+from api import openai_dialect, problem_types, problems, want_of_room
 from api.ended_jobs import kind_of_end, problem_of_job
 from api.errors import ApiError, FieldError, JobEndedWithoutResult
 from api.idempotency import HEADER
@@ -36,7 +36,11 @@ def add_error_handler(app: Flask) -> None:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
             log.error("request_failed", extra=_where(error))
         headers = problems.headers(kind) | (dict(error.headers) if isinstance(error, ApiError) else {})
-        return _respond(problems.document(kind, *problems.detail_of(error, kind)), headers)
+        violated: list[str] = []
+        if isinstance(error, want_of_room.WantOfRoom):
+            headers |= want_of_room.headers(error)
+            violated = want_of_room.violated(error)
+        return _respond(problems.document(kind, *problems.detail_of(error, kind), violated=violated), headers)
 
     app.register_error_handler(Exception, answer)
 

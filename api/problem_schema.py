@@ -42,4 +42,9 @@ class ProblemSchema(Schema):
     )
     instance = fields.String(metadata={"description": "The job, where it is one that has ended without a result"})
     errors = fields.List(fields.Nested(FieldErrorSchema))
+    violated_policies = fields.List(
+        fields.String(),
+        data_key="violated-policies",
+        metadata={"description": "Of a request too many, the limits that are used up, as `GET /v1/limits` names them"},
+    )
     error = fields.Nested(OpenAIErrorSchema, required=True)

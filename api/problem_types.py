@@ -136,6 +136,18 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         retryable=True,
         retry_after_seconds=10,
     ),
+    job_errors.QuotaExceeded: ProblemType(
+        slug="quota-exceeded",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        title="The tenant has used up one of its limits.",
+        retryable=True,
+        retry_after_seconds=10,
+    ),
+    job_errors.QuotaTooSmall: ProblemType(
+        slug="quota-too-small",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        title="The tenant's limits are too small for this job.",
+    ),
     job_errors.ModelDraining: ProblemType(
         slug="model-draining",
         status=HTTPStatus.SERVICE_UNAVAILABLE,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from api import want_of_room
 from api.errors import ApiError, FieldError
 from api.problem_types import ProblemType
 from jobs import errors as job_errors
@@ -13,14 +14,21 @@ from jobs.access import errors as key_errors
 from jobs.webhooks import errors as webhook_errors
 from jobs.webhooks.sealing import VARIABLE
 
+_REPEATED = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
+
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
 
 
 def document(
-    kind: ProblemType, detail: str, errors: Sequence[FieldError] = (), *, code: str | None = None
+    kind: ProblemType,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    *,
+    code: str | None = None,
+    violated: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The body of a problem; `code` is a finer one than the kind gives."""
+    """The body of a problem; `code` is a finer one than the kind gives, `violated` the windows that are full."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + kind.slug if kind.slug else "about:blank",
         "title": kind.title,
@@ -30,6 +38,8 @@ def document(
     }
     if errors:
         body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+    if violated:
+        body["violated-policies"] = list(violated)
     body["error"] = {
         "message": detail,
         "type": _openai_type(kind.status),
@@ -40,13 +50,14 @@ def document(
 
 
 def headers(kind: ProblemType) -> dict[str, str]:
-    """What is told beside the body; OpenAI's clients repeat a 409 and a 5xx unless they are told not to."""
+    """What is told beside the body; OpenAI's clients repeat these statuses unless they are told not to."""
     told = {}
     if kind.retry_after_seconds is not None:
         told["Retry-After"] = str(kind.retry_after_seconds)
     if kind.status is HTTPStatus.UNAUTHORIZED:
         told["WWW-Authenticate"] = 'Bearer realm="frontier"'
-    if not kind.retryable and (kind.status is HTTPStatus.CONFLICT or kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+    is_repeated = kind.status in _REPEATED or kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_repeated and not kind.retryable:
         told["x-should-retry"] = "false"
     return told
 
@@ -59,8 +70,8 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
         case job_errors.IdempotencyMismatch():
             message = f"was used for job {error.job_id} with another body; choose a new key"
             return f"Idempotency-Key: {message}", [FieldError("Idempotency-Key", message)]
-        case job_errors.QueueFull():
-            return f"{error.limit} jobs wait for {error.model}; no more are accepted until some have started.", ()
+        case job_errors.QueueFull() | job_errors.QuotaExceeded():
+            return want_of_room.detail(error), ()
         case job_errors.ModelDraining():
             return f"{error.model} works off the jobs it has until somebody resumes it.", ()
         case webhook_errors.EndpointLimit() | webhook_errors.NoSealer() | key_errors.KeyHasOther():

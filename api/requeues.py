@@ -35,8 +35,14 @@ class Requeues:
         if model is None:
             raise UnknownModel(f"The job's model {name!r} is no longer configured.")
         new_id = self.new_id(job_id.partition("_")[0])
-        most = model.limits.max_waiting
-        made = self.store.requeue(tenant, job_id, new_id=new_id, key_id=key_id, max_waiting=most)
+        made = self.store.requeue(
+            tenant,
+            job_id,
+            new_id=new_id,
+            key_id=key_id,
+            max_waiting=model.limits.max_waiting,
+            max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
+        )
         if not made.replayed:
             self.dispatcher.dispatch(name)
         log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})

@@ -107,7 +107,7 @@ class Submissions:
         It belongs to the API key `key_id`. A retry in the foreground finds the job of an earlier try, if that one's
         answer was never delivered.
         Raises UnknownModel, InvalidRequest, UrlRefused, NoSealer, IdempotencyMismatch, ModelDraining, QueueFull,
-        StorageFull or StoreUnavailable.
+        QuotaExceeded, StorageFull or StoreUnavailable.
         """
         model = self._model(submission)
         if submission.webhook and idempotency_key:  # a repeat is one, also if its receiver's name is unknown by now
@@ -136,7 +136,11 @@ class Submissions:
             else None,
         )
         self.reach(Failpoint.API_BEFORE_RECORD)
-        accepted = self.store.accept(job, max_waiting=model.limits.max_waiting)
+        accepted = self.store.accept(
+            job,
+            max_waiting=model.limits.max_waiting,
+            max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
+        )
         self.reach(Failpoint.API_AFTER_RECORD)
         if accepted.can_start:
             self.dispatcher.dispatch(model.name)

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple, Self
 
 from jobs.answers import Emission
 from jobs.job import JobState, Lease, NewJob, Outcome
 from jobs.keys import idempotency_digest, ref
 from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
+from jobs.tenant_limits import TenantLimits
 from jobs.token_run import TokenRun
 from jobs.webhooks.telling import pack_webhook, told_of_end
+
+
+class Bounds(NamedTuple):
+    """How much there may be: jobs that wait for a model, of all tenants and of one; '' for any number.
+
+    `usual_limits` are those of a tenant that has none of its own, packed.
+    """
+
+    all_tenants: int | Literal[""]
+    tenant: int | Literal[""]
+    usual_limits: str
+
+    @classmethod
+    def of(cls, max_waiting: int | None, max_waiting_per_tenant: int | None, usual: TenantLimits) -> Self:
+        """As the moves are given them."""
+        return cls(
+            "" if max_waiting is None else max_waiting,
+            "" if max_waiting_per_tenant is None else max_waiting_per_tenant,
+            usual.packed(),
+        )
 
 
 def milliseconds(seconds: float) -> int:
@@ -24,7 +45,7 @@ def ref_of(lease: Lease) -> str:
     return ref(lease.tenant, lease.job_id)
 
 
-def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting: int | None) -> Sequence[Argument]:
+def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Bounds) -> Sequence[Argument]:
     """For `accept.lua`."""
     return (
         ref(job.tenant, job.id),
@@ -39,7 +60,7 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
         job.max_attempts,
         idempotency_digest(job.idempotency_key) if job.idempotency_key else "",
         job.fingerprint,
-        "" if max_waiting is None else max_waiting,
+        bounds.all_tenants,
         pack_webhook(job.webhook) if job.webhook else "",
         job.traceparent or "",
         "1" if job.is_streamed else "",
@@ -47,6 +68,8 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, max_waiting:
         "1" if job.foreground and job.foreground.is_retry else "",
         job.priority.value,
         job.key_id,
+        bounds.tenant,
+        bounds.usual_limits,
     )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Whose = Literal["model", "tenant"]
+"""Whose queue is full: that of all tenants together, or one tenant's."""
+
 
 class JobError(Exception):
     """Any refusal of the store."""
@@ -36,12 +41,49 @@ class IdempotencyMismatch(JobError):
 
 
 class QueueFull(JobError):
-    """Raised when a model has `limit` jobs waiting and takes no more."""
+    """Raised when as many jobs wait for a model as may, of all tenants or of one.
 
-    def __init__(self, model: str, limit: int) -> None:
-        super().__init__(f"{limit} jobs wait for {model} already")
+    `retry_after_seconds` is when there will be room, None if nothing tells.
+    """
+
+    def __init__(
+        self, model: str, limit: int, *, whose: Whose = "model", retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(f"{limit} jobs wait for {model} already", whose)
         self.model = model
         self.limit = limit
+        self.whose = whose
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QuotaExceeded(JobError):
+    """Raised when a tenant has used up one of its limits, and how far: `used` of `limit`.
+
+    `policies` are all limits that are exceeded, `policy` is the one that keeps the job waiting for the longest time. On
+    tokens the job would cost `cost`. `retry_after_seconds` is when it will fit, None if nothing tells.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        *,
+        limit: int,
+        used: int,
+        cost: int = 1,
+        policies: tuple[str, ...] = (),
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(policy, limit, used, cost)
+        self.policy = policy
+        self.policies = policies or (policy,)
+        self.limit = limit
+        self.used = used
+        self.cost = cost
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QuotaTooSmall(QuotaExceeded):
+    """Raised when the job alone is above a limit: it fits at no time."""
 
 
 class ModelDraining(JobError):

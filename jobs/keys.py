@@ -22,6 +22,8 @@ Under a tenant (what a client could ask for):
   t:{tenant}:endpoint:{id} hash     a standing endpoint
   t:{tenant}:secrets:{id}  string   JSON: sealed secrets of an endpoint, or of the tenant as `default`, newest first
   t:{tenant}:keys          zset     ids of its API keys by when they were made, ms
+  t:{tenant}:limits        hash     its own limits by name; a field that is absent is for what all tenants have
+  t:{tenant}:spent:{budget}:{bucket} string  tokens charged in one minute or day, while that counts
   t:{tenant}:due:{receiver}      zset   deliveries that wait for a receiver, by when they are due, ms
   t:{tenant}:flying:{receiver}   set    deliveries to it that are announced or under way
   t:{tenant}:receiver:{receiver} hash   its rate, its circuit, and since when it has failed
@@ -32,6 +34,7 @@ Global (members are refs, `tenant/id`; no client names them):
   gone                     zset     jobs erased by retirement, by when even that is forgotten
   seq                      counter  accept order
   tick                     string   when the last sweep ran, ms
+  limited                  set      tenants with limits of their own
   models                   set      models that have ever had a job or a worker
   m:{model}:queue:{flow}   zset     a flow's waiting jobs, `sequence:id`, by when they expire; a flow is `class/tenant`
   m:{model}:flows:{class}  zset     flows where jobs wait, by their tag, a virtual time
@@ -39,12 +42,13 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:floors         hash     flow to what the clock was when it joined
   m:{model}:clock          string   the model's virtual time
   m:{model}:waiting        hash     jobs and tokens that wait; tokens by flow; how many jobs are delayed
+  m:{model}:delayed        hash     tenant to how many of its jobs are delayed; absent while none is
   m:{model}:queue          zset     where releases without flows let jobs wait, by accept order
   m:{model}:window         hash     job id to tenant of the jobs that are in the broker
   m:{model}:running        set      running jobs
   m:{model}:interactive    set      interactive jobs in the window or running
   m:{model}:reserved       string   slots that only interactive jobs enter; absent for none
-  m:{model}:pace           hash     moving average of a job's time on a slot, ms
+  m:{model}:pace           hash     moving averages of a job's time on a slot, ms, and of its estimated cost
   m:{model}:mode           hash     mode (paused or draining) and since when, ms; absent while the model runs
   m:{model}:workers        zset     workers by when their heartbeat runs out
   m:{model}:slots          hash     worker to its slots
@@ -84,7 +88,7 @@ class Keys:
         return f"{self.prefix}t:{tenant}:{kind}:{name}"
 
     def owned(self, tenant: str, kind: str) -> str:
-        """A key of which a tenant has one: dead, events, deliveries, undelivered, endpoints or keys."""
+        """A key of which a tenant has one: dead, events, deliveries, undelivered, endpoints, keys or limits."""
         return f"{self.prefix}t:{tenant}:{kind}"
 
     def model(self, model: str, kind: str) -> str:

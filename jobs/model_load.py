@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -19,7 +20,8 @@ ModelMode = Literal["running", "paused", "draining"]
 class ModelLoad:
     """Counts of jobs, live workers and their slots; instants are Unix seconds, `pace_ms` a job's usual time on a slot.
 
-    Only workers whose heartbeat holds, and which offer slots, count.
+    Only workers whose heartbeat holds, and which offer slots, count. `reserved` slots are entered by interactive jobs
+    alone. `usual_cost` is what jobs were estimated to cost, in tokens, that took as long as the pace says.
     """
 
     now: float
@@ -29,13 +31,32 @@ class ModelLoad:
     running: int
     workers: int
     slots: int
+    reserved: int
     pace_ms: float | None
+    usual_cost: float | None
     mode: ModelMode
     mode_since: float | None
 
+    @property
+    def can_estimate(self) -> bool:
+        """Unless nothing runs, or no job has ended to go by."""
+        return bool(self.slots) and self.pace_ms is not None and self.mode != "paused"
+
+    def seconds_to_run(self, cost: int) -> float | None:
+        """A job of an estimated cost, in tokens; of one above the usual no more is claimed than the usual time."""
+        if self.pace_ms is None:
+            return None
+        return self.pace_ms / 1000 * min(1.0, cost / self.usual_cost if self.usual_cost else 0.0)
+
+    def seconds_until_left(self, jobs: int) -> float | None:
+        """Until so many jobs have left the queue for certain, as far as the pace holds: slots may all end at once."""
+        if not self.can_estimate or self.pace_ms is None:
+            return None
+        return math.ceil(jobs / max(1, self.slots - self.reserved)) * self.pace_ms / 1000
+
     def seconds_until_free(self, jobs_ahead: int) -> float | None:
-        """Until a slot is free behind so many waiting jobs; None if nothing runs, or no job has ended to go by."""
-        if not self.slots or self.pace_ms is None or self.mode == "paused":
+        """Until a slot is free behind so many waiting jobs; None if nothing can be estimated."""
+        if not self.can_estimate or self.pace_ms is None:
             return None
         everyone = jobs_ahead + self.dispatched + self.running
         return max(0, everyone - self.slots + 1) / self.slots * self.pace_ms / 1000
@@ -58,10 +79,12 @@ class LoadReader:
             pipeline.scard(keys.model(model, "running"))
             pipeline.zrange(keys.model(model, "workers"), 0, -1, withscores=True)
             pipeline.hgetall(keys.model(model, "slots"))
-            pipeline.hget(keys.model(model, "pace"), "job_ms")
+            pipeline.hmget(keys.model(model, "pace"), "job_ms", "job_tokens")
+            pipeline.get(keys.model(model, "reserved"))
             pipeline.hmget(keys.model(model, "mode"), "mode", "since")
-            (seconds, micros), counts, dispatched, running, beats, slots_of, pace, (mode, since) = pipeline.execute()
+            (seconds, micros), counts, dispatched, running, beats, slots_of, paces, reserved, modes = pipeline.execute()
         now = int(seconds) + int(micros) / 1e6
+        (pace, cost), (mode, since) = paces, modes
         slots = _live(dict(beats), slots_of, now_ms=int(now * 1000))
         return ModelLoad(
             now=now,
@@ -71,7 +94,9 @@ class LoadReader:
             running=running,
             workers=sum(1 for offered in slots if offered),
             slots=sum(slots),
+            reserved=int(reserved or 0),
             pace_ms=None if pace is None else float(pace),
+            usual_cost=None if cost is None else float(cost),
             mode=cast("ModelMode", mode.decode() if mode else "running"),
             mode_since=float(since) / 1000 if since else None,
         )

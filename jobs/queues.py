@@ -66,7 +66,7 @@ class QueueReader:
     def status(self, model: str, tenant: str) -> QueueStatus:
         """Depth, work ahead and live capacity of one model."""
         load = self._loads.load(model)
-        created, *numbers = self._moves.run("place", model, tenant, "")
+        created, *numbers, _ = self._moves.run("place", model, tenant, "")
         classes = {
             priority: ClassStatus(
                 waiting=waiting,
@@ -99,7 +99,7 @@ class QueueReader:
         if job.state.value != "queued" or job.not_before is not None:
             return None
         load = self._loads.load(job.request.model)
-        jobs, tokens = self._moves.run("place", job.request.model, job.tenant, job.id) or (0, 0)
+        jobs, tokens, *_ = self._moves.run("place", job.request.model, job.tenant, job.id) or (0, 0)
         return QueuePlace(position=jobs, tokens_ahead=tokens, eta_seconds=load.seconds_until_free(jobs))
 
 

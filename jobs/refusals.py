@@ -14,11 +14,18 @@ from jobs.errors import (
     ModelDraining,
     NewerRecord,
     QueueFull,
+    QuotaExceeded,
+    QuotaTooSmall,
+    Whose,
 )
+from jobs.room import RoomReader
 
 
-def accepted(answer: Sequence[Any], max_waiting: int | None) -> Accepted:
-    """What a move that makes a job has answered; raises IdempotencyMismatch, ModelDraining or QueueFull."""
+def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
+    """What a move that makes a job has answered.
+
+    Raises IdempotencyMismatch, ModelDraining, QueueFull or QuotaExceeded; the last two know when there will be room.
+    """
     verdict, detail = answer[0], answer[1].decode()
     match verdict:
         case b"mismatch":
@@ -26,9 +33,33 @@ def accepted(answer: Sequence[Any], max_waiting: int | None) -> Accepted:
         case b"draining":
             raise ModelDraining(detail)
         case b"full":
-            raise QueueFull(detail, max_waiting or 0)
+            raise _queue_full(detail, tenant, answer[2:], room)
+        case b"quota":
+            raise _quota_exceeded(detail, tenant, answer[2:], room)
     is_new = verdict == b"accepted"
     return Accepted(detail, replayed=not is_new, can_start=is_new and answer[2:] != [0])
+
+
+def _queue_full(model: str, tenant: str, told: Sequence[Any], room: RoomReader) -> QueueFull:
+    kind, limit, waiting = told
+    whose: Whose = kind.decode()
+    seconds = room.in_queue(model, whose=tenant if whose == "tenant" else None, leaving=waiting - limit + 1)
+    return QueueFull(model, limit, whose=whose, retry_after_seconds=seconds if limit else None)
+
+
+def _quota_exceeded(policy: str, tenant: str, told: Sequence[Any], room: RoomReader) -> QuotaExceeded:
+    limit, used, *of_tokens = told
+    if not of_tokens:
+        if not limit:
+            return QuotaTooSmall(policy, limit=limit, used=used)
+        seconds = room.among_jobs(tenant, ending=used - limit + 1)
+        return QuotaExceeded(policy, limit=limit, used=used, retry_after_seconds=seconds)
+    wait_ms, cost, *names = of_tokens
+    policies = tuple(name.decode() for name in names)
+    if wait_ms < 0:
+        return QuotaTooSmall(policy, limit=limit, used=used, cost=cost, policies=policies)
+    seconds = wait_ms / 1000
+    return QuotaExceeded(policy, limit=limit, used=used, cost=cost, policies=policies, retry_after_seconds=seconds)
 
 
 def check(verdict: bytes, job_id: str, why_missing: Callable[[], JobError]) -> None:

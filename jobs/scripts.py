@@ -24,6 +24,9 @@ SCHEMA = 1
 _OF_DELIVERIES = frozenset({"erase", "sweep"})
 """Moves of jobs that see to deliveries too."""
 
+_ADMITS = frozenset({"accept", "requeue", "standing"})
+"""Moves that make a job, and what tells whether one could."""
+
 _MOVES = {state.value: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}
 _FOLDER = resources.files("jobs").joinpath("lua")
 _DISK_WAIT_MS = 2000
@@ -115,7 +118,10 @@ def shared_text(name: str) -> str:
 def _scripts() -> Mapping[str, str]:
     """Every move by its name, with all that stands before it."""
     return {
-        name: _flags(name) + _shared(with_deliveries=is_of_deliveries or name in _OF_DELIVERIES) + path.read_text()
+        name: _flags(name)
+        + _shared(with_deliveries=is_of_deliveries or name in _OF_DELIVERIES)
+        + (shared_text("_admission") if name in _ADMITS else "")
+        + path.read_text()
         for folder, is_of_deliveries in (
             (_FOLDER, False),
             (_FOLDER.joinpath("webhooks"), True),
@@ -132,7 +138,9 @@ def _shared(*, with_deliveries: bool) -> str:
     outbox = shared_text("_receivers") + shared_text("_outbox")
     if not with_deliveries:
         outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
-    return shared_text("_shared") + shared_text("_events") + outbox + shared_text("_policy") + shared_text("_record")
+    texts = ("_shared", "_events"), ("_limits", "_policy", "_record")
+    before, after = ("".join(map(shared_text, names)) for names in texts)
+    return before + outbox + after
 
 
 def _flags(name: str) -> str:

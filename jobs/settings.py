@@ -9,6 +9,7 @@ from typing import Literal, Self, cast
 from marshmallow.validate import OneOf
 
 from jobs.environment import Environment, between
+from jobs.tenant_limits import MOST, NO_LIMITS, TenantLimits
 
 Durability = Literal["everysec", "strict"]
 
@@ -19,7 +20,8 @@ class StoreSettings:
 
     `durability` strict confirms an accept only once it is on the primary's disk (WAITAOF).
     Above `memory_ceiling` (a share of Redis' maxmemory) no new job is accepted. For each receiver of webhooks no more
-    than `webhook_backlog` deliveries wait; events and deliveries are listed for `webhook_log_seconds`.
+    than `webhook_backlog` deliveries wait; events and deliveries are listed for `webhook_log_seconds`. `tenant_limits`
+    hold for a tenant that has none of its own by that name.
     """
 
     lease_seconds: float = 10.0
@@ -33,6 +35,7 @@ class StoreSettings:
     durability: Durability = "everysec"
     webhook_backlog: int = 10_000
     webhook_log_seconds: float = 30 * 86_400.0
+    tenant_limits: TenantLimits = NO_LIMITS
 
     @property
     def outage_seconds(self) -> float:
@@ -53,6 +56,16 @@ class StoreSettings:
             ),
             webhook_backlog=reader.int("WEBHOOK_BACKLOG", cls.webhook_backlog, validate=between(1, 1_000_000)),
             webhook_log_seconds=reader.seconds("WEBHOOK_LOG_S", cls.webhook_log_seconds),
+            tenant_limits=TenantLimits(
+                tokens_per_minute=reader.int("TENANT_TOKENS_PER_MINUTE", None, validate=_is_limit),
+                tokens_per_day=reader.int("TENANT_TOKENS_PER_DAY", None, validate=_is_limit),
+                concurrent_jobs=reader.int("TENANT_CONCURRENT_JOBS", None, validate=_is_limit),
+            ),
         )
         reader.check()
         return settings
+
+
+def _is_limit(value: int | None) -> None:
+    if value is not None:
+        between(1, MOST)(value)

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
-from jobs.calls import accept_arguments, claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of
+from jobs.calls import Bounds, accept_arguments, claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of
 from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
 from jobs.followed import BEGINNING, Cursor, Followed, followed
@@ -25,6 +25,7 @@ from jobs.model_load import ModelMode
 from jobs.queues import QueuePlace, QueueReader, QueueStatus
 from jobs.reading import JobReader, Page
 from jobs.refusals import accepted, check
+from jobs.room import RoomReader
 from jobs.scripts import Argument, Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
 from jobs.token_run import TokenRun
@@ -53,24 +54,36 @@ class JobStore:
         self._dead_letters = DeadLetterReader(client, self.keys, self._reader)
         self._mass_cancel = MassCancel(self._moves, self._reader)
         self._queues = QueueReader(client, self.keys, self._moves)
+        self._room = RoomReader(client, self.keys, self._moves)
 
-    def accept(self, job: NewJob, *, max_waiting: int | None = None) -> Accepted:
-        """Record a new job. Raises IdempotencyMismatch, ModelDraining, QueueFull or StorageFull."""
+    def accept(
+        self, job: NewJob, *, max_waiting: int | None = None, max_waiting_per_tenant: int | None = None
+    ) -> Accepted:
+        """Record a new job. Raises IdempotencyMismatch, ModelDraining, QueueFull, QuotaExceeded or StorageFull."""
         usual = self.settings.deadline_seconds
-        arguments = accept_arguments(job, usual_deadline_seconds=usual, max_waiting=max_waiting)
-        return accepted(self._grow("accept", *arguments), max_waiting)
+        bounds = self._bounds(max_waiting, max_waiting_per_tenant)
+        arguments = accept_arguments(job, usual_deadline_seconds=usual, bounds=bounds)
+        return accepted(self._grow("accept", *arguments), job.tenant, self._room)
 
     def requeue(
-        self, tenant: str, job_id: str, *, new_id: str, key_id: str = OPERATOR_KEY, max_waiting: int | None = None
+        self,
+        tenant: str,
+        job_id: str,
+        *,
+        new_id: str,
+        key_id: str = OPERATOR_KEY,
+        max_waiting: int | None = None,
+        max_waiting_per_tenant: int | None = None,
     ) -> Accepted:
         """Make a new job of one that failed, was cancelled or expired; a repeat finds it, as long as it exists.
 
-        Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded, ModelDraining, QueueFull or StorageFull.
+        Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded, ModelDraining, QueueFull, QuotaExceeded or
+        StorageFull.
         """
-        most = "" if max_waiting is None else max_waiting
-        answer = self._grow("requeue", ref(tenant, job_id), new_id, most, key_id)
+        of_all, of_tenant, usual = self._bounds(max_waiting, max_waiting_per_tenant)
+        answer = self._grow("requeue", ref(tenant, job_id), new_id, of_all, key_id, of_tenant, usual)
         self._check(answer[0], tenant, job_id)
-        return accepted(answer, max_waiting)
+        return accepted(answer, tenant, self._room)
 
     def dispatch(self, model: str) -> list[str]:
         """Move waiting jobs into the window while it has room; the ids are to be published."""
@@ -279,6 +292,9 @@ class JobStore:
     def check_server(self) -> None:
         """Raise UnsupportedServer for a server that could lose jobs."""
         check_server(self._client, durability=self.settings.durability)
+
+    def _bounds(self, max_waiting: int | None, max_waiting_per_tenant: int | None) -> Bounds:
+        return Bounds.of(max_waiting, max_waiting_per_tenant, self.settings.tenant_limits)
 
     def _grow(self, move: str, *arguments: Argument) -> Any:
         """A move that makes a job, if there is room for one."""

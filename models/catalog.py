@@ -29,13 +29,14 @@ class ModelLimits:
 
     `max_tokens` is the most completion tokens; `max_prompt_chars` is checked by the API before a prompt is
     tokenised; `max_inputs` is how many texts one job may have embedded; `max_waiting` is how many jobs may wait
-    for the model, or None for no limit of its own.
+    for the model, and `max_waiting_per_tenant` how many of one tenant, or None for any number.
     """
 
     max_tokens: int = 1024
     max_prompt_chars: int = 32_000
     max_inputs: int = 2048
-    max_waiting: int | None = None
+    max_waiting: int | None = 250_000
+    max_waiting_per_tenant: int | None = 125_000
 
 
 @dataclass(frozen=True, kw_only=True)

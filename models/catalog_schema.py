@@ -32,6 +32,7 @@ class LimitsSchema(StrictSchema):
     max_prompt_chars = _whole()
     max_inputs = _whole()
     max_waiting = _whole(allow_none=True)
+    max_waiting_per_tenant = _whole(allow_none=True)
 
 
 class ScriptSchema(StrictSchema):

@@ -13,13 +13,16 @@
 --
 -- A flow where nothing waits is kept while its tag is ahead of the clock. When nothing waits at all, no flow is kept
 -- and the clock is set to the highest tag. So tags, clock and `paid` can always be compared. The clock only grows, by
--- less than the tokens served: as a double it is exact to 1/16 up to 2^49 tokens, 17 years of a million a second.
+-- less than the tokens served over the least weight of a tenant, 1/4. As a double it is exact to 1/256, the inverse of
+-- the highest weight, up to 2^45 tokens: a year of a million a second. Weights are powers of two, so tags are sums of such.
+--
+-- A weight that is changed holds from then on. What flows have paid stays as it is.
 
 local CLASSES = {'interactive', 'standard', 'batch'}
 local CLASS_WEIGHTS = {interactive = 16, standard = 4, batch = 1}
 local FORGOTTEN_AT_ONCE = 16
 
-local function tenant_weight(_) return 1 end -- the one place that knows it
+local function tenant_weight(tenant) return own_limits(tenant).weight or 1 end -- the one place that knows it
 
 local function weight_of(flow)
   local class, tenant = split(flow)
@@ -107,20 +110,29 @@ local function take_out(model, flow, entry, cost, tag, clock)
   return true
 end
 
-local function count_one_less(model, field)
-  local key = model_key(model, 'waiting')
-  if redis.call('HINCRBY', key, field, -1) <= 0 then redis.call('HDEL', key, field) end
+-- Whether a count was the last.
+local function count_one_less(key, field)
+  if redis.call('HINCRBY', key, field, -1) > 0 then return false end
+  redis.call('HDEL', key, field)
+  return true
 end
 
 -- A job is no longer where a release without flows has let it wait.
 local function uncount_of_older(job)
   local tenant = split(job.ref)
   redis.call('HINCRBY', model_key(job.model, 'waiting'), 'tokens', -job.cost)
-  count_one_less(job.model, 'tenant:' .. tenant)
+  count_one_less(model_key(job.model, 'waiting'), 'tenant:' .. tenant)
 end
 
 -- How many jobs wait for a model.
 local function policy_count(model) return tonumber(redis.call('HGET', model_key(model, 'waiting'), 'jobs') or 0) end
+
+-- And how many of a tenant.
+local function policy_count_of(model, tenant)
+  local count = 0
+  for _, class in ipairs(CLASSES) do count = count + redis.call('ZCARD', flow_key(model, class .. '/' .. tenant)) end
+  return count
+end
 
 -- Have a job wait; it would expire at `expires`.
 local function policy_add(job, expires)

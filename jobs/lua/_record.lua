@@ -28,7 +28,7 @@ end
 
 local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
   'fence', 'failures', 'lost', 'attempt', 'lease', 'run_until', 'claimed', 'started', 'emitted', 'wasted', 'settled',
-  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire', 'paid'}
+  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire', 'paid', 'charged'}
 local function read_job(ref) return read_record(ref, 'job', NUMBERS) end
 
 local function put(job, ...)
@@ -112,23 +112,33 @@ local function enter_queue(job)
   look_at(job, expires_at(job))
 end
 
+-- Jobs that wait for their time are counted, all of a model's and each tenant's. When there are none, nothing is kept,
+-- so that what a release without the second count has missed is forgotten.
+local function count_delay(job)
+  local tenant = split(job.ref)
+  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'delayed', 1)
+  redis.call('HINCRBY', model_key(job.model, 'delayed'), tenant, 1)
+end
+local function uncount_delay(job)
+  local tenant = split(job.ref)
+  local waiting, delayed = model_key(job.model, 'waiting'), model_key(job.model, 'delayed')
+  if count_one_less(waiting, 'delayed') then
+    redis.call('DEL', delayed)
+  else
+    count_one_less(delayed, tenant)
+  end
+end
+
 local function leave_place(job)
   if job.place == 'queue' then
     policy_remove(job)
   elseif job.place == 'delayed' then
-    count_one_less(job.model, 'delayed')
+    uncount_delay(job)
   elseif job.place == 'window' then
     redis.call('HDEL', model_key(job.model, 'window'), job_id(job.ref))
     forget_interactive(job)
   end
   drop(job, 'place')
-end
-
--- Why a model takes no job now, as the answer of a move; nil if it takes one. `most` is '' for any number.
-local function refusal(model, most)
-  if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
-  if most == '' then return nil end
-  if policy_count(model) >= tonumber(most) then return {'full', model} end
 end
 
 -- Record a new job, queued but in no place yet; `deadline` is an instant, `timeout` and `retention` last, all in ms.
@@ -147,7 +157,7 @@ end
 
 local function enter_delay(job, until_ms)
   take_back_price(job)
-  redis.call('HINCRBY', model_key(job.model, 'waiting'), 'delayed', 1)
+  count_delay(job)
   put(job, 'place', 'delayed', 'not_before', until_ms)
   look_at(job, math.min(until_ms, expires_at(job)))
 end
@@ -185,10 +195,12 @@ end
 -- is the JSON of what a worker has to say of it: its members, without braces. `spent` is the tokens that it has used: of
 -- a job that has not run it is none, and where a running one ends without a word of its worker, the estimate stands.
 local function finalise(job, to, code, told, finish_reason, spent)
+  settle_budgets(job, job.state == 'queued' and (job.emitted or 0) or spent)
   if job.state == 'queued' then spent = 0 end
   if job.paid and spent then policy_settle(job, spent) end
   if job.state == 'running' then stop_running(job) else leave_place(job) end
-  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed', 'seen', 'paid')
+  drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed', 'seen', 'paid',
+    'charged')
   put(job, 'finished', NOW, 'retire', NOW + job.retention)
   if code then put(job, 'code', code) end
   redis.call('ZREM', WATCH, job.ref)

@@ -10,12 +10,13 @@
 -- ARGV[17] its traceparent, or ''     ARGV[18] '1' if somebody reads its tokens from the first on
 -- ARGV[19] fingerprint of the request that waits for it, or ''   ARGV[20] '1' if that is a retry
 -- ARGV[21] its class: interactive, standard or batch   ARGV[22] id of the API key
+-- ARGV[23] most waiting jobs of its tenant, or ''      ARGV[24] limits of a tenant that has none of its own, JSON or ''
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
 --
--- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or
--- {'full' | 'draining', model}.
+-- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or what
+-- `refusal` has answered.
 
 local ref, model = ARGV[3], ARGV[4]
 local function can_start()
@@ -50,11 +51,12 @@ if waiting and ARGV[20] == '1' then
     redis.call('ZREM', waiting, known_id)
   end
 end
-local refused = refusal(model, ARGV[15])
+local refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24])
 if refused then return refused end
 
 local deadline = ARGV[6] ~= '' and tonumber(ARGV[6]) or NOW + tonumber(ARGV[7])
 local job = begin(ref, ARGV[5], model, ARGV[21], ARGV[22], tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12])
+charge_budgets(job, ARGV[24])
 if ARGV[9] ~= '' then put(job, 'start_by', NOW + tonumber(ARGV[9])) end
 if idem then
   put(job, 'idem', ARGV[13])

@@ -46,9 +46,10 @@ end
 put(job, 'emitted', ARGV[8])
 if state == 'succeeded' then
   local pace = model_key(job.model, 'pace')
-  local before = tonumber(redis.call('HGET', pace, 'job_ms') or '')
-  local took = NOW - job.claimed
-  redis.call('HSET', pace, 'job_ms', math.floor(before and before * 0.9 + took * 0.1 or took))
+  local before = redis.call('HMGET', pace, 'job_ms', 'job_tokens')
+  local function moved(average, value) return math.floor(average and average * 0.9 + value * 0.1 or value) end
+  redis.call('HSET', pace, 'job_ms', moved(tonumber(before[1] or ''), NOW - job.claimed),
+    'job_tokens', moved(tonumber(before[2] or ''), job.cost))
 end
 local gave_up = state == 'failed' and ARGV[9] ~= ''
 finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil, ARGV[12],

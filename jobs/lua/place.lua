@@ -7,9 +7,9 @@
 -- A flow is served until its tag is past the virtual time at which the job's turn comes; jobs are taken to cost what
 -- those of their flow cost on average. Of many flows, some of each class speak for all.
 --
--- Returns {jobs ahead, tokens ahead} of the job, or {} if it does not wait; without a job {created of the job that goes
--- next or '', and for each class, interactive first: its jobs of the tenant that wait, their tokens, jobs ahead, tokens
--- ahead}.
+-- Returns {jobs ahead, tokens ahead, how many jobs and tokens of these are of its own flow} of the job, or {} if it does
+-- not wait; without a job {created of the job that goes next or '', and for each class, interactive first: its jobs of
+-- the tenant that wait, their tokens, jobs ahead, tokens ahead; and last the jobs before the tenant's next one}.
 
 local model, tenant, id = ARGV[3], ARGV[4], ARGV[5]
 local LOOKED_AT = 100
@@ -61,15 +61,19 @@ if id ~= '' then
   local rank = job and not job.newer and redis.call('ZRANK', flow_key(model, flow_of(job)), entry_of(job))
   if not rank then return {} end
   local _, average = filled(flow_of(job))
-  return {ahead(flow_of(job), rank, average)}
+  local jobs, tokens = ahead(flow_of(job), rank, average)
+  return {jobs, tokens, rank, math.floor(rank * average)}
 end
 
 local next_ = policy_next(model)
 local told = {next_ and redis.call('HGET', tenant_key(next_.ref, 'job'), 'created') or ''}
+local before_next
 for _, class in ipairs(CLASSES) do
   local flow = class .. '/' .. tenant
   local count, average = filled(flow)
   local jobs, tokens = ahead(flow, count, average)
+  if count > 0 then before_next = math.min(before_next or math.huge, (ahead(flow, 0, average))) end
   for _, number in ipairs({count, math.floor(count * average), jobs, tokens}) do told[#told + 1] = number end
 end
+told[#told + 1] = before_next or 0
 return told

@@ -4,11 +4,13 @@
 -- ARGV[4]  id of the new job
 -- ARGV[5]  most waiting jobs, or ''
 -- ARGV[6]  id of the API key that asks for it
+-- ARGV[7]  most waiting jobs of the tenant, or ''
+-- ARGV[8]  limits of a tenant that has none of its own, JSON or ''
 --
 -- The new job has the same request, priority, webhook, limits and length of life, but no time by which it must have started.
 --
 -- Returns {'accepted', new id}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
--- none: {'full' | 'draining', model} or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
+-- none: what `refusal` has answered or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
 
 local old = read_job(ARGV[3])
 if old == nil then return {'missing', ''} end
@@ -23,13 +25,14 @@ if old.requeued_as == ARGV[4] then
 elseif old.requeued_as and redis.call('EXISTS', tenant_key(tenant .. '/' .. old.requeued_as, 'job')) == 1 then
   return {'replayed', old.requeued_as}
 end
-local refused = refusal(old.model, ARGV[5])
+local refused = refusal(tenant, old.model, old.cost, ARGV[5], ARGV[7], ARGV[8])
 if refused then return refused end
 
 local spec = redis.call('GET', tenant_key(old.ref, 'spec'))
 local deadline = NOW + old.deadline - old.created
 local job = begin(ref, spec, old.model, class_of(old), ARGV[6], old.cost, deadline, old.timeout, old.retention,
   old.max)
+charge_budgets(job, ARGV[8])
 put(job, 'requeued_from', id)
 if old.hook then
   put(job, 'hook', old.hook)

@@ -1,9 +1,9 @@
-"""Start-time fair queueing of one model in plain Python; every tag is a sum of 1/16 tokens, so floats are exact."""
+"""Start-time fair queueing of one model in plain Python; every tag is a sum of 1/256 tokens, so floats are exact."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jobs.job import Priority
@@ -18,11 +18,12 @@ Flow = tuple[Priority, str]
 class PlainFlows:
     """Tags of flows on a virtual clock. `jobs` are those of all models, by their refs; who waits is read off them.
 
-    A flow without a tag stands at the clock.
+    `weights` are those of tenants, 1 for one that has none. A flow without a tag stands at the clock.
     """
 
     model: str
     jobs: dict[str, PlainJob]
+    weights: Mapping[str, float]
     clock: float = 0.0
     tags: dict[Flow, float] = field(default_factory=dict)
     floors: dict[Flow, float] = field(default_factory=dict)
@@ -59,13 +60,13 @@ class PlainFlows:
     def pay(self, job: PlainJob) -> None:
         flow = flow_of(job)
         self.floors.setdefault(flow, self.clock)
-        self.tags[flow] = self.tags.get(flow, self.clock) + price(job.cost, flow)
+        self.tags[flow] = self.tags.get(flow, self.clock) + self.price(job.cost, flow)
         job.paid = self.tags[flow]
 
     def settle(self, job: PlainJob, tokens: int) -> None:
         """Correct the price to so many tokens, 0 for nothing, but not below what was forgiven since."""
         flow = flow_of(job)
-        change = (price(tokens, flow) if tokens else 0.0) - price(job.cost, flow)
+        change = (self.price(tokens, flow) if tokens else 0.0) - self.price(job.cost, flow)
         if job.paid is None or (flow not in self.tags and change < 0):
             return
         if change < 0:
@@ -85,17 +86,25 @@ class PlainFlows:
     def ahead(self, flow: Flow, rank: int) -> tuple[int, int]:
         """Estimated jobs and tokens before the one at `rank` of its flow."""
         own = _average(self.waiting(flow))
-        start = max(self.tags.get(flow, 0.0), 0.0 if self.waiting(flow) else self.clock) + rank * own / WEIGHTS[flow[0]]
+        start = max(self.tags.get(flow, 0.0), 0.0 if self.waiting(flow) else self.clock) + rank * own / self.weight(
+            flow
+        )
         jobs, tokens = 0.0, 0.0
         for other in sorted(self.active(), key=lambda it: (RANKS.index(it[0]), self.tags[it], it[1])):
             if other == flow or self.tags[other] > start:
                 continue
             waiting = self.waiting(other)
-            turns = (start - self.tags[other]) * WEIGHTS[other[0]] / _average(waiting)
+            turns = (start - self.tags[other]) * self.weight(other) / _average(waiting)
             goes_first = _order(other) < _order(flow)
             served = min(len(waiting), math.ceil(turns) + (math.ceil(turns) == turns and goes_first))
             jobs, tokens = jobs + served, tokens + served * _average(waiting)
         return math.floor(rank + jobs), math.floor(rank * own + tokens)
+
+    def weight(self, flow: Flow) -> float:
+        return self.weights.get(flow[1], 1) * WEIGHTS[flow[0]]
+
+    def price(self, tokens: int, flow: Flow) -> float:
+        return max(1, tokens) / self.weight(flow)
 
     def _all_waiting(self) -> Iterable[PlainJob]:
         return (job for job in self.jobs.values() if job.model == self.model and job.place == "queue")
@@ -103,10 +112,6 @@ class PlainFlows:
 
 def flow_of(job: PlainJob) -> Flow:
     return job.new.priority, job.new.tenant
-
-
-def price(tokens: int, flow: Flow) -> float:
-    return max(1, tokens) / WEIGHTS[flow[0]]
 
 
 def _order(flow: Flow) -> tuple[int, str]:

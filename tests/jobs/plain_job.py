@@ -25,6 +25,7 @@ class PlainJob:
     state: JobState = JobState.QUEUED
     place: Place | None = None
     paid: float | None = None
+    charged: int | None = None
     published: int = 0
     publish_again_at: int = 0
     is_passed_on: bool = False

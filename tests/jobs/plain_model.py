@@ -106,7 +106,7 @@ class PlainModel(PlainRecord):
                 return Accepted(job.new.id, replayed=not is_new, can_start=is_new and self._can_start(new))
         if ref(new.tenant, new.id) in self.jobs:
             return Accepted(new.id, replayed=False, can_start=self._can_start(new))
-        self._check_room(new.request.model, max_waiting)
+        self._check_room(new, max_waiting)
         deadline = (
             milliseconds(new.deadline_at)
             if new.deadline_at
@@ -126,7 +126,7 @@ class PlainModel(PlainRecord):
         if old.requeued_as and ref(tenant, old.requeued_as) in self.jobs:
             is_new = old.requeued_as == new_id
             return Accepted(old.requeued_as, replayed=not is_new, can_start=is_new)
-        self._check_room(old.model, max_waiting)
+        self._check_room(old.new, max_waiting)
         new = replace(old.new, id=new_id, key_id=key_id, start_within_seconds=None, idempotency_key=None)
         self._begin(new, self.now + old.deadline - old.created).requeued_from = job_id
         old.requeued_as = new_id
@@ -392,11 +392,13 @@ class PlainModel(PlainRecord):
         free = {other for other, one in live.items() if len(self.running_on(other)) < one.slots}
         return name in live.keys() - free and any(self.workers[one].kept_until <= self.now for one in free)
 
-    def _check_room(self, model: str, max_waiting: int | None) -> None:
+    def _check_room(self, new: NewJob, max_waiting: int | None) -> None:
+        model = new.request.model
         if self.mode_of(model) == "draining":
             raise ModelDraining(model)
-        if max_waiting is not None and len(self.queue_of(model)) >= max_waiting:
+        if max_waiting is not None and len(self.queue_of(model)) + len(self.delayed_of(model)) >= max_waiting:
             raise QueueFull(model, max_waiting)
+        self.budgets.check(new.tenant, model, new.request.estimated_tokens, self.now)
 
     def _begin(self, new: NewJob, deadline: int) -> PlainJob:
         self.accepted += 1
@@ -404,6 +406,7 @@ class PlainModel(PlainRecord):
         start_by = None if within is None else self.now + milliseconds(within)
         job = PlainJob(new=new, sequence=self.accepted, created=self.now, deadline=deadline, start_by=start_by)
         self.jobs[job.ref] = job
+        self.budgets.charge(job, self.now)
         self.flows_of(job.model).join(job)
         return job
 

@@ -9,6 +9,7 @@ from jobs.job import JobState, Lease, Priority
 from jobs.keys import ref
 from jobs.model_load import ModelMode
 from jobs.settings import StoreSettings
+from tests.jobs.plain_budgets import PlainBudgets
 from tests.jobs.plain_flows import PlainFlows
 from tests.jobs.plain_job import PlainJob
 
@@ -45,8 +46,11 @@ class PlainRecord:
     accepted: int = 0
     last_sweep: int | None = None
 
+    def __post_init__(self) -> None:
+        self.budgets = PlainBudgets(self.jobs)
+
     def flows_of(self, model: str) -> PlainFlows:
-        return self.flows.setdefault(model, PlainFlows(model, self.jobs))
+        return self.flows.setdefault(model, PlainFlows(model, self.jobs, self.budgets.weights))
 
     def queue_of(self, model: str) -> list[PlainJob]:
         """In no order."""
@@ -136,6 +140,7 @@ class PlainRecord:
 
     def _end(self, job: PlainJob, state: JobState, spent: int | None = None) -> None:
         self._stop(job)
+        self.budgets.settle(job, spent if job.is_running else len(job.tokens), self.now)
         spent = spent if job.is_running else 0
         if spent is not None:
             self.flows_of(job.model).settle(job, spent)

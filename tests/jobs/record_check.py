@@ -10,6 +10,7 @@ import redis
 
 from jobs.job import JobState, Priority
 from jobs.keys import Keys, idempotency_digest
+from jobs.tenant_limits import NO_LIMITS
 from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_model import PlainModel
 
@@ -70,6 +71,8 @@ class RecordCheck:
         waiting: Counter[str] = Counter()
         for job in queue:
             waiting[f"{job.new.priority}/{job.new.tenant}"] += job.cost
+        delayed = Counter(job.new.tenant for job in self._model.delayed_of(model))
+        assert {name: int(count) for name, count in self._fields(KEYS.model(model, "delayed")).items()} == delayed
         counted = self._fields(KEYS.model(model, "waiting"))
         assert int(counted.pop("delayed", "0")) == len(self._model.delayed_of(model))
         assert int(counted.pop("tokens", "0")) == sum(job.cost for job in queue)
@@ -111,7 +114,21 @@ class RecordCheck:
             if job.is_dead_letter:
                 expected.add(KEYS.owned(job.new.tenant, "dead"))
         expected |= {key for tenant in self._tenants if (key := KEYS.owned(tenant, "events")) in self._kept}
-        assert {key for key in self._kept if key.startswith(f"{KEYS.prefix}t:")} == expected
+        kept = {key for key in self._kept if key.startswith(f"{KEYS.prefix}t:")}
+        for tenant in self._tenants:
+            if self._model.budgets.limits.get(tenant, NO_LIMITS).given():
+                expected.add(KEYS.owned(tenant, "limits"))
+            kept -= self._spent_by(tenant)
+        assert kept == expected
+
+    def _spent_by(self, tenant: str) -> set[str]:
+        """The keys of a tenant's budgets; those that still count hold what they should."""
+        spent = {key for key in self._kept if key.startswith(KEYS.owned(tenant, "spent"))}
+        for (whose, budget, bucket), tokens in self._model.budgets.counting(self._model.now).items():
+            if whose == tenant:
+                assert int(self._client.get(KEYS.tenant(tenant, "spent", f"{budget}:{bucket}")) or 0) == tokens
+        assert all(self._client.pttl(key) > 0 for key in spent), "what was spent is forgotten"
+        return spent
 
     def _check_events(self, tenant: str, jobs: list[PlainJob]) -> None:
         """Every end is told of once, and stays told when the job is gone."""
@@ -135,6 +152,7 @@ class RecordCheck:
             assert token == job.token >= token_before
             self._grown[job.sequence] = version, token
             assert (record.get(b"place") or b"").decode() == (job.place or "")
+            assert int(record.get(b"charged", -1)) == (-1 if job.charged is None else job.charged)
             assert float(record.get(b"paid", -1)) == (-1 if job.paid is None else job.paid)
             if job.state.is_final:
                 before = self._final.setdefault(job.sequence, record)

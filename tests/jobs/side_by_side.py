@@ -15,6 +15,7 @@ from jobs.job import Job, Lease, NewJob
 from jobs.queues import QueueStatus
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from jobs.tenants import TenantStore
 from tests.jobs.plain_model import PlainModel
 from tests.jobs.record_check import RecordCheck
 from tests.jobs.turned_clock import TurnedClock
@@ -43,6 +44,7 @@ class SideBySide(RuleBasedStateMachine):
         super().__init__()
         self.client.flushdb()
         self.store = JobStore(self.client, SETTINGS)
+        self.tenants = TenantStore(self.client, SETTINGS)
         self.model = PlainModel(SETTINGS, EPOCH)
         self.records = RecordCheck(self.client, self.model, tenants=TENANTS, models=MODELS)
         self.submits: dict[str, NewJob] = {}
@@ -132,6 +134,8 @@ class SideBySide(RuleBasedStateMachine):
         leases = list(self.leases.values())[-5:]
         self.both(lambda it: it.signals(leases))
         self.both(lambda it: it.queue("m", "default"))
+        for tenant in TENANTS:
+            assert self.tenants.standing(tenant) == self.model.budgets.standing(tenant, self.model.now)
 
 
 def lease_name(job_id: str, token: int) -> str:

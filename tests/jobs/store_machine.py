@@ -13,6 +13,7 @@ from jobs.answers import Accepted, Emission
 from jobs.followed import BEGINNING
 from jobs.job import AttemptError, JobState, Lease, NewJob, Outcome, Priority, Usage
 from jobs.request import InferenceRequest, RequestType, SamplingParams
+from jobs.tenant_limits import NO_LIMITS, TenantLimits
 from jobs.token_run import TokenRun
 from tests.jobs.side_by_side import MODELS, TENANTS, WORKERS, SideBySide, lease_name
 
@@ -25,6 +26,17 @@ LIMITS: tuple[Mapping[str, Any], ...] = (
     {"timeout_seconds": 12.0, "max_attempts": 1},
     {"start_within_seconds": 400.0, "retention_seconds": 0.0},
     {"start_within_seconds": 0.0},
+)
+
+TENANT_LIMITS = (
+    NO_LIMITS,
+    TenantLimits(weight=4),
+    TenantLimits(weight=0.25, concurrent_jobs=5),
+    TenantLimits(concurrent_jobs=2),
+    TenantLimits(waiting_jobs=1),
+    TenantLimits(tokens_per_minute=9),
+    TenantLimits(tokens_per_day=30, tokens_per_minute=1000),
+    TenantLimits(tokens_per_day=3),
 )
 
 ENDS = tuple(state for state in JobState if state.is_final)
@@ -151,6 +163,12 @@ class StoreMachine(SideBySide):
         if isinstance(told, Accepted) and not told.replayed:
             assert self.both(lambda it: it.requeue(new.tenant, new.id, new_id=new_id, key_id="key_2")) == told
             self.submits[new_id] = self.model.jobs[f"{new.tenant}/{new_id}"].new
+
+    @there_are("recent")
+    @rule(tenant=st.sampled_from(TENANTS), limits=st.sampled_from(TENANT_LIMITS))
+    def limits_change(self, tenant: str, limits: TenantLimits) -> None:
+        self.tenants.set_limits(tenant, limits)
+        self.model.budgets.set_limits(tenant, limits)
 
     # --- workers come and go
 

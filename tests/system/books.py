@@ -20,7 +20,7 @@ from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
     r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved)|w:[^:]+|senders|s:[^:]+"
-    r"|t:[^:]+:(events|secrets:default|receiver:https?:.+)"
+    r"|limited|t:[^:]+:(limits|spent:.+|events|secrets:default|receiver:https?:.+)"
 )
 BELONGS_TO_A_DELIVERY = re.compile(r"forget|t:[^:]+:((dlv|letter|tries|sent):[^:]+|deliveries|undelivered)")
 
@@ -132,6 +132,7 @@ class Books:
             "messages of deliveries": client.lrange(WEBHOOKS, 0, -1),
             "messages in hand": list(client.scan_iter("unacked*")),
             "waiting": client.hgetall(keys.model(MODEL, "waiting")),
+            "delayed": client.hgetall(keys.model(MODEL, "delayed")),
         }
         return {name: what for name, what in left.items() if what}
 
