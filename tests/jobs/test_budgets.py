@@ -45,6 +45,14 @@ class Quota(Bench):
             self.accept(**changes)
         return refusal.value
 
+    def refusal_at_last(self) -> QuotaExceeded:
+        """The first one, of as many submits as it takes."""
+        while True:
+            try:
+                self.accept()
+            except QuotaExceeded as refusal:
+                return refusal
+
     def used(self) -> dict[str, int]:
         return {one.policy: one.used for one in self.tenants.standing("default")}
 
@@ -174,10 +182,7 @@ def test_who_comes_back_after_the_time_told_is_accepted(quota: Quota, begun: flo
     quota.limit(tokens_per_minute=limit)
     quota.after(begun)
     for _ in range(20):
-        with pytest.raises(QuotaExceeded) as refusal:
-            while True:
-                quota.accept()
-        seconds = refusal.value.retry_after_seconds or 0
+        seconds = quota.refusal_at_last().retry_after_seconds or 0
         assert 0 < seconds <= 120
         quota.after(seconds - 0.001)
         quota.refusal()
