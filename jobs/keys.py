@@ -26,7 +26,7 @@ Under a tenant (what a client could ask for):
   t:{tenant}:spent:{budget}:{bucket} string  tokens charged in one minute or day, while that counts
   t:{tenant}:due:{receiver}      zset   deliveries that wait for a receiver, by when they are due, ms
   t:{tenant}:flying:{receiver}   set    deliveries to it that are announced or under way
-  t:{tenant}:receiver:{receiver} hash   its rate, its circuit, and since when it has failed
+  t:{tenant}:receiver:{receiver} hash   its rate, its pace, and since when it has failed
 
 Global (members are refs, `tenant/id`; no client names them):
   watch                    zset     every job that is not final, by when someone must look at it next
@@ -64,6 +64,7 @@ Global (members are refs, `tenant/id`; no client names them):
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
   circuit:…                         circuits keep their own (jobs/lua/_circuit.lua)
+  circuit:receiver:…                so do those of receivers, each under its ref
 Channels:
   t:{tenant}:wake:{id}     something about the job has changed
   c:{worker}               a job's ref: look at its signals now

@@ -17,6 +17,7 @@ from jobs.job import MOVES
 from jobs.keys import Keys
 from jobs.settings import StoreSettings
 from jobs.unattended import UNATTENDED_ENDS
+from jobs.webhooks.circuit_rules import circuit_rules
 
 SCHEMA = 1
 """Version of the record that this release writes; records with a higher one are left alone."""
@@ -105,7 +106,13 @@ def unavailable_as_our_error() -> Iterator[None]:
 def _rules(settings: StoreSettings) -> str:
     log_ms = round(settings.webhook_log_seconds * 1000)
     ends = {name: end._asdict() for name, end in UNATTENDED_ENDS.items()}
-    rules = {"moves": _MOVES, "backlog": settings.webhook_backlog, "log": log_ms, "ends": ends}
+    rules = {
+        "moves": _MOVES,
+        "backlog": settings.webhook_backlog,
+        "log": log_ms,
+        "circuit": circuit_rules(settings),
+        "ends": ends,
+    }
     return json.dumps(rules, separators=(",", ":"))
 
 
@@ -135,7 +142,7 @@ def _scripts() -> Mapping[str, str]:
 @cache
 def _shared(*, with_deliveries: bool) -> str:
     """What stands before a script. Most moves of jobs never end one: for them all of the outbox is one function."""
-    outbox = shared_text("_receivers") + shared_text("_outbox")
+    outbox = shared_text("_circuit") + shared_text("_receivers") + shared_text("_outbox")
     if not with_deliveries:
         outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
     texts = ("_shared", "_events"), ("_limits", "_policy", "_record")

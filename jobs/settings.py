@@ -20,8 +20,9 @@ class StoreSettings:
 
     `durability` strict confirms an accept only once it is on the primary's disk (WAITAOF).
     Above `memory_ceiling` (a share of Redis' maxmemory) no new job is accepted. For each receiver of webhooks no more
-    than `webhook_backlog` deliveries wait; events and deliveries are listed for `webhook_log_seconds`. `tenant_limits`
-    hold for a tenant that has none of its own by that name.
+    than `webhook_backlog` deliveries wait, and its circuit opens for `webhook_circuit_seconds` first; events and
+    deliveries are listed for `webhook_log_seconds`. `tenant_limits` hold for a tenant that has none of its own by that
+    name.
     """
 
     lease_seconds: float = 10.0
@@ -35,6 +36,7 @@ class StoreSettings:
     durability: Durability = "everysec"
     webhook_backlog: int = 10_000
     webhook_log_seconds: float = 30 * 86_400.0
+    webhook_circuit_seconds: float = 60.0
     tenant_limits: TenantLimits = NO_LIMITS
 
     @property
@@ -56,6 +58,7 @@ class StoreSettings:
             ),
             webhook_backlog=reader.int("WEBHOOK_BACKLOG", cls.webhook_backlog, validate=between(1, 1_000_000)),
             webhook_log_seconds=reader.seconds("WEBHOOK_LOG_S", cls.webhook_log_seconds),
+            webhook_circuit_seconds=reader.seconds("WEBHOOK_CIRCUIT_S", cls.webhook_circuit_seconds),
             tenant_limits=TenantLimits(
                 tokens_per_minute=reader.int("TENANT_TOKENS_PER_MINUTE", None, validate=_is_limit),
                 tokens_per_day=reader.int("TENANT_TOKENS_PER_DAY", None, validate=_is_limit),

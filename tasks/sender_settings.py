@@ -51,7 +51,6 @@ class SenderSettings:
         pauses = reader.str("WEBHOOK_SCHEDULE", "", validate=_pauses)
         concurrency = reader.int("WEBHOOK_CONCURRENCY", usual.concurrency, validate=between(1, 1000))
         rate = reader.float("WEBHOOK_RATE", usual.rate_per_second, validate=between(0.01, 100_000))
-        circuit_seconds = reader.seconds("WEBHOOK_CIRCUIT_S", usual.circuit_seconds)
         disable_after = reader.seconds("WEBHOOK_DISABLE_AFTER_S", usual.disable_after_seconds)
         sender = reader.str("FRONTIER_WORKER_NAME", f"webhooks@{socket.gethostname()}")
         threads = reader.int("WEBHOOK_SENDER_THREADS", cls.threads, validate=between(1, 1024))
@@ -68,7 +67,6 @@ class SenderSettings:
             rules=ReceiverRules(
                 concurrency=concurrency,
                 rate_per_second=rate,
-                circuit_seconds=circuit_seconds,
                 disable_after_seconds=disable_after,
                 warn_after_seconds=disable_after * _WARN_SHARE,
             ),

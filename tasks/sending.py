@@ -16,13 +16,14 @@ from uuid import uuid4
 from jobs.answers import Skipped
 from jobs.errors import StoreUnavailable
 from jobs.events import DeliveryAttempted, Listener, notify
+from jobs.webhooks.circuit_rules import draw_open_share
 from jobs.webhooks.delivery import DeliveryLease, Settled
 from jobs.webhooks.outbox import Outbox
 from jobs.webhooks.receivers import ReceiverRules
 from resilience.failpoints import Failpoint, Reach, unarmed
 from tasks.delivering import Courier, Told
 from tasks.insisting import STORE_BACKOFF, Insistence
-from tasks.retry_schedule import JITTER, RetrySchedule
+from tasks.retry_schedule import RetrySchedule
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Sendings:
         return self.schedule.pause(lease.failures + 1, self.random, asked_for=told.asked_for)
 
     def _settle(self, lease: DeliveryLease, told: Told, retry_in_seconds: float | None) -> Settled | None:
-        jitter = self.random.uniform(1 - JITTER, 1 + JITTER)
+        open_share = draw_open_share(self.random)
         insistence = Insistence(clock=self.clock, pause=self.pause, random=self.random, is_closing=self.is_closing)
         try:
             return insistence.on(
@@ -99,7 +100,7 @@ class Sendings:
                     verdict=told.verdict,
                     retry_in_seconds=retry_in_seconds,
                     blame=told.blame,
-                    jitter=jitter,
+                    open_share=open_share,
                 )
             )
         except StoreUnavailable as error:

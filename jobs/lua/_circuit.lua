@@ -19,6 +19,7 @@
 local Circuit = {}
 Circuit.__index = Circuit
 
+local MOST_AUDITED, AUDIT_KEPT_MS = 50, 30 * 86400000
 local COUNTED_AS = {success = 'succeeded', failure = 'failed', ignored = 'ignored'}
 
 function Circuit.read(prefix, key, rules, now)
@@ -116,12 +117,36 @@ function Circuit:pass(id, lease)
   return true, true
 end
 
+-- Nothing is known of it any more, but what operators did; while one holds it, it stays.
+function Circuit:forget()
+  if self.forced then return end
+  redis.call('DEL', self.state, self.window, self.probes)
+  redis.call('ZREM', self.known, self.key)
+  self.period, self.trips, self.since, self.reopens_at = 0, 0, 0, nil
+end
+
+-- What it fails at was seen to work, by somebody who had no permit of it.
+function Circuit:make_up()
+  if self.forced or not self.reopens_at then return end
+  self:close()
+  self:keep()
+end
+
+-- Nothing is left of it.
+function Circuit:erase()
+  self.forced = nil
+  self:forget()
+  redis.call('DEL', self.audit)
+end
+
 -- A probe ends without having begun. Returns whether it had a place.
 function Circuit:give_back(id) return redis.call('ZREM', self.probes, id) == 1 end
 
 -- Nobody will tell how a probe ended.
 function Circuit:lose(id)
-  if self:give_back(id) then self:add('probes_lost') end
+  if not self:give_back(id) then return end
+  self:add('probes_lost')
+  self:keep()
 end
 
 -- Calls, failures and slow calls in the window; buckets that are older go.
@@ -180,14 +205,13 @@ function Circuit:record(id, period, outcome, is_slow, share)
   self:keep()
 end
 
--- An operator holds the circuit 'open' or 'closed', or lets go of it (nil); then it begins anew, closed. The audit has
--- so many entries at the most, and is kept so long once the circuit is let go of, ms.
-function Circuit:force(wanted, by, entries, kept)
+-- An operator holds the circuit 'open' or 'closed', or lets go of it (nil); then it begins anew, closed.
+function Circuit:force(wanted, by)
   local before, after = self:position(), wanted or 'closed'
   self.forced, self.trips, self.reopens_at = wanted, 0, nil
   self:move(after ~= before and (after == 'open' and 'opened' or 'closed') or nil)
   redis.call('LPUSH', self.audit, cjson.encode({at = self.now, by = by, forced = wanted or cjson.null}))
-  redis.call('LTRIM', self.audit, 0, entries - 1)
+  redis.call('LTRIM', self.audit, 0, MOST_AUDITED - 1)
   if wanted then
     redis.call('HSET', self.state, 'forced', wanted, 'forced_by', by, 'forced_at', self.now)
     redis.call('PERSIST', self.state)
@@ -195,7 +219,7 @@ function Circuit:force(wanted, by, entries, kept)
     redis.call('ZADD', self.known, '+inf', self.key)
   else
     redis.call('HDEL', self.state, 'forced', 'forced_by', 'forced_at')
-    redis.call('PEXPIRE', self.audit, kept)
+    redis.call('PEXPIRE', self.audit, AUDIT_KEPT_MS)
     self:keep()
   end
 end

@@ -133,7 +133,7 @@ end
 local function disable(tenant, id, reason)
   redis.call('HSET', endpoint_key(tenant, id), 'state', 'disabled', 'reason', reason, 'disabled', NOW)
   redis.call('HDEL', endpoint_key(tenant, id), 'missed')
-  redis.call('DEL', tenant_key(tenant .. '/' .. id, 'receiver'))
+  forget_receiver(tenant .. '/' .. id)
   look_by(tenant .. '/' .. id, NOW)
   tell_of_endpoint(tenant, id, 'endpoint.disabled', reason)
 end
@@ -143,6 +143,6 @@ local function enable(tenant, id)
   if redis.call('HGET', key, 'state') ~= 'disabled' then return end
   redis.call('HSET', key, 'state', 'enabled')
   redis.call('HDEL', key, 'reason', 'disabled', 'missed')
-  redis.call('DEL', tenant_key(tenant .. '/' .. id, 'receiver'))
+  forget_receiver(tenant .. '/' .. id)
   reschedule(tenant .. '/' .. id)
 end

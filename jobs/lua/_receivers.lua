@@ -3,15 +3,21 @@
 -- A receiver is what deliveries wait for: a standing endpoint by its id, `{id}!test` for tests of it, or the origin
 -- of jobs' own webhooks. Its ref is `tenant/receiver`. A pending delivery is in one place: `due` (waiting), `announced`
 -- (its message is in the broker) or `flying` (a sender holds its lease).
+--
+-- A receiver has a circuit (_circuit.lua), with its ref as the key. The probe of one that is half_open is a delivery: its
+-- place has the delivery's ref for an id, and ends with its flight.
 
 local HOOKS = PREFIX .. 'hooks'
 local FLIGHTS = PREFIX .. 'flights'
 local FORGET = PREFIX .. 'forget'
+local CIRCUITS = PREFIX .. 'circuit:receiver:'
 local OUTBOX = PREFIX .. 'outbox'
 local LOST_TOO_OFTEN = 10
 local CATCH_UP_MS = 10
+local LOOK_WHILE_HELD_MS = 900000
 
-local DELIVERY_NUMBERS = {'schema', 'created', 'since', 'attempts', 'failures', 'fence', 'settled', 'lost', 'finished'}
+local DELIVERY_NUMBERS = {'schema', 'created', 'since', 'attempts', 'failures', 'fence', 'settled', 'lost', 'finished',
+  'probe', 'period'}
 local function read_delivery(ref) return read_record(ref, 'dlv', DELIVERY_NUMBERS) end
 
 local function write(delivery, ...)
@@ -37,9 +43,26 @@ local function endpoint_id(receiver)
 end
 local function endpoint_key(tenant, id) return PREFIX .. 't:' .. tenant .. ':endpoint:' .. id end
 
-local function circuit(receiver)
-  local found = redis.call('HMGET', tenant_key(receiver, 'receiver'), 'opens', 'open_until', 'served')
-  return tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
+-- The circuit of a receiver, and when its last attempt was announced, ms. What a release before this one has kept of it
+-- goes on: `opens` in a row, the last of them `open_until` an instant.
+local function circuit_of(receiver)
+  local key = tenant_key(receiver, 'receiver')
+  local found = redis.call('HMGET', key, 'served', 'opens', 'open_until')
+  local circuit = Circuit.read(CIRCUITS, receiver, rules().circuit, NOW)
+  if found[2] then
+    redis.call('HDEL', key, 'opens', 'open_until', 'window', 'ok', 'bad', 'ok_before', 'bad_before')
+    if circuit:position() == 'closed' and not circuit.forced then
+      circuit:open_until(tonumber(found[2]), tonumber(found[3]))
+      circuit:keep()
+    end
+  end
+  return circuit, tonumber(found[1] or 0)
+end
+
+-- What is known of a receiver is forgotten, but an operator's word on its circuit.
+local function forget_receiver(receiver)
+  redis.call('DEL', tenant_key(receiver, 'receiver'))
+  circuit_of(receiver):forget()
 end
 
 -- Whether an endpoint has missed events while its backlog was full, and there is room for them by now.
@@ -50,18 +73,24 @@ local function can_catch_up(receiver)
     and redis.call('ZCARD', tenant_key(receiver, 'due')) <= math.max(1, rules().backlog / 2)
 end
 
--- Say when somebody must look at a receiver next; never while nothing waits, or while a half-open circuit is probed.
--- Those that are due take turns: one that was served goes behind those that have waited since before that.
+-- Say when somebody must look at a receiver next; never while nothing waits. While an operator holds its circuit open,
+-- that is for those that have become too old. Those that are due take turns: one that was served goes behind those that
+-- have waited since before that.
 local function reschedule(receiver)
   local head = redis.call('ZRANGE', tenant_key(receiver, 'due'), 0, 0, 'WITHSCORES')
-  local opens, open_until, served = circuit(receiver)
   local at = tonumber(head[2])
   if can_catch_up(receiver) then at = math.min(at or NOW + CATCH_UP_MS, NOW + CATCH_UP_MS) end
-  if not at or (opens > 0 and redis.call('SCARD', tenant_key(receiver, 'flying')) > 0) then
+  if not at then
     redis.call('ZREM', HOOKS, receiver)
-  else
-    redis.call('ZADD', HOOKS, math.max(at, open_until, served), receiver)
+    return
   end
+  local circuit, served = circuit_of(receiver)
+  local free_at = circuit:free_at()
+  if not free_at then
+    local known = tonumber(redis.call('ZSCORE', HOOKS, receiver) or 0)
+    free_at = math.min(known > NOW and known or math.huge, NOW + LOOK_WHILE_HELD_MS)
+  end
+  redis.call('ZADD', HOOKS, math.max(at, free_at, served), receiver)
 end
 
 -- Take a delivery out of the place where it is.
@@ -74,8 +103,9 @@ local function land(delivery)
     redis.call('SREM', tenant_key(receiver, 'flying'), id)
     redis.call('ZREM', FLIGHTS, delivery.ref)
     if delivery.sender then redis.call('SREM', sender_key(delivery.sender), delivery.ref) end
+    if delivery.probe == 1 then circuit_of(receiver):give_back(delivery.ref) end
   end
-  clear(delivery, 'place', 'sender', 'claim_id')
+  clear(delivery, 'place', 'sender', 'claim_id', 'probe')
 end
 
 -- A delivery that is in no place waits until an instant.
@@ -112,6 +142,7 @@ end
 -- A delivery whose message or whose sender is lost goes again at once; its receiver may hear of it twice.
 local function come_back(delivery)
   local was_flying = delivery.place == 'flying'
+  if was_flying and delivery.probe == 1 then circuit_of(receiver_of(delivery)):lose(delivery.ref) end
   land(delivery)
   if was_flying then write(delivery, 'lost', (delivery.lost or 0) + 1) end
   if (delivery.lost or 0) >= LOST_TOO_OFTEN then

@@ -85,5 +85,6 @@ for _, ref in ipairs(forgotten) do
     forget(delivery)
   end
 end
+redis.call('ZREMRANGEBYSCORE', CIRCUITS .. 'keys', '-inf', NOW)
 if #due == most or #retiring == most or #forgotten == most then stranded[1] = 1 end
 return stranded

@@ -9,6 +9,10 @@ class EndpointNotFound(JobError):
     """Raised when a tenant has no such endpoint."""
 
 
+class ReceiverNotFound(JobError):
+    """Raised when a tenant has no such receiver."""
+
+
 class DeliveryNotFound(JobError):
     """Raised when a tenant has no such delivery, or the log has forgotten it."""
 

@@ -104,13 +104,14 @@ class Outbox:
         verdict: Verdict,
         retry_in_seconds: float | None,
         blame: Blame = "receiver",
-        jitter: float = 1.0,
+        open_share: float = 1.0,
     ) -> Settled:
         """Record how an attempt went.
 
         Without `retry_in_seconds` a failure is the last one. `gone` is the last one too, and disables a standing
-        endpoint. What is to blame on the `receiver` opens its circuit, what it `answered` does not. `jitter` is a
-        factor near 1 for how long a circuit opens.
+        endpoint. For the circuit of the receiver what it is to blame for is a failure, what it `answered` a success,
+        and what `nobody` is to blame for neither. `open_share` is how much of its time the circuit stays open if it
+        opens now, near 1.
         """
         verdict_given, status, disabled = self._moves.run(
             "settle_delivery",
@@ -120,7 +121,7 @@ class Outbox:
             pack_attempt(attempt),
             "" if retry_in_seconds is None else milliseconds(retry_in_seconds),
             "" if verdict == "delivered" else blame,
-            rules.for_settle(jitter),
+            rules.for_settle(open_share),
             milliseconds(attempt.seconds),
         )
         if verdict_given == b"fenced":

@@ -1,11 +1,10 @@
-"""How much a receiver of deliveries is asked, and when one is left alone."""
+"""How much a receiver of deliveries is asked, and when it is given up."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
-LONGEST_CIRCUIT_SECONDS = 900.0
 DAY_SECONDS = 86_400.0
 
 
@@ -13,15 +12,13 @@ DAY_SECONDS = 86_400.0
 class ReceiverRules:
     """The same for each receiver: a standing endpoint, or the origin of a tenant's jobs' own webhooks.
 
-    No more than `concurrency` attempts are under way at a time, and no more than `rate_per_second` begin. A circuit
-    that opens stays so for `circuit_seconds`, then twice as long each time, up to a quarter of an hour. An endpoint is
-    disabled after so long of unbroken failure and so many attempts, and warned of before. A delivery that is older
+    No more than `concurrency` attempts are under way at a time, and no more than `rate_per_second` begin. An endpoint
+    is disabled after so long of unbroken failure and so many attempts, and warned of before. A delivery that is older
     than `give_up_seconds` is a dead letter.
     """
 
     concurrency: int = 5
     rate_per_second: float = 100.0
-    circuit_seconds: float = 60.0
     warn_after_seconds: float = 3 * DAY_SECONDS
     disable_after_seconds: float = 5 * DAY_SECONDS
     disable_after_attempts: int = 10
@@ -33,16 +30,15 @@ class ReceiverRules:
             {"concurrency": self.concurrency, "rate": self.rate_per_second, "give_up": _ms(self.give_up_seconds)}
         )
 
-    def for_settle(self, jitter: float) -> str:
-        """As `settle_delivery.lua` reads them; *jitter* is a factor near 1."""
+    def for_settle(self, share: float) -> str:
+        """As `settle_delivery.lua` reads them; *share* is how much of its time a circuit stays open, near 1."""
         return json.dumps(
             {
-                "circuit": _ms(self.circuit_seconds * jitter),
-                "longest": _ms(max(LONGEST_CIRCUIT_SECONDS, self.circuit_seconds)),
                 "warn_after": _ms(self.warn_after_seconds),
                 "disable_after": _ms(self.disable_after_seconds),
                 "disable_attempts": self.disable_after_attempts,
                 "give_up": _ms(self.give_up_seconds),
+                "share": share,
             }
         )
 

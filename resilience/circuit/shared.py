@@ -20,9 +20,6 @@ from resilience.circuit.view import Admission, View
 BUCKETS = 10
 """Parts of the window: as each of them ends, the oldest is left out."""
 
-AUDIT_SECONDS = 30 * 86_400.0
-MOST_AUDITED = 50
-
 _FOLDER = resources.files("resilience.circuit").joinpath("lua")
 _SCRIPTS = ("admit", "doubt", "force", "record", "renew", "tell")
 _CHUNK = 200
@@ -59,8 +56,7 @@ class SharedCircuits:
 
     def force(self, key: str, state: State | None, by: str) -> View:
         """How the circuit stands, held open or closed, or let go of."""
-        audit_ms = round(AUDIT_SECONDS * 1000)
-        return _view(self._run("force", key, {}, state or "", by, audit_ms, MOST_AUDITED))
+        return _view(self._run("force", key, {}, state or "", by))
 
     def doubt(self, key: str, *, alone_seconds: float, trips: int) -> View:
         """How the circuit stands, half_open if it was closed all the time that the process was alone."""

@@ -21,6 +21,7 @@ from tests.system.worker_process import wait_for
 BELONGS_TO_NO_JOB = re.compile(
     r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved)|w:[^:]+|senders|s:[^:]+"
     r"|limited|t:[^:]+:(limits|spent:.+|events|secrets:default|receiver:https?:.+)"
+    r"|circuit:receiver:(keys|(state|window):[^/]+/https?:.+)"
 )
 BELONGS_TO_A_DELIVERY = re.compile(r"forget|t:[^:]+:((dlv|letter|tries|sent):[^:]+|deliveries|undelivered)")
 

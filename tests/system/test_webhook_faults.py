@@ -159,6 +159,19 @@ def test_a_sender_may_die_at_any_step_of_an_attempt(
     post.close()
 
 
+def test_a_sender_that_dies_while_it_probes_gives_the_place_back(fleet: Fleet, history: History, post: Post) -> None:
+    endpoint = post.add(post.receiver.url(name="endpoint"))
+    promises = history.submit(8, seconds=AT_ONCE)
+    circuit = f"frontier:circuit:receiver:state:{TENANT}/{endpoint.id}"
+    wait_for(lambda: bool(fleet.client.hexists(circuit, "opened")), PATIENCE_SECONDS)
+    fleet.restart(fleet.sender, FRONTIER_FAILPOINTS="sender.before_settle=kill@1")
+    wait_for(lambda: bool(fleet.client.hexists(circuit, "probes_lost")), PATIENCE_SECONDS)
+    post.receiver.start()
+    post.check(promises, endpoint)
+    assert not fleet.client.hexists(circuit, "reopens_at"), "it is closed"
+    post.close()
+
+
 def test_a_secret_may_be_rotated_between_two_attempts(history: History, post: Post) -> None:
     post.receiver.start()
     endpoint = post.add(post.receiver.url("fail"))

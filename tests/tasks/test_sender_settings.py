@@ -39,7 +39,8 @@ def test_what_is_set_is_taken() -> None:
     assert settings.schedule == RetrySchedule((0, 1, 2.5))
     assert settings.limits == Limits(connect_seconds=3, read_seconds=3, total_seconds=3)
     rules = settings.rules
-    assert (rules.concurrency, rules.rate_per_second, rules.circuit_seconds) == (2, 0.5, 7)
+    assert (rules.concurrency, rules.rate_per_second) == (2, 0.5)
+    assert settings.store.webhook_circuit_seconds == 7
     assert (rules.warn_after_seconds, rules.disable_after_seconds) == (6, 10)
     assert (settings.threads, settings.sender, settings.lease_seconds) == (4, "post-1", 18)
     assert settings.sealer is not None

@@ -4,8 +4,8 @@
 -- ARGV[4]  how long a message may stay unclaimed before its delivery goes back, ms
 -- ARGV[5]  most deliveries per call
 --
--- A receiver that has as many attempts under way as it may, or whose circuit is open, is not looked at again before
--- that ends, so nobody reads its backlog. When three quarters of the senders' room are taken, a receiver has one
+-- A receiver that has as many attempts under way as it may, or whose circuit lets none through, is not looked at again
+-- before that ends, so nobody reads its backlog. When three quarters of the senders' room are taken, a receiver has one
 -- attempt at a time, and one whose last attempt was slow has none; the last eighth is for those that are known to be
 -- quick, and half of it for tests. So however many receivers hang, others get through.
 --
@@ -67,8 +67,8 @@ local function limit_of(receiver, room, slots)
   return 0
 end
 
--- Whether one more attempt may be made; its share of the rate is taken.
-local function permits(receiver, limit)
+-- Whether an attempt may be made, and whether it is a probe; its share of the rate, or its place, is taken.
+local function permits(receiver, delivery, limit)
   local key = tenant_key(receiver, 'receiver')
   if limit == 0 then
     if passed_over < MOST_PASSED_OVER then
@@ -78,13 +78,8 @@ local function permits(receiver, limit)
     end
     return false
   end
-  local opens, open_until = circuit(receiver)
-  if redis.call('SCARD', tenant_key(receiver, 'flying')) >= (opens > 0 and 1 or limit) then
+  if redis.call('SCARD', tenant_key(receiver, 'flying')) >= limit then
     redis.call('ZREM', HOOKS, receiver) -- the end of one of them puts it back
-    return false
-  end
-  if open_until > NOW then
-    reschedule(receiver)
     return false
   end
   local next_at = math.max(tonumber(redis.call('HGET', key, 'next_at') or 0), NOW - 1000) -- a second's worth at once
@@ -92,9 +87,14 @@ local function permits(receiver, limit)
     redis.call('ZADD', HOOKS, next_at, receiver)
     return false
   end
+  local may_pass, is_probe = circuit_of(receiver):pass(delivery.ref, grace)
+  if not may_pass then
+    reschedule(receiver)
+    return false
+  end
   redis.call('HSET', key, 'next_at', string.format('%.3f', next_at + interval), 'served', NOW)
   redis.call('PEXPIRE', key, rules().log)
-  return true
+  return true, is_probe
 end
 
 local function take_off(receiver, room, slots)
@@ -119,10 +119,14 @@ local function take_off(receiver, room, slots)
     redis.call('ZADD', tenant_key(receiver, 'due'), NOW + grace, head[1])
     return reschedule(receiver)
   end
-  if NOW - delivery.since >= limits.give_up then return end_delivery(delivery, 'failed', 'too_old') end
-  if not permits(receiver, limit_of(receiver, room, slots)) then return end
+  if NOW - delivery.since >= limits.give_up then
+    end_delivery(delivery, 'failed', 'too_old')
+    return look_by(receiver, NOW) -- the next may be too old as well, though none may be sent
+  end
+  local may_go, is_probe = permits(receiver, delivery, limit_of(receiver, room, slots))
+  if not may_go then return end
   land(delivery)
-  write(delivery, 'place', 'announced')
+  write(delivery, 'place', 'announced', 'probe', is_probe and 1 or 0)
   redis.call('SADD', tenant_key(receiver, 'flying'), head[1])
   redis.call('ZADD', FLIGHTS, NOW + grace, delivery.ref)
   reschedule(receiver)

@@ -38,12 +38,14 @@ if state == 'disabled' and not delivery.test then
   end_delivery(delivery, 'failed', 'endpoint_disabled')
   return {'skipped', 'its endpoint is disabled'}
 end
-local _, open_until = circuit(receiver)
-if open_until > NOW then
+local circuit = circuit_of(receiver)
+local may_pass, is_probe = circuit:pass(delivery.ref, tonumber(ARGV[5]))
+if not may_pass then
   land(delivery)
   wait_until(delivery, NOW)
   return {'skipped', 'the circuit is open'}
 end
+delivery.probe = is_probe and 1 or 0
 if redis.call('EXISTS', tenant_key(delivery.ref, 'letter')) == 0 then
   end_delivery(delivery, 'cancelled', 'job_erased')
   return {'skipped', 'its body was erased'}
@@ -51,7 +53,7 @@ end
 
 -- The clock is part of the token: a server that has lost its last writes must not give the same one again.
 write(delivery, 'fence', math.max((delivery.fence or 0) + 1, NOW), 'attempts', (delivery.attempts or 0) + 1,
-  'place', 'flying', 'sender', ARGV[4], 'claim_id', ARGV[6])
+  'place', 'flying', 'sender', ARGV[4], 'claim_id', ARGV[6], 'probe', delivery.probe, 'period', circuit.period)
 redis.call('ZADD', FLIGHTS, NOW + tonumber(ARGV[5]), delivery.ref)
 redis.call('SADD', sender_key(ARGV[4]), delivery.ref)
 return answer()

@@ -19,7 +19,7 @@ else
   redis.call('HSET', key, 'schema', SCHEMA, 'state', 'enabled', 'created', NOW)
   redis.call('SET', tenant_key(ARGV[3], 'secrets'), cjson.encode({{sealed = ARGV[6], hint = ARGV[7], created = NOW}}))
 end
-if given.url and exists then redis.call('DEL', tenant_key(ARGV[3], 'receiver')) end
+if given.url and exists then forget_receiver(ARGV[3]) end
 for _, name in ipairs({'name', 'url', 'types'}) do
   if given[name] then redis.call('HSET', key, name, given[name]) end
 end

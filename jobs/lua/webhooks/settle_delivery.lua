@@ -5,17 +5,16 @@
 -- ARGV[5]  'delivered', 'failed' or 'gone' (the receiver wants no more)
 -- ARGV[8]  whose failure it was: 'nobody' (nothing is held against the receiver), 'answered' (it lives, and refused)
 --          or 'receiver' ('' for a success)               ARGV[10]  how long the attempt took, ms
--- ARGV[9]  JSON: {circuit: how long it first opens, ms, with its jitter, longest: the longest, ms, warn_after,
---          disable_after: of unbroken failure, ms, disable_attempts, give_up: age at which a delivery is given up, ms}
+-- ARGV[9]  JSON: {warn_after, disable_after: of unbroken failure, ms, disable_attempts, give_up: age at which a delivery
+--          is given up, ms, share: how much of its time the circuit stays open if it opens now}
 --
--- A circuit opens at five failures within the last two minutes if they are half of all; each opening in a row is twice
--- as long. Then one attempt probes it. A receiver that answers with a refusal lives: its circuit stays closed, but its
--- endpoint is failing all the same.
+-- For the circuit a receiver that answers with a refusal lives: that is a success, though its endpoint is failing all
+-- the same. What is nobody's failure is ignored. A test says nothing but by its success.
 --
 -- Returns {'ok' | 'already', status, reason if the endpoint was disabled, else ''} or {'fenced', '', ''}.
 
 local MOST_TRIES = 50
-local WINDOW_MS, TRIPS_AT, SLOW_MS = 60000, 5, 2000
+local SLOW_MS = 2000
 local delivery, token, limits = read_delivery(ARGV[3]), tonumber(ARGV[4]), cjson.decode(ARGV[9])
 if delivery == nil or delivery.newer or delivery.fence ~= token then return {'fenced', '', ''} end
 if delivery.settled == token then return {'already', delivery.status, ''} end
@@ -23,44 +22,36 @@ if delivery.status ~= 'pending' then return {'fenced', '', ''} end
 
 local tenant = split(delivery.ref)
 local receiver, is_success = receiver_of(delivery), ARGV[5] == 'delivered'
-local lives = is_success or ARGV[8] == 'answered'
 local endpoint, key = endpoint_id(receiver), tenant_key(receiver, 'receiver')
 
 local function number(name) return tonumber(redis.call('HGET', key, name) or 0) end
 
--- Attempts of this window and the one before.
-local function count()
-  local window = math.floor(NOW / WINDOW_MS)
-  local before = number('window')
-  if before ~= window then
-    local is_next = before == window - 1
-    redis.call('HSET', key, 'window', window, 'ok_before', is_next and number('ok') or 0,
-      'bad_before', is_next and number('bad') or 0, 'ok', 0, 'bad', 0)
-  end
-  redis.call('HINCRBY', key, lives and 'ok' or 'bad', 1)
-  redis.call('HSET', key, 'pace', tonumber(ARGV[10]) < SLOW_MS and 'quick' or 'slow')
-  redis.call('PEXPIRE', key, rules().log)
-  return number('ok') + number('ok_before'), number('bad') + number('bad_before')
+local function outcome()
+  if ARGV[8] == 'nobody' then return 'ignored' end
+  return (is_success or ARGV[8] == 'answered') and 'success' or 'failure'
 end
 
-local function move_circuit()
-  local opens, open_until = circuit(receiver)
-  local ok, bad = count()
-  if lives then redis.call('HDEL', key, 'opens', 'open_until') end
+local function tell_circuit()
+  local circuit = circuit_of(receiver)
+  local id = delivery.probe == 1 and delivery.ref or nil
+  circuit:record(id, delivery.period or circuit.period, outcome(), false, limits.share)
+end
+
+-- What is held against a receiver, or for it.
+local function remember()
+  redis.call('HSET', key, 'pace', tonumber(ARGV[10]) < SLOW_MS and 'quick' or 'slow')
+  redis.call('PEXPIRE', key, rules().log)
   if is_success then
     redis.call('HDEL', key, 'failing', 'fails', 'warned')
-    return
-  end
-  if redis.call('HINCRBY', key, 'fails', 1) == 1 then redis.call('HSET', key, 'failing', NOW) end
-  if not lives and open_until <= NOW and (opens > 0 or (bad >= TRIPS_AT and bad >= ok)) then
-    local open_ms = math.min(limits.circuit * 2 ^ opens, limits.longest)
-    redis.call('HSET', key, 'opens', opens + 1, 'open_until', NOW + math.floor(open_ms))
+  elseif redis.call('HINCRBY', key, 'fails', 1) == 1 then
+    redis.call('HSET', key, 'failing', NOW)
   end
 end
 
 -- A test that succeeds makes up for failures as any other success, and enables what was not disabled on purpose.
 local function make_up()
-  redis.call('HDEL', tenant_key(tenant .. '/' .. endpoint, 'receiver'), 'opens', 'open_until', 'failing', 'fails', 'warned')
+  redis.call('HDEL', tenant_key(tenant .. '/' .. endpoint, 'receiver'), 'failing', 'fails', 'warned')
+  circuit_of(tenant .. '/' .. endpoint):make_up()
   if redis.call('HGET', endpoint_key(tenant, endpoint), 'reason') ~= 'asked' then enable(tenant, endpoint) end
   reschedule(tenant .. '/' .. endpoint)
 end
@@ -79,14 +70,15 @@ local function judge()
   return ''
 end
 
+local state = not endpoint and 'enabled' or redis.call('HGET', endpoint_key(tenant, endpoint), 'state')
+local is_heard = state and state ~= 'disabled' and not delivery.test
+if is_heard then tell_circuit() end
 land(delivery)
 write(delivery, 'settled', token)
 local tries = tenant_key(delivery.ref, 'tries')
 redis.call('RPUSH', tries, ARGV[6])
 redis.call('LTRIM', tries, -MOST_TRIES, -1)
-local state = not endpoint and 'enabled' or redis.call('HGET', endpoint_key(tenant, endpoint), 'state')
-local is_heard = state and state ~= 'disabled' and not delivery.test
-if ARGV[8] ~= 'nobody' and is_heard then move_circuit() end
+if ARGV[8] ~= 'nobody' and is_heard then remember() end
 
 local again_at = ARGV[7] ~= '' and NOW + tonumber(ARGV[7])
 local disabled = ''

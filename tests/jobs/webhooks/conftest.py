@@ -18,6 +18,7 @@ from jobs.webhooks.endpoints import EndpointStore
 from jobs.webhooks.event_list import EventList
 from jobs.webhooks.log import DeliveryLog
 from jobs.webhooks.outbox import Outbox
+from jobs.webhooks.receiver_circuits import ReceiverCircuits
 from jobs.webhooks.receivers import ReceiverRules
 from jobs.webhooks.secrets_store import SecretStore
 from jobs.webhooks.webhook import JobWebhook
@@ -47,6 +48,7 @@ class PostRoom:
         self.secrets = SecretStore(client, settings)
         self.log = DeliveryLog(client, settings)
         self.events = EventList(client)
+        self.circuits = ReceiverCircuits(client, settings)
         self.rules = ReceiverRules()
         self.now = EPOCH
         self.slots = 64

@@ -1,7 +1,11 @@
-"""Whatever happens to deliveries in whatever order: each pending one is in one place, and somebody will look there."""
+"""Whatever happens to deliveries in whatever order: each pending one is in one place, and somebody will look there.
+
+And none is attempted while its receiver's circuit is open, or as a second probe.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from hypothesis import Phase
@@ -18,12 +22,13 @@ from hypothesis.stateful import (
 
 from jobs.settings import StoreSettings
 from jobs.webhooks.delivery import Delivery, DeliveryLease, DeliveryStatus
-from jobs.webhooks.errors import DeliveryNotReplayable, EndpointDisabled, EndpointNotFound
+from jobs.webhooks.errors import DeliveryNotReplayable, EndpointDisabled, EndpointNotFound, ReceiverNotFound
 from jobs.webhooks.receivers import ReceiverRules
 from tests.jobs.turned_clock import TurnedClock
 from tests.jobs.webhooks.conftest import TENANT, PostRoom, webhook
 
 PREFIX = "frontier:"
+CIRCUITS = f"{PREFIX}circuit:receiver:"
 ORIGINS = ("https://a.example.org", "https://b.example.org")
 SENDERS = ("sender1", "sender2")
 BACKLOG = 5
@@ -73,9 +78,14 @@ class Deliveries(RuleBasedStateMachine):
         if lost:
             self.post.outbox.put_back([(TENANT, delivery_id)])
             return
+        receiver = self.fields_of(delivery_id).get("receiver", "")
+        state = self.state_of(receiver)
+        running = self.probes_of(receiver) - {f"{TENANT}/{delivery_id}"}
         lease = self.post.try_claim(delivery_id, sender=sender)
         if isinstance(lease, DeliveryLease):
             self.leases.append(lease)
+            assert state == "closed" or (state == "half_open" and not running), (receiver, state, running)
+            assert self.fields_of(delivery_id)["probe"] == ("0" if state == "closed" else "1")
 
     @precondition(lambda self: self.leases)
     @rule(
@@ -123,6 +133,12 @@ class Deliveries(RuleBasedStateMachine):
             except (EndpointDisabled, DeliveryNotReplayable):
                 return
 
+    @rule(which=st.sampled_from([0, 1, *ORIGINS]), state=st.sampled_from(["open", "closed", None, None]))
+    def an_operator_wishes(self, which: int | str, state: Any) -> None:
+        receiver = self.endpoints[which] if isinstance(which, int) else which
+        with suppress(ReceiverNotFound):
+            self.post.circuits.force(TENANT, receiver, state, by="alice")
+
     @rule()
     def somebody_sweeps(self) -> None:
         self.post.store.sweep()
@@ -130,6 +146,24 @@ class Deliveries(RuleBasedStateMachine):
     def known(self) -> list[Delivery]:
         ids = sorted(key.rpartition(":")[2] for key in self.post.all_keys() if ":dlv:" in key)
         return [self.post.log.find(TENANT, one) for one in ids]
+
+    def fields_of(self, delivery_id: str) -> dict[str, str]:
+        client: Any = self.client
+        fields = client.hgetall(f"{PREFIX}t:{TENANT}:dlv:{delivery_id}")
+        return {name.decode(): value.decode() for name, value in fields.items()}
+
+    def state_of(self, receiver: str) -> str:
+        client: Any = self.client
+        forced, reopens_at = client.hmget(f"{CIRCUITS}state:{TENANT}/{receiver}", "forced", "reopens_at")
+        if forced or not reopens_at:
+            return forced.decode() if forced else "closed"
+        return "open" if self.post.now * 1000 < int(reopens_at) else "half_open"
+
+    def probes_of(self, receiver: str) -> set[str]:
+        """Those whose leases hold."""
+        client: Any = self.client
+        found = client.zrangebyscore(f"{CIRCUITS}probes:{TENANT}/{receiver}", f"({self.post.now * 1000}", "+inf")
+        return {one.decode() for one in found}
 
     def held(self, kind: str) -> dict[str, list[str]]:
         """Of each receiver, what is in its set of that kind."""
@@ -161,6 +195,24 @@ class Deliveries(RuleBasedStateMachine):
             assert held <= flights
 
     @invariant()
+    def a_circuit_has_one_probe_at_the_most_which_is_a_delivery_under_way(self) -> None:
+        if not hasattr(self, "post"):
+            return
+        client: Any = self.client
+        flights = set(client.zrange(f"{PREFIX}flights", 0, -1))
+        for key in self.post.all_keys():
+            if key.startswith(f"{CIRCUITS}probes:"):
+                members = client.zrange(key, 0, -1)
+                assert len(members) == 1
+                assert set(members) <= flights
+
+    @invariant()
+    def endpoints_that_are_gone_have_no_circuit(self) -> None:
+        if hasattr(self, "post"):
+            of = {key.rpartition("/")[2] for key in self.post.all_keys() if key.startswith(CIRCUITS) and "/we_" in key}
+            assert of <= set(self.endpoints)
+
+    @invariant()
     def no_more_wait_than_may(self) -> None:
         if hasattr(self, "post"):
             over = {name: len(members) for name, members in self.held("due").items() if len(members) > 4 * BACKLOG + 2}
@@ -170,6 +222,9 @@ class Deliveries(RuleBasedStateMachine):
         """With senders that live and receivers that answer, everything that waits is delivered."""
         if not hasattr(self, "post"):
             return
+        for receiver in (*self.endpoints, *ORIGINS):
+            with suppress(ReceiverNotFound):
+                self.post.circuits.force(TENANT, receiver, None, by="alice")
         for _ in range(150):
             if not any(one.status is DeliveryStatus.PENDING for one in self.known()):
                 break
