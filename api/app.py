@@ -44,6 +44,7 @@ from api.responses_blueprint import responses_blueprint
 from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
+from api.usage_blueprint import usage_blueprint
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from api.webhook_views import webhook_views
@@ -54,6 +55,7 @@ from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from jobs.usage import UsageReader
 from models.catalog import Catalog
 from resilience.failpoints import arm
 from tasks.app import make_app
@@ -194,6 +196,7 @@ def create_app(
         ),
         dead_letters_blueprint(store=store, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog),
+        usage_blueprint(usage=UsageReader(client), clock=clock),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
         ),

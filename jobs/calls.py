@@ -40,6 +40,11 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def microseconds(seconds: float) -> int:
+    """Times of an engine, which are added up."""
+    return round(seconds * 1_000_000)
+
+
 def ref_of(lease: Lease) -> str:
     """How global structures name the job of a lease."""
     return ref(lease.tenant, lease.job_id)
@@ -75,7 +80,8 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Boun
 
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
-    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, tells, streamed, spec, *chunks = answer
+    _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
+    wasted, prompt, engine, others, tells, streamed, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
     emitted = unpack_tokens(chunks)
     return Lease(
@@ -89,6 +95,8 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         ends_as=JobState(ends_as.decode()),
         queue_wait_seconds=wait_ms / 1000,
         wasted_tokens=wasted,
+        prompt_tokens=prompt,
+        engine_seconds=engine / 1e6,
         emitted_ids=tuple(emitted.ids),
         emitted_pieces=tuple(emitted.pieces),
         emitted_logprobs=tuple(emitted.logprobs),
@@ -133,6 +141,10 @@ def finish_arguments(
         outcome.finish_reason or "",
         "1" if can_continue else "0",
         _used_tokens(outcome),
+        outcome.usage.prompt_tokens,
+        outcome.usage.cached_tokens,
+        outcome.usage.wasted_tokens,
+        microseconds(outcome.usage.engine_seconds),
     )
 
 

@@ -94,6 +94,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "GET /health/ready": [],
         "GET /v1/models": [],
         "GET /v1/queue": [],
+        "GET /v1/usage": [query("tenant", "default", "nobody", 403)],
         "GET /v1/webhook_event_types": [],
         "GET /v1/webhook_secret": [],
         "POST /v1/webhook_secret/rotate": [],
