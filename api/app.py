@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from flask import Flask
+from flask import Flask, Response
 from gevent import monkey  # type: ignore[import-untyped]
 
+from api.addresses import methods_of_request, refuse_at_literal_addresses
 from api.api_keys import ApiKeys
 from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
@@ -79,6 +80,12 @@ class ApiProcess(Flask):
     sweeps: Rounds
     key_uses: KeyUses
     key_rounds: Rounds
+
+    def make_default_options_response(self) -> Response:
+        """Tell the methods of an address; Flask's own would tell those of all that fit."""
+        response = self.response_class()
+        response.allow.update(methods_of_request(self))
+        return response
 
     def start(self) -> None:
         """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
@@ -208,4 +215,5 @@ def create_app(
     ):
         api.register_blueprint(blueprint)
     add_documentation(app, api.spec)
+    refuse_at_literal_addresses(app)
     return app

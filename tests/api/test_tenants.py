@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from api.addresses import REFUSAL
 from api.app import ApiProcess
 from api.pages import cursor_of, death_cursor_of
 from tests.api.conftest import RECEIVER, TOKEN, Api, Sender, Worker
@@ -161,7 +162,7 @@ def routes(process: ApiProcess) -> list[str]:
     return [
         f"{method} {rule.rule}"
         for rule in process.url_map.iter_rules()
-        if rule.rule.startswith(("/v1/", "/health")) and rule.endpoint != "noSuchModelCall"
+        if rule.rule.startswith(("/v1/", "/health")) and not rule.endpoint.startswith(REFUSAL)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 
