@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from flask import Flask, Response
+from flask import Flask
 from gevent import monkey  # type: ignore[import-untyped]
 
-from api.addresses import methods_of_request, refuse_at_literal_addresses
 from api.api_keys import ApiKeys
 from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
 from api.body_deadline import BodyDeadline
+from api.cache_blueprint import cache_blueprint
 from api.client_address import ClientAddress
 from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
@@ -42,10 +42,10 @@ from api.request_ids import add_request_ids
 from api.requeues import Requeues
 from api.responses import Responses
 from api.responses_blueprint import responses_blueprint
+from api.result_cache import known_results
 from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
-from api.usage_blueprint import usage_blueprint
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from api.webhook_views import webhook_views
@@ -56,7 +56,6 @@ from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
-from jobs.usage import UsageReader
 from models.catalog import Catalog
 from resilience.failpoints import arm
 from tasks.app import make_app
@@ -80,12 +79,6 @@ class ApiProcess(Flask):
     sweeps: Rounds
     key_uses: KeyUses
     key_rounds: Rounds
-
-    def make_default_options_response(self) -> Response:
-        """Tell the methods of an address; Flask's own would tell those of all that fit."""
-        response = self.response_class()
-        response.allow.update(methods_of_request(self))
-        return response
 
     def start(self) -> None:
         """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
@@ -143,7 +136,8 @@ def create_app(
     require_key(app, settings.token, ring.identify)
     add_error_handler(app)
 
-    waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic)
+    results = known_results(client, store, settings.cache)
+    waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic, on_served=results.served)
     following = Following(
         store=store,
         wakeups=app.wakeups,
@@ -171,6 +165,7 @@ def create_app(
         store=store,
         dispatcher=dispatcher,
         catalog=catalog,
+        find_known=results.reuse,
         take_webhook=webhooks.of_jobs.take,
         new_id=new_id,
         draw_seed=partial(secrets.randbelow, 2**53),
@@ -185,7 +180,7 @@ def create_app(
         streams=streams,
         wait_seconds=settings.foreground_seconds,
     )
-    responses = Responses(store=store, waiting=waiting, following=following, streams=streams)
+    responses = Responses(store=store, waiting=waiting, following=following, streams=streams, erase_job=results.erase)
     requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
@@ -199,11 +194,12 @@ def create_app(
             log=webhooks.log,
             waiting=waiting,
             job_streams=job_streams,
+            erase=results.erase,
             catalog=catalog,
         ),
         dead_letters_blueprint(store=store, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog),
-        usage_blueprint(usage=UsageReader(client), clock=clock),
+        cache_blueprint(cache=results.cache, settings=settings.cache),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
         ),
@@ -215,5 +211,4 @@ def create_app(
     ):
         api.register_blueprint(blueprint)
     add_documentation(app, api.spec)
-    refuse_at_literal_addresses(app)
     return app

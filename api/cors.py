@@ -15,6 +15,7 @@ MEMORY_SECONDS = 600
 _METHODS = ("GET", "POST", "DELETE")
 _EXPOSED = (
     "Allow",
+    "Cache-Status",
     "ETag",
     "Idempotency-Replayed",
     "Link",

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
+from api.cache_fields import CacheField, CacheTtlField, asked_cache
 from api.embedding_input import OneOrMoreTexts
 from api.errors import Names
 from api.fields import Text
@@ -39,6 +40,8 @@ class EmbeddingRequestSchema(OpenAISchema):
         metadata={"description": "Numbers, or little-endian float32 in base64, which OpenAI's clients ask for"},
     )
     priority = PriorityField("Not OpenAI's: the class of the job in the queue; `interactive` by default")
+    cache = CacheField("Not OpenAI's: ")
+    cache_ttl_s = CacheTtlField("Not OpenAI's: ")
     user = Label()
     dimensions = Refused()
 
@@ -51,6 +54,7 @@ class EmbeddingRequestSchema(OpenAISchema):
             inputs=data["input"],
             is_foreground=True,
             priority=asked_priority(data),
+            cache=asked_cache(data),
             prompt_field="input.texts",
         )
         is_base64 = data.get("encoding_format") == "base64"

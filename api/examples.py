@@ -6,12 +6,15 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+from api.cache_document import cache_document
 from api.infer_document import infer_document
 from api.job_document import job_document, result_document
 from api.pages import cursor_of, death_cursor_of, page_document
 from jobs.job import AttemptError, Job, JobState, Timing, Usage
 from jobs.queues import QueuePlace
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
+from resilience.result_cache.settings import CacheSettings
+from resilience.result_cache.totals import CacheStatistics, CacheTotals
 
 _ACCEPTED_AT = 1_795_384_800.0
 
@@ -151,4 +154,15 @@ BODY_REFUSALS = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+CACHE = cache_document(
+    CacheSettings(),
+    CacheStatistics(
+        shared=CacheTotals(entries=412, bytes=1_204_224, hits=2310, misses=977, stores=640, evictions=0),
+        process=CacheTotals(entries=87, bytes=254_012, hits=1188, misses=490),
+        asker_hits=204,
+        asker_misses=31,
+    ),
+    with_totals=True,
 )

@@ -10,8 +10,6 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from api.schema_rules import NO_NUL
-
 _DIGITS = re.compile(r"-?[0-9]{1,9}")
 
 
@@ -66,7 +64,7 @@ class Text(fields.String):
         else:
             error = "Must have {min} to {max} characters."
         checks = [validate.Length(shortest, longest, error=error), *options.pop("also", ())]
-        super().__init__(validate=checks, metadata={"pattern": NO_NUL, **options.pop("metadata", {})}, **options)
+        super().__init__(validate=checks, **options)
 
 
 class Truth(fields.Boolean):

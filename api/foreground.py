@@ -14,6 +14,7 @@ from functools import partial
 from flask import Response, request
 
 from api.auth import caller
+from api.cache_status import cache_status
 from api.delivery_of_answers import watch_answer
 from api.errors import OWN_NAMES, InvalidRequest, JobEndedWithoutResult, Names, StillRunning
 from api.event_streams import EventStreams
@@ -137,5 +138,6 @@ def is_retry(count: str | None) -> bool:
 
 
 def headers_of(submitted: Submitted) -> dict[str, str]:
-    """Where the job can be followed, and whether the request has found it."""
-    return {"Location": f"/v1/jobs/{submitted.job_id}"} | (REPLAYED if submitted.replayed else {})
+    """Where the job can be followed, and whether the request has found it, or a known result."""
+    found = REPLAYED if submitted.replayed else cache_status(submitted)
+    return {"Location": f"/v1/jobs/{submitted.job_id}", **found}

@@ -10,6 +10,7 @@ from flask import Response, request
 
 from api import examples, stream_examples
 from api.auth import caller
+from api.cache_status import cache_status
 from api.errors import JobEndedWithoutResult
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.infer_document import InferenceSchema, infer_document
@@ -21,7 +22,6 @@ from api.job_views import describe
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
-from api.sse import EVENT_SCHEMA
 from api.submission import Submission, Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
@@ -44,7 +44,7 @@ def infer_blueprint(
     @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)
     @blueprint.also_answers(
         HTTPStatus.OK,
-        EVENT_SCHEMA,
+        {"type": "string"},
         description="Events, as they come, if `stream` is true",
         content_type="text/event-stream",
         examples=stream_examples.STREAMS,
@@ -78,7 +78,7 @@ def infer_blueprint(
         if seconds is None:
             seconds = 0 if preferred.is_async else MAX_WAIT_SECONDS
         job = waiting.follow(submitted, tenant=caller().tenant, seconds=seconds)
-        headers = {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
+        headers = {"Location": f"/v1/jobs/{job.id}"} | preferred.applied() | cache_status(submitted)
         if submitted.replayed:
             headers |= REPLAYED
         if not job.is_final:
@@ -92,6 +92,7 @@ def infer_blueprint(
         with job_streams.place() as place:
             submitted = submit(asked.submission)
             headers = {"Location": f"/v1/jobs/{submitted.job_id}"} | (REPLAYED if submitted.replayed else {})
+            headers |= cache_status(submitted)
             cancel = partial(store.cancel, caller().tenant, submitted.job_id) if asked.cancels_on_disconnect else None
             return job_streams.respond(submitted.job_id, place=place, headers=headers, on_gone=cancel)
 

@@ -20,6 +20,7 @@ class InferenceSchema(Schema):
     finish_reason = fields.String(required=True, allow_none=True)
     usage = fields.Nested(UsageSchema, required=True)
     timing = fields.Nested(TimingSchema, required=True)
+    cached = fields.Boolean(metadata={"description": "True if it is the kept result of the same request"})
 
 
 def infer_document(job: Job) -> dict[str, Any]:
@@ -31,4 +32,5 @@ def infer_document(job: Job) -> dict[str, Any]:
         "finish_reason": job.finish_reason,
         "usage": usage_document(job),
         "timing": timing_document(job),
+        **({"cached": True} if job.is_cached else {}),
     }

@@ -7,9 +7,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate
 
+from api.cache_fields import CacheField, CacheTtlField, asked_cache
 from api.fields import Text, Truth
 from api.priority_field import PriorityField, asked_priority
-from api.schema_rules import only_with
 from api.strict_schema import nested
 from api.submission import Submission
 from api.submission_schema import MODEL_DOC, ParamsSchema
@@ -33,13 +33,13 @@ class Inference:
 class InferSchema(ParamsSchema):
     """A prompt to go on from."""
 
-    rules = (only_with("on_disconnect", "stream"),)
-
     model = Text(1, 100, metadata=MODEL_DOC)
     prompt = Text(required=True)
-    params = nested(ParamsSchema, metadata={"description": "The same settings, kept together; none is given twice"})
+    params = nested(ParamsSchema, metadata={"description": "The same settings, kept together"})
     stream = Truth(load_default=False, metadata={"description": "Answer with the tokens as they come"})
     priority = PriorityField("The class of the job in the queue; `interactive` by default")
+    cache = CacheField()
+    cache_ttl_s = CacheTtlField()
     on_disconnect = fields.String(
         validate=validate.OneOf([CONTINUE, CANCEL], error="Must be one of {choices}."),
         metadata={"description": "What becomes of the job if the reader of its stream leaves; `continue` by default"},
@@ -60,6 +60,7 @@ class InferSchema(ParamsSchema):
             prompt=data["prompt"],
             params=flat | together,
             priority=asked_priority(data) or Priority.INTERACTIVE,
+            cache=asked_cache(data),
             prompt_field="prompt",
             is_streamed=data["stream"],
             params_prefix="" if "max_tokens" in flat else "params.",

@@ -48,6 +48,7 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "progress": _progress(job),
         "timing": timing_document(job),
         "usage": usage_document(job),
+        "cached": True if job.is_cached else None,
         "webhook": webhook_document(job),
     }
     if job.state is JobState.SUCCEEDED:

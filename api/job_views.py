@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -27,8 +28,15 @@ from jobs.store import JobStore
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
 
 
-def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, requeues: Requeues) -> None:
-    """Add the views of a single job."""
+def add_job_views(
+    blueprint: Blueprint,
+    *,
+    store: JobStore,
+    waiting: Waiting,
+    requeues: Requeues,
+    erase: Callable[[str, str], object],
+) -> None:
+    """Add the views of a single job; `erase` is given its tenant and its id."""
 
     @blueprint.view("GET", "/<job_id>", scope=Scope.JOBS_READ, operationId="getJob", parameters=[PREFER, IF_NONE_MATCH])
     @blueprint.answers(HTTPStatus.OK, JobSchema, example=examples.FINAL_JOB, headers=examples.POLLING_HEADERS)
@@ -117,12 +125,12 @@ def add_job_views(blueprint: Blueprint, *, store: JobStore, waiting: Waiting, re
     @blueprint.view("DELETE", "/<job_id>", scope=Scope.JOBS_WRITE, operationId="eraseJob")
     @blueprint.answers(HTTPStatus.NO_CONTENT)
     @blueprint.refuses(*examples.JOB_REFUSALS, HTTPStatus.CONFLICT, HTTPStatus.GONE)
-    def erase(job_id: str) -> Response:
+    def delete(job_id: str) -> Response:
         """Erase a final job.
 
-        Its prompt and its result are gone for good.
+        Its prompt and its result are gone for good, also for the same request: that runs anew.
         """
-        store.erase(caller().tenant, checked_id(job_id))
+        erase(caller().tenant, checked_id(job_id))
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from flask import request
 
 from api import examples
 from api.auth import caller
+from api.cache_status import cache_status
 from api.deliveries_blueprint import add_deliveries_of_job
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.job_list import ListQuery, ListQuerySchema
@@ -45,9 +47,10 @@ def jobs_blueprint(
     log: DeliveryLog,
     waiting: Waiting,
     job_streams: JobStreams,
+    erase: Callable[[str, str], object],
     catalog: Catalog,
 ) -> Blueprint:
-    """The native interface to jobs."""
+    """The native interface to jobs; `erase` is given the tenant and the id of a final one."""
     blueprint = Blueprint("jobs", __name__, url_prefix=PATH, description="Submit jobs and follow them")
 
     @blueprint.view(
@@ -71,7 +74,7 @@ def jobs_blueprint(
         )
         job = waiting.follow(submitted, tenant=caller().tenant, seconds=preferred.wait_seconds or 0)
         body, headers = describe(store, job)
-        headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied()
+        headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied() | cache_status(submitted)
         if submitted.replayed:
             headers |= REPLAYED
         submissions.reach(Failpoint.API_BEFORE_REPLY)
@@ -99,7 +102,7 @@ def jobs_blueprint(
         return page_document(page.jobs, cursor), HTTPStatus.OK, link_to_next(PATH, query.given, cursor)
 
     add_mass_cancel(blueprint, store=store, catalog=catalog)
-    add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues)
+    add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues, erase=erase)
     add_events_of_job(blueprint, job_streams=job_streams)
     add_deliveries_of_job(blueprint, store=store, log=log)
     return blueprint

@@ -19,13 +19,13 @@ def id_like(prefix: str, job_id: str) -> str:
 
 
 def usage_document(job: Job) -> dict[str, Any]:
-    """The tokens of a request for a text."""
+    """The tokens of a request for a text; those of a known completion are not OpenAI's to call cached."""
     usage = job.usage
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "prompt_tokens_details": {"cached_tokens": min(usage.cached_tokens, usage.prompt_tokens)},
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
 

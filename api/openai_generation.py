@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from api.cache_fields import CacheField, CacheTtlField
 from api.errors import Names
 from api.fields import Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Fault, Label, OpenAISchema
 from api.priority_field import PriorityField
-from api.schema_rules import Rule, only_with
 from api.submission import Submission
 from api.submission_schema import STOP_DOC, TEMPERATURE_DOC, TOP_P_DOC, StopStrings
 
@@ -43,8 +43,6 @@ class TextStreamOptionsSchema(OpenAISchema):
 class GenerationSchema(OpenAISchema):
     """How to generate, and how to answer."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (only_with("stream_options", "stream"), only_with("on_disconnect", "stream"))
-
     model = Text(1, 100, required=True, metadata={"description": "A name or alias from `GET /v1/models`"})
     max_tokens = Whole(
         1, _LARGEST, metadata={"description": "At most this many new tokens; the model's limit if absent"}
@@ -63,6 +61,8 @@ class GenerationSchema(OpenAISchema):
     top_k = Whole(0, _LARGEST, metadata={"description": "Not OpenAI's: 0 switches the cut off"})
     ignore_eos = Truth(metadata={"description": "Not OpenAI's: go on past the model's end of text"})
     priority = PriorityField("Not OpenAI's: the class of the job in the queue; `interactive` by default")
+    cache = CacheField("Not OpenAI's: ")
+    cache_ttl_s = CacheTtlField("Not OpenAI's: ")
     on_disconnect = fields.String(
         validate=validate.OneOf(["continue", "cancel"], error="Must be one of {choices}."),
         metadata={"description": "Not OpenAI's: what becomes of the job when the reader of its stream leaves"},

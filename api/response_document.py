@@ -135,7 +135,7 @@ def _usage(job: Job) -> dict[str, Any]:
     used = job.usage
     return {
         "input_tokens": used.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": used.cached_tokens, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": min(used.cached_tokens, used.prompt_tokens), "cache_write_tokens": 0},
         "output_tokens": used.completion_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": used.prompt_tokens + used.completion_tokens,

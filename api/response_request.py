@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.cache_fields import USUAL, AskedCache
 from api.response_asked import AskedResponse
 from api.submission import DEFAULT_RETENTION_SECONDS, Submission
 from jobs.job import Priority
@@ -30,6 +31,7 @@ class ResponseRequest:
     metadata: Mapping[str, str]
     asked: AskedResponse
     priority: Priority | None = None
+    cache: AskedCache = USUAL
     is_streamed: bool = False
     ends_with_reader: bool = False
 
@@ -45,6 +47,7 @@ class ResponseRequest:
             params=self.params,
             default_max_tokens=None,
             priority=self.priority,
+            cache=self.cache,
             metadata=self.metadata,
             retention_seconds=DEFAULT_RETENTION_SECONDS if self.asked.store else UNSTORED_SECONDS,
             prompt_field="input.messages",

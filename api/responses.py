@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,16 @@ CANCEL_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Responses:
-    """Responses of all tenants; every call raises JobNotFound for what is no stored response."""
+    """Responses of all tenants; every call raises JobNotFound for what is no stored response.
+
+    `erase_job` is given a tenant and the id of a final job.
+    """
 
     store: JobStore
     waiting: Waiting
     following: Following
     streams: EventStreams
+    erase_job: Callable[[str, str], object]
 
     def find(self, tenant: str, response_id: str) -> Job:
         """The job that the response is."""
@@ -50,7 +55,7 @@ class Responses:
 
     def erase(self, tenant: str, response_id: str) -> None:
         """Forget a final response; raises JobNotFinal."""
-        self.store.erase(tenant, self.find(tenant, response_id).id)
+        self.erase_job(tenant, self.find(tenant, response_id).id)
 
     def stream(self, job: Job, *, after: int) -> Response:
         """The events behind the one numbered *after*; raises TooManyStreams."""

@@ -13,16 +13,18 @@ from marshmallow import ValidationError
 
 from api.edge_settings import EdgeSettings
 from jobs.access.hashing import KeyHasher
-from jobs.environment import Environment, between
+from jobs.environment import Environment, SettingError, between
 from jobs.webhooks.sealing import Sealer
 from models.catalog import SHIPPED_CONFIG, config_file
 from resilience.egress.guard import EgressRules
 from resilience.egress.settings import egress_rules_from_env
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
+from resilience.result_cache.settings import BACKEND, CacheSettings
 
 CLOSED = EgressRules()
 UNPEPPERED = KeyHasher()
 BARE = EdgeSettings()
+UNCACHED = CacheSettings(backend="none")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
@@ -53,6 +55,7 @@ class ApiSettings:
     sealer: Sealer | None = None
     hasher: KeyHasher = UNPEPPERED
     key_env: str = "live"
+    cache: CacheSettings = UNCACHED
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -83,8 +86,15 @@ class ApiSettings:
             "key_env": reader.str("API_KEY_ENV", cls.key_env, validate=_is_key_env),
         }
         reader.check()
+        cache = CacheSettings.from_env(env)
+        if cache.backend == "memory" and settings["workers"] > 1:
+            raise SettingError(
+                f"{BACKEND}: memory is for a single API process, so that an erased result is erased; "
+                "set API_WORKERS=1, or redis."
+            )
         return cls(
             **settings,
+            cache=cache,
             edge=EdgeSettings.from_env(env),
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),

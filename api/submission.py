@@ -1,9 +1,9 @@
 """What happens to a request for a completion, top-down and without a framework.
 
-    idempotency → record → dispatch
+    idempotency → known result → record → dispatch
 
 The idempotency key is checked by the same atomic move that records the job: of any number of equal
-submits at the same moment one makes the job and the others find it.
+submits at the same moment one makes the job and the others find it. A job whose result is known ends with its record.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from api.cache_fields import USUAL, AskedCache
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
+from api.known_results import FindKnown, nothing_known
 from api.model_lookup import find_model
-from jobs.job import OPERATOR_KEY, Foreground, Job, JobState, NewJob, Priority
+from api.recorded_job import recorded_job
+from jobs.job import OPERATOR_KEY, Foreground, Job, NewJob, Priority
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
@@ -54,6 +57,7 @@ class Submission:
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     retention_seconds: float = DEFAULT_RETENTION_SECONDS
     webhook: AskedWebhook | None = None
+    cache: AskedCache = USUAL
     prompt_field: str = "input.prompt"
     params_prefix: str = "params."
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -69,10 +73,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """A job that is safe; `new` is how it was recorded, None if its idempotency key or an earlier try had made it."""
+    """A job that is safe; `new` is how it was recorded, None if its idempotency key or an earlier try had made it.
+
+    One that `is_cached` has the result of an earlier job.
+    """
 
     job_id: str
     new: Job | None
+
+    @property
+    def is_cached(self) -> bool:
+        return self.new is not None and self.new.is_cached
 
     @property
     def replayed(self) -> bool:
@@ -90,6 +101,7 @@ class Submissions:
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
     take_webhook: TakeWebhook = no_webhooks
+    find_known: FindKnown = nothing_known
     reach: Reach = unarmed
 
     def submit(
@@ -114,10 +126,19 @@ class Submissions:
             known = self.store.submitted(tenant, idempotency_key, submission.fingerprint)
             if known is not None:
                 return Submitted(job_id=known, new=None)
+        request = self._request(submission, model)
+        reuse = self.find_known(
+            request,
+            model=model,
+            tenant=tenant,
+            asked=submission.cache,
+            seed_is_given="seed" in submission.params,
+            retention_seconds=submission.retention_seconds,
+        )
         job = NewJob(
             id=self.new_id(submission.id_kind),
             tenant=tenant,
-            request=self._request(submission, model),
+            request=request,
             key_id=key_id,
             priority=submission.class_in_queue,
             metadata=submission.metadata,
@@ -134,6 +155,7 @@ class Submissions:
             foreground=Foreground(fingerprint=submission.fingerprint, is_retry=is_retry)
             if submission.is_foreground
             else None,
+            reuse=reuse,
         )
         self.reach(Failpoint.API_BEFORE_RECORD)
         accepted = self.store.accept(
@@ -149,26 +171,7 @@ class Submissions:
         return Submitted(job_id=accepted.job_id, new=None if accepted.replayed else self._recorded(job))
 
     def _recorded(self, job: NewJob) -> Job:
-        """What the record says of a job that was accepted just now, but for the server's own clock and count."""
-        now = self.clock()
-        return Job(
-            id=job.id,
-            tenant=job.tenant,
-            request=job.request,
-            state=JobState.QUEUED,
-            version=1,
-            sequence=0,
-            created_at=now,
-            deadline_at=job.deadline_at or now + self.store.settings.deadline_seconds,
-            timeout_seconds=job.timeout_seconds,
-            retention_seconds=job.retention_seconds,
-            max_attempts=job.max_attempts,
-            key_id=job.key_id,
-            priority=job.priority,
-            metadata=job.metadata,
-            webhook=job.webhook,
-            asked=job.asked,
-        )
+        return recorded_job(job, now=self.clock(), usual_deadline_seconds=self.store.settings.deadline_seconds)
 
     def _model(self, submission: Submission) -> ModelConfig:
         model = self.catalog.default if submission.model is None else find_model(self.catalog, submission.model)

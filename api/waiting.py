@@ -14,11 +14,15 @@ from jobs.store import JobStore
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """Waits by wake-ups, and looks again by itself every `reread_seconds`; `clock` is monotonic."""
+    """Waits by wake-ups, and looks again by itself every `reread_seconds`; `clock` is monotonic.
+
+    `on_served` is told of each job that was followed since its submit, as it is answered.
+    """
 
     store: JobStore
     wakeups: Wakeups
     clock: Callable[[], float]
+    on_served: Callable[[Job], None] = lambda _: None
     reread_seconds: float = 5.0
 
     def find(self, tenant: str, job_id: str, *, seconds: float, is_enough: Callable[[Job], bool]) -> Job:
@@ -47,11 +51,13 @@ class Waiting:
         What was recorded is not refused because it cannot be read back: then it is told as it was recorded.
         """
         try:
-            return self.find(tenant, submitted.job_id, seconds=seconds, is_enough=is_final)
+            job = self.find(tenant, submitted.job_id, seconds=0 if submitted.is_cached else seconds, is_enough=is_final)
         except StoreUnavailable:
             if submitted.new is None:
                 raise
             return submitted.new
+        self.on_served(job)
+        return job
 
 
 def is_final(job: Job) -> bool:

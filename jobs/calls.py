@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Self
 
 from jobs.answers import Emission
-from jobs.job import JobState, Lease, NewJob, Outcome
+from jobs.job import JobState, Lease, NewJob, Outcome, Reuse
 from jobs.keys import idempotency_digest, ref
 from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
@@ -40,11 +40,6 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def microseconds(seconds: float) -> int:
-    """Times of an engine, which are added up."""
-    return round(seconds * 1_000_000)
-
-
 def ref_of(lease: Lease) -> str:
     """How global structures name the job of a lease."""
     return ref(lease.tenant, lease.job_id)
@@ -75,13 +70,34 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Boun
         job.key_id,
         bounds.tenant,
         bounds.usual_limits,
+        *_reuse_arguments(job),
+    )
+
+
+def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
+    reuse = job.reuse
+    if reuse is None:
+        return ("", "", "", "", "", "", "")
+    known = reuse.known
+    keep = _or_empty(reuse.keep_seconds)
+    if known is None:
+        return (reuse.digest, keep, "", "", "", "", "")
+    tells_result = job.webhook is not None and job.webhook.include_result
+    return (
+        reuse.digest,
+        keep,
+        pack_outcome(known.outcome),
+        pack_tokens(known.tokens.ids, known.tokens.pieces, known.tokens.logprobs) if known.tokens else "",
+        known.outcome.usage.completion_tokens,
+        known.outcome.finish_reason or "",
+        told_of_end(job.id, known.outcome) if tells_result else "",
     )
 
 
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
-    _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
-    wasted, prompt, engine, others, tells, streamed, spec, *chunks = rest
+    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, tells, streamed, *rest = answer
+    same, keep_ms, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
     emitted = unpack_tokens(chunks)
     return Lease(
@@ -95,14 +111,13 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         ends_as=JobState(ends_as.decode()),
         queue_wait_seconds=wait_ms / 1000,
         wasted_tokens=wasted,
-        prompt_tokens=prompt,
-        engine_seconds=engine / 1e6,
         emitted_ids=tuple(emitted.ids),
         emitted_pieces=tuple(emitted.pieces),
         emitted_logprobs=tuple(emitted.logprobs),
         company_expected=others > 0,
         tells_result=tells == 1,
         is_streamed=streamed == 1,
+        reuse=Reuse(digest=same.decode(), keep_seconds=keep_ms / 1000 if keep_ms else None) if same else None,
     )
 
 
@@ -141,10 +156,6 @@ def finish_arguments(
         outcome.finish_reason or "",
         "1" if can_continue else "0",
         _used_tokens(outcome),
-        outcome.usage.prompt_tokens,
-        outcome.usage.cached_tokens,
-        outcome.usage.wasted_tokens,
-        microseconds(outcome.usage.engine_seconds),
     )
 
 

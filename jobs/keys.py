@@ -12,7 +12,6 @@ Under a tenant (what a client could ask for):
   t:{tenant}:dead          zset     ids of jobs that gave up and were not requeued, by the time they gave up, ms
   t:{tenant}:hook:{id}     string   JSON: a job's own webhook
   t:{tenant}:events        stream   events, oldest first: type, subject, detail
-  t:{tenant}:usage:{day}   hash     what its jobs that ended on a day, since 1970 in UTC, have used (lua/_usage.lua)
   t:{tenant}:sent:{id}     set      deliveries of events about a job or an endpoint
   t:{tenant}:dlv:{id}      hash     short fields of a delivery, written by the moves alone
   t:{tenant}:letter:{id}   string   what a delivery sends: the URL (empty for an endpoint's own), a line feed, the body
@@ -36,7 +35,6 @@ Global (members are refs, `tenant/id`; no client names them):
   seq                      counter  accept order
   tick                     string   when the last sweep ran, ms
   limited                  set      tenants with limits of their own
-  used                     zset     tenants, by the last day on which a job of theirs ended
   models                   set      models that have ever had a job or a worker
   m:{model}:queue:{flow}   zset     a flow's waiting jobs, `sequence:id`, by when they expire; a flow is `class/tenant`
   m:{model}:flows:{class}  zset     flows where jobs wait, by their tag, a virtual time
@@ -52,6 +50,7 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:reserved       string   slots that only interactive jobs enter; absent for none
   m:{model}:pace           hash     moving averages of a job's time on a slot, ms, and of its estimated cost
   m:{model}:mode           hash     mode (paused or draining) and since when, ms; absent while the model runs
+  m:{model}:revision       string   of the model, as the worker has loaded it that spoke last
   m:{model}:workers        zset     workers by when their heartbeat runs out
   m:{model}:slots          hash     worker to its slots
   hooks                    zset     receivers (refs) for which something waits, by when someone must look there, ms
@@ -65,6 +64,7 @@ Global (members are refs, `tenant/id`; no client names them):
   ended_keys               zset     those that end or have ended, by when, ms; forgotten a while later
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
+  cache:…                           kept results (resilience/result_cache/lua/_entries.lua); erase deletes entries
   circuit:…                         circuits keep their own (jobs/lua/_circuit.lua)
   circuit:receiver:…                so do those of receivers, each under its ref
 Channels:

@@ -91,6 +91,8 @@ def pack_outcome(outcome: Outcome) -> bytes:
         packed["finish_reason"] = outcome.finish_reason
     if outcome.vectors:
         packed["vectors"] = outcome.vectors
+    if outcome.made_by is not None:
+        packed["made_by"] = outcome.made_by
     if outcome.error is not None:
         packed["error"] = _without_empty(outcome.error)
     return pack(packed)
@@ -107,6 +109,7 @@ def unpack_outcome(packed: bytes) -> Outcome:
         usage=Usage(**fields["usage"]),
         timing=Timing(**fields["timing"]),
         vectors=tuple(fields.get("vectors", ())),
+        made_by=fields.get("made_by"),
     )
 
 

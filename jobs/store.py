@@ -194,9 +194,14 @@ class JobStore:
         """Cancel queued and running jobs with all of `metadata`, newest first, no more than 1,000 in a call."""
         return self._mass_cancel.run(tenant, metadata=metadata, model=model, state=state, before=before)
 
-    def erase(self, tenant: str, job_id: str) -> None:
-        """Remove a final job with all that belongs to it."""
-        self._check(self._moves.run("erase", ref(tenant, job_id)), tenant, job_id)
+    def erase(self, tenant: str, job_id: str) -> str | None:
+        """Remove a final job with all that belongs to it, and what is kept of its result for jobs that ask the same.
+
+        The digest of what it asked for, if others might: copies of its result elsewhere go by it.
+        """
+        verdict, digest = self._moves.run("erase", ref(tenant, job_id))
+        self._check(verdict, tenant, job_id)
+        return digest.decode() or None
 
     def set_mode(self, model: str, mode: ModelMode) -> None:
         """Pause a model, drain it, or have it run as usual; the same again changes nothing."""
@@ -215,12 +220,16 @@ class JobStore:
         pairs = zip(stranded[0::2], stranded[1::2], strict=True)
         return Swept(has_more == 1, [(model.decode(), job_id.decode()) for model, job_id in pairs])
 
-    def heartbeat(self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0) -> str | None:
+    def heartbeat(
+        self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0, revision: str = ""
+    ) -> str | None:
         """Announce a worker; the live namesake's instance if that is another one, and then nothing is changed.
 
-        So many slots of the model are `reserved_slots`, for interactive jobs, as its last worker says.
+        So many slots of the model are `reserved_slots`, for interactive jobs, as its last worker says; and so does the
+        `revision` of the model that it has loaded.
         """
-        before = self._moves.run("heartbeat", worker, model, slots, instance, self._lease_ms, reserved_slots).decode()
+        arguments = (worker, model, slots, instance, self._lease_ms, reserved_slots, revision)
+        before = self._moves.run("heartbeat", *arguments).decode()
         return before if before and before != instance else None
 
     def rescue_worker(self, worker: str) -> int:
@@ -237,6 +246,12 @@ class JobStore:
             for lease in leases:
                 pipeline.hmget(self.keys.tenant(lease.tenant, "job", lease.job_id), "cancel", "streamed")
             return [Signals(cancel is not None, streamed is not None) for cancel, streamed in pipeline.execute()]
+
+    def revision(self, model: str) -> str | None:
+        """Of a model, as the worker has loaded it that spoke last; None if none has said."""
+        with unavailable_as_our_error():
+            told: Any = self._client.get(self.keys.model(model, "revision"))
+        return told.decode() if told else None
 
     def models(self) -> list[str]:
         """Every model that has had a job or a worker."""

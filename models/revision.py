@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,10 +40,13 @@ def model_revision(config: ModelConfig) -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    for file in sorted(folder.iterdir()):
-        if file.suffix in _LOADED and file.is_file():
-            with file.open("rb") as stream:
-                yield file.name, hashlib.file_digest(stream, "sha256").hexdigest()
+    for file in _loaded(folder):
+        with file.open("rb") as stream:
+            yield file.name, hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _loaded(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.iterdir()) if file.suffix in _LOADED and file.is_file()]
 
 
 def _version(library: str) -> str | None:
@@ -51,3 +54,10 @@ def _version(library: str) -> str | None:
         return version(library)
     except PackageNotFoundError:
         return None
+
+
+def folder_state(config: ModelConfig) -> Mapping[str, tuple[int, int]]:
+    """Sizes and times of the files that are loaded, by name: another answer says that one may have changed."""
+    if config.path is None or not config.path.is_dir():
+        return {}
+    return {file.name: (file.stat().st_size, file.stat().st_mtime_ns) for file in _loaded(config.path)}

@@ -17,7 +17,6 @@ from scripts.commands import (
     submit,
     test_api,
     up,
-    usage,
     version,
 )
 
@@ -35,7 +34,6 @@ app.command()(bulk.bulk)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
-app.command()(usage.usage)
 app.command()(listen.listen)
 app.command()(health.health)
 app.command()(doctor.doctor)

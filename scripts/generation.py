@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -37,6 +38,14 @@ def _number(low: float, high: float, *, above: bool = False) -> Callable[[float 
         return value
 
     return check
+
+
+class CacheUse(StrEnum):
+    """Whether a kept result may be taken; the values are those on the wire."""
+
+    USE = "use"
+    BYPASS = "bypass"
+    REFRESH = "refresh"
 
 
 UrlOption = Annotated[
@@ -83,6 +92,10 @@ MetadataOption = Annotated[list[str] | None, typer.Option("--metadata", metavar=
 PriorityOption = Annotated[
     Priority | None, typer.Option("--priority", help="While jobs of all three wait, they are served as 16 : 4 : 1.")
 ]
+CacheOption = Annotated[
+    CacheUse | None,
+    typer.Option("--cache", help="use the kept result of the same prompt, refresh it, or bypass it; use by default."),
+]
 RunLimitOption = Annotated[
     float | None,
     typer.Option("--timeout", help="Longest a job may run, in seconds.", callback=_number(0, 86_400, above=True)),
@@ -103,6 +116,7 @@ class Generation:
     stop: tuple[str, ...] = ()
     priority: Priority | None = None
     run_limit_seconds: float | None = None
+    cache: CacheUse | None = None
 
     def body(self, prompt: str, metadata: dict[str, str] | None = None) -> dict[str, Any]:
         """The submission of *prompt* for `POST /v1/jobs`."""
@@ -120,6 +134,7 @@ class Generation:
             "model": self.model,
             "params": {name: value for name, value in params.items() if value is not None} or None,
             "priority": self.priority,
+            "cache": self.cache,
             "timeout_s": self.run_limit_seconds,
             "metadata": metadata or None,
         }
@@ -138,13 +153,14 @@ class Generation:
     def settings(self) -> dict[str, Any]:
         """What was asked for that shapes the results, by the names of the options."""
         settings = asdict(self)
-        settings.pop("priority")
+        for name in ("priority", "cache"):
+            del settings[name]
         return {"timeout": settings.pop("run_limit_seconds"), **settings}
 
 
 def infer_form(body: Mapping[str, Any]) -> dict[str, Any]:
     """The submission of a prompt for `POST /v1/infer`."""
-    settings = {name: body[name] for name in ("model", "params", "priority") if name in body}
+    settings = {name: body[name] for name in ("model", "params", "priority", "cache") if name in body}
     return {"prompt": body["input"]["prompt"], **settings}
 
 

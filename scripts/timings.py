@@ -17,6 +17,8 @@ def timing_line(job: JobView) -> str:
         _named("TTFT", timing.get("ttft_s")),
         _named("TPOT", timing.get("tpot_s")),
     ]
+    if job.body.get("cached"):
+        parts.append("cached")
     if completion_tokens is not None:
         parts.append(f"{usage.get('prompt_tokens', '?')} + {completion_tokens} tokens")
         if completion_tokens and attempt_seconds and job.body.get("attempt") == 1:

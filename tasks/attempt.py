@@ -38,11 +38,19 @@ log = logging.getLogger(__name__)
 RETRY_BACKOFF = Backoff(base_seconds=1.0, cap_seconds=60.0)
 SUSPECT_POLL_SECONDS = 0.25
 NOTHING = Spent()
+RECORDED = frozenset({"ok", "already"})
+
+
+def keep_nothing(_attempt: RunningAttempt, _outcome: Outcome) -> None:
+    """Results are for their own jobs alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempts:
-    """Everything an attempt works with; one per worker, used by many threads at once."""
+    """Everything an attempt works with; one per worker, used by many threads at once.
+
+    `revision` is that of the model, if other jobs may get what it makes; `keep` is told of each recorded outcome.
+    """
 
     store: JobStore
     engine: Engine
@@ -55,6 +63,8 @@ class Attempts:
     pause: Callable[[float], None]
     random: Random
     is_closing: Callable[[], bool]
+    revision: str | None = None
+    keep: Callable[[RunningAttempt, Outcome], None] = keep_nothing
     listeners: tuple[Listener, ...] = ()
     reach: Reach = unarmed
 
@@ -80,6 +90,8 @@ class Attempts:
             self.running.remove(attempt)
         notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
         self.refill()
+        if outcome and answer in RECORDED:
+            self.keep(attempt, outcome)
         return f"{answer}: {outcome.state}" if outcome else answer
 
     def _claim(self, job_id: str) -> Lease | None:
@@ -198,15 +210,21 @@ class Attempts:
             text=completion.text,
             finish_reason=completion.finish_reason,
             usage=Usage(
-                prompt_tokens=max(completion.prompt_tokens, attempt.lease.prompt_tokens),
+                prompt_tokens=completion.prompt_tokens,
                 completion_tokens=completion.completion_tokens,
                 cached_tokens=completion.cached_tokens,
                 wasted_tokens=attempt.lease.wasted_tokens,
-                engine_seconds=round(attempt.lease.engine_seconds + completion.engine_seconds, 6),
+                engine_seconds=round(completion.engine_seconds, 6),
             ),
             timing=self._timing(attempt),
             vectors=completion.vectors,
+            made_by=self._made_by(attempt),
         )
+
+    def _made_by(self, attempt: RunningAttempt) -> str | None:
+        """What began with tokens of an earlier attempt may be of two revisions: then nobody else gets it."""
+        lease = attempt.lease
+        return self.revision if lease.reuse is not None and not lease.emitted_ids else None
 
     def _failed(self, attempt: RunningAttempt, error: AttemptError, spent: Spent = NOTHING) -> Outcome:
         return self._ended(attempt, JobState.FAILED, error, spent)
@@ -214,11 +232,11 @@ class Attempts:
     def _ended(self, attempt: RunningAttempt, state: JobState, error: AttemptError | None, spent: Spent) -> Outcome:
         """An end before the last token; what there is of the text is kept."""
         usage = Usage(
-            prompt_tokens=max(spent.prompt_tokens, attempt.lease.prompt_tokens),
+            prompt_tokens=spent.prompt_tokens,
             completion_tokens=len(attempt.ids),
             cached_tokens=spent.cached_tokens,
             wasted_tokens=attempt.lease.wasted_tokens,
-            engine_seconds=round(attempt.lease.engine_seconds + spent.engine_seconds, 6),
+            engine_seconds=round(spent.engine_seconds, 6),
         )
         text = attempt.tokens().text or None
         return Outcome(state=state, text=text, error=error, usage=usage, timing=self._timing(attempt))

@@ -27,6 +27,7 @@ class LeaseKeeper:
         slots: int,
         clock: Callable[[], float],
         reserved_slots: int = 0,
+        revision: str | None = None,
     ) -> None:
         self._store = store
         self._running = running
@@ -40,6 +41,7 @@ class LeaseKeeper:
                 slots=offered,
                 instance=identity.instance,
                 reserved_slots=reserved_slots,
+                revision=revision or "",
             ),
             leave=lambda: store.leave(identity.worker, model=model),
             rescue=lambda: store.rescue_worker(identity.worker),

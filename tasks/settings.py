@@ -11,8 +11,10 @@ from jobs.environment import Environment, SettingError, between
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, ModelConfig, config_file
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
+from resilience.result_cache.settings import CacheSettings
 
 MARGIN_SHARE = 8
+UNCACHED = CacheSettings(backend="none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class WorkerSettings:
     events: bool = False
     store: StoreSettings
     upstream_key: str | None = field(default=None, repr=False)
+    cache: CacheSettings = UNCACHED
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -51,6 +54,7 @@ class WorkerSettings:
             events=reader.bool("CELERY_EVENTS", default=False),
             store=StoreSettings.from_env(env),
             upstream_key=model.upstream_key(env),
+            cache=CacheSettings.from_env(env),
             failpoints=failpoints_from_env(env),
         )
         reader.check()

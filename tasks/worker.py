@@ -9,25 +9,30 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from random import Random
 
 from celery import Celery
 
 from jobs.connection import connect
+from jobs.job import Outcome
 from jobs.store import JobStore
 from models.catalog import CatalogError
-from models.loader import ModelUnavailable, build_engine
+from models.loader import ModelUnavailable
 from observability.attempt_log import log_attempt
 from resilience.failpoints import arm
+from resilience.result_cache.result_cache import ResultCache
 from tasks.app import ATTEMPT, make_app, model_queue
-from tasks.attempt import Attempts
+from tasks.attempt import Attempts, keep_nothing
 from tasks.control import Control
 from tasks.dispatch import Dispatcher
 from tasks.emitter import Emitter
 from tasks.identity import Identity
+from tasks.keeping import ResultKeeper
 from tasks.leases import LeaseKeeper
 from tasks.lifecycle import follow_celery, settings_or_exit, wait_for_redis
-from tasks.running import RunningAttempts
+from tasks.loading import load
+from tasks.running import RunningAttempt, RunningAttempts
 from tasks.settings import WorkerSettings
 from tasks.shutdown import Shutdown
 from tasks.watchdog import Watchdog
@@ -46,12 +51,12 @@ class Worker:
         store = JobStore(client, settings.store)
         wait_for_redis(store.ping)
         store.check_server()
-        self._engine = engine = build_engine(
-            settings.model,
-            slots=settings.slots,
-            flush_timeout_seconds=settings.flush_timeout_ms / 1000,
-            upstream_key=settings.upstream_key,
-        )
+        engine, revision = load(settings)
+        self._engine = engine
+        keep: Callable[[RunningAttempt, Outcome], None] = keep_nothing
+        if settings.cache.backend == "redis":
+            cache = ResultCache(settings.cache, client, prefix=store.keys.name("cache:"))
+            keep = ResultKeeper(cache=cache, keys=store.keys).keep
         dispatcher = Dispatcher(store, app)
         self._refill = dispatcher.refill_rounds(model)
         running = RunningAttempts(engine.cancel)
@@ -64,6 +69,7 @@ class Worker:
             model=model,
             slots=engine.slots,
             reserved_slots=settings.model.reserved_interactive_slots,
+            revision=revision,
             clock=time.monotonic,
         )
         self._shutdown = Shutdown(running, keeper, grace_seconds=settings.shutdown_grace_seconds)
@@ -79,6 +85,8 @@ class Worker:
             pause=time.sleep,
             random=random,
             is_closing=self._shutdown.is_closing,
+            revision=revision,
+            keep=keep,
             listeners=(log_attempt,),
             reach=reach,
         )

@@ -59,12 +59,17 @@ local function over_budget(tenant, limit_of, cost)
   return {'quota', worst.name, worst.limit, worst.spent, worst.wait or -1, cost, unpack(names)}
 end
 
+local function draining(model)
+  if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
+end
+
 -- Why no job of a tenant is taken now, as the answer of a move; nil if it is. The bounds are '' for any number.
 --
 -- {'draining', model}, {'full', model, 'model' | 'tenant', limit, waiting}, {'quota', 'concurrent_jobs', limit, count}
 -- or {'quota', budget, limit, spent, wait in ms or -1 for ever, cost, each budget that is exceeded…}.
 local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults)
-  if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
+  local drains = draining(model)
+  if drains then return drains end
   if bound ~= '' then
     local waiting = jobs_waiting(model)
     if waiting >= tonumber(bound) then return {'full', model, 'model', tonumber(bound), waiting} end

@@ -11,6 +11,11 @@
 -- ARGV[19] fingerprint of the request that waits for it, or ''   ARGV[20] '1' if that is a retry
 -- ARGV[21] its class: interactive, standard or batch   ARGV[22] id of the API key
 -- ARGV[23] most waiting jobs of its tenant, or ''      ARGV[24] limits of a tenant that has none of its own, JSON or ''
+-- ARGV[25] digest of what it asks for, or '' if no other job may get its result
+-- ARGV[26] how long its result is kept for others, ms, or '' if it is not
+-- ARGV[27] packed outcome of an earlier job that asked for the same, or '': with one, the job ends here
+-- ARGV[28] its packed token log, or ''   ARGV[29] its completion tokens   ARGV[30] its finish reason, or ''
+-- ARGV[31] what a webhook that includes the result tells of it: members of JSON, or ''
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
@@ -19,6 +24,8 @@
 -- `refusal` has answered.
 
 local ref, model = ARGV[3], ARGV[4]
+local digest, keep_ms, outcome, token_log, tokens, finish_reason, told = unpack(ARGV, 25, 31)
+local is_known = outcome ~= ''
 local function can_start()
   local room, room_for_others = room_in_window(model)
   return (ARGV[21] == 'interactive' and room or room_for_others) > 0 and 1 or 0
@@ -51,12 +58,17 @@ if waiting and ARGV[20] == '1' then
     redis.call('ZREM', waiting, known_id)
   end
 end
-local refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24])
+local refused = nil
+if is_known then -- a job that does not run fills no queue, and spends nothing
+  refused = draining(model)
+else
+  refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24])
+end
 if refused then return refused end
 
 local deadline = ARGV[6] ~= '' and tonumber(ARGV[6]) or NOW + tonumber(ARGV[7])
 local job = begin(ref, ARGV[5], model, ARGV[21], ARGV[22], tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12])
-charge_budgets(job, ARGV[24])
+if not is_known then charge_budgets(job, ARGV[24]) end
 if ARGV[9] ~= '' then put(job, 'start_by', NOW + tonumber(ARGV[9])) end
 if idem then
   put(job, 'idem', ARGV[13])
@@ -73,5 +85,14 @@ if waiting then
   redis.call('ZADD', waiting, NOW, id)
   redis.call('PEXPIRE', waiting, ATTACHES_FOR_MS)
 end
+if digest ~= '' then put(job, 'same', digest) end
+if is_known then
+  redis.call('SET', tenant_key(ref, 'out'), outcome)
+  if token_log ~= '' then redis.call('SET', tenant_key(ref, 'log'), token_log) end
+  put(job, 'cached', 1, 'emitted', tokens)
+  finalise(job, 'succeeded', nil, told ~= '' and told or nil, finish_reason)
+  return {'accepted', id, 0}
+end
+if keep_ms ~= '' then put(job, 'keep', keep_ms) end
 enter_queue(job)
 return {'accepted', id, can_start()}

@@ -1,13 +1,13 @@
--- erase: remove a final job at its owner's wish, and what was to be told of its result.
+-- erase: remove a final job at its owner's wish, what was to be told of its result, and what others might get of it.
 --
 -- ARGV[3]  ref
 --
--- Returns 'missing', 'newer', 'not final' or 'erased'.
+-- Returns {'missing' | 'newer' | 'not final', ''}, or {'erased', digest of what it asked for, or ''}.
 
 local job = read_job(ARGV[3])
-if job == nil then return 'missing' end
-if job.newer then return 'newer' end
-if not is_final(job) then return 'not final' end
+if job == nil then return {'missing', ''} end
+if job.newer then return {'newer', ''} end
+if not is_final(job) then return {'not final', ''} end
 for _, id in ipairs(redis.call('SMEMBERS', tenant_key(job.ref, 'sent'))) do
   local tenant = split(job.ref)
   local delivery = read_delivery(tenant .. '/' .. id)
@@ -16,5 +16,6 @@ for _, id in ipairs(redis.call('SMEMBERS', tenant_key(job.ref, 'sent'))) do
     redis.call('DEL', tenant_key(delivery.ref, 'letter'))
   end
 end
+if job.same then redis.call('DEL', PREFIX .. 'cache:entry:' .. job.same) end
 erase(job)
-return 'erased'
+return {'erased', job.same or ''}

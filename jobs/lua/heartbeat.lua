@@ -3,6 +3,7 @@
 -- ARGV[3]  worker    ARGV[5]  slots             ARGV[7]  how long this holds, ms
 -- ARGV[4]  model     ARGV[6]  instance: host, process id and start, so that a namesake is noticed
 -- ARGV[8]  slots of the model, all workers' together, that are kept for interactive jobs
+-- ARGV[9]  revision of the model that it has loaded, or '' if nobody is to know
 --
 -- Workers of the model that have fallen silent are taken off its lists, so that names that never return leave nothing.
 --
@@ -25,5 +26,6 @@ if ARGV[8] == '0' then
 else
   redis.call('SET', model_key(model, 'reserved'), ARGV[8])
 end
+if ARGV[9] ~= '' then redis.call('SET', model_key(model, 'revision'), ARGV[9]) end
 redis.call('SADD', PREFIX .. 'models', model)
 return before

@@ -38,6 +38,8 @@ if old.hook then
   put(job, 'hook', old.hook)
   redis.call('COPY', tenant_key(old.ref, 'hook'), tenant_key(ref, 'hook'))
 end
+if old.same then put(job, 'same', old.same) end
+if old.keep then put(job, 'keep', old.keep) end
 if old.trace then put(job, 'trace', old.trace) end
 enter_queue(job)
 put(old, 'requeued_as', ARGV[4], 'version', old.version + 1)

@@ -151,7 +151,7 @@ def _deployment(
         redis_url=redis_url,
         namespace="",
         grace_seconds=1.0,
-        environment={**os.environ, "SHUTDOWN_GRACE_S": "1", **(environment or {})},
+        environment={**os.environ, "SHUTDOWN_GRACE_S": "1", "CACHE_BACKEND": "none", **(environment or {})},
     )
 
 

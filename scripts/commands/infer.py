@@ -17,6 +17,7 @@ from jobs.job import Priority
 from scripts.address import find_address
 from scripts.client import FrontierClient
 from scripts.generation import (
+    CacheOption,
     ChatOption,
     DataDirOption,
     Generation,
@@ -59,6 +60,7 @@ def infer(
     stop: StopOption = None,
     chat: ChatOption = False,
     priority: PriorityOption = Priority.INTERACTIVE,
+    cache: CacheOption = None,
     as_json: JsonOption = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Print the text as it comes; with --json each event.")
@@ -80,6 +82,7 @@ def infer(
         seed=seed,
         stop=tuple(stop or ()),
         priority=priority,
+        cache=cache,
     )
     body = generation.body(read_prompt(prompt))
     address = find_address(url, data_dir, os.environ)

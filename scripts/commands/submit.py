@@ -13,6 +13,7 @@ from scripts.address import find_address
 from scripts.arguments import given
 from scripts.client import FrontierClient
 from scripts.generation import (
+    CacheOption,
     ChatOption,
     DataDirOption,
     Generation,
@@ -46,6 +47,7 @@ def submit(
     stop: StopOption = None,
     chat: ChatOption = False,
     priority: PriorityOption = None,
+    cache: CacheOption = None,
     metadata: MetadataOption = None,
     idempotency_key: Annotated[
         str | None,
@@ -73,6 +75,7 @@ def submit(
         seed=seed,
         stop=tuple(stop or ()),
         priority=priority,
+        cache=cache,
         run_limit_seconds=timeout,
     )
     if idempotency_key is not None and not (idempotency_key.isascii() and idempotency_key.isprintable()):

@@ -41,6 +41,12 @@ def queue(system: System) -> None:
     expect(entry["model"] == system.model and entry["depth"] >= 0, "the entry is of another model")
 
 
+@case("models", "GET /v1/cache", "hits and misses of one's own")
+def cache(system: System) -> None:
+    answer = system.call("GET /v1/cache").expect(200)
+    expect(min(answer["tenant"].values()) >= 0, "the numbers make no sense")
+
+
 def _mode_case(change: str, mode: str, words: str) -> Case:
     operation = f"POST /v1/models/{{name}}/{change}"
 
@@ -67,6 +73,7 @@ CASES = (
     models,
     model,
     queue,
+    cache,
     _mode_case("pause", "paused", "the model is paused, and runs again after a resume"),
     _mode_case("drain", "draining", "the model is draining, and runs again after a resume"),
     _mode_case("resume", "running", "a model that runs goes on running"),

@@ -79,11 +79,11 @@ def embeddings(system: System) -> None:
 
 def _chat(system: System) -> dict[str, Any]:
     messages = [{"role": "user", "content": PROMPT}]
-    return {"model": system.model, "messages": messages, "max_tokens": TOKENS, "temperature": 0}
+    return {"model": system.model, "messages": messages, "max_tokens": TOKENS, "temperature": 0, "cache": "bypass"}
 
 
 def _completion(system: System) -> dict[str, Any]:
-    return {"model": system.model, "prompt": PROMPT, "max_tokens": TOKENS, "temperature": 0}
+    return {"model": system.model, "prompt": PROMPT, "max_tokens": TOKENS, "temperature": 0, "cache": "bypass"}
 
 
 def _one_choice(answer: Answer) -> dict[str, Any]:

@@ -36,6 +36,18 @@ aliases:
 """
 
 
+def made(**outcome: Any) -> Outcome:
+    """What a job comes to, unless something else is said of it."""
+    usual: dict[str, Any] = {
+        "state": JobState.SUCCEEDED,
+        "text": "Who knocks?",
+        "finish_reason": "stop",
+        "usage": Usage(prompt_tokens=3, completion_tokens=4, engine_seconds=0.5),
+        "timing": Timing(ttft_seconds=0.1, tpot_seconds=0.02, attempt_seconds=0.6),
+    }
+    return Outcome(**usual | outcome)
+
+
 class Worker:
     """Runs jobs by hand, as the worker of their model."""
 
@@ -55,14 +67,7 @@ class Worker:
         return lease
 
     def finish(self, lease: Lease, text: str | None = "Who knocks?", **outcome: Any) -> None:
-        usual: dict[str, Any] = {
-            "state": JobState.SUCCEEDED,
-            "text": text,
-            "finish_reason": "stop",
-            "usage": Usage(prompt_tokens=3, completion_tokens=4, engine_seconds=0.5),
-            "timing": Timing(ttft_seconds=0.1, tpot_seconds=0.02, attempt_seconds=0.6),
-        }
-        assert self.store.finish(lease, Outcome(**usual | outcome)) == "ok"
+        assert self.store.finish(lease, made(text=text, **outcome)) == "ok"
 
     def give_up(self, job_id: str) -> None:
         """Have its attempts fail until none is left, without the waits between them."""

@@ -75,6 +75,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
             store=gone,
             log=DeliveryLog(connect(away)),
             waiting=waiting,
+            erase=store.erase,
             job_streams=job_streams,
             catalog=catalog,
         )

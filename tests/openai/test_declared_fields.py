@@ -23,7 +23,7 @@ from api.openai_generation import TextStreamOptionsSchema
 from api.openai_messages import ChatTurnSchema
 from tests.docs.page_blocks import DOCS
 
-OURS = {"top_k", "ignore_eos", "on_disconnect", "priority"}
+OURS = {"cache", "cache_ttl_s", "top_k", "ignore_eos", "on_disconnect", "priority"}
 
 REQUESTS: dict[str, tuple[type[OpenAISchema], Any, set[str]]] = {
     "/v1/chat/completions": (
@@ -32,7 +32,11 @@ REQUESTS: dict[str, tuple[type[OpenAISchema], Any, set[str]]] = {
         OURS,
     ),
     "/v1/completions": (CompletionRequestSchema, completion_create_params.CompletionCreateParamsStreaming, OURS),
-    "/v1/embeddings": (EmbeddingRequestSchema, embedding_create_params.EmbeddingCreateParams, {"priority"}),
+    "/v1/embeddings": (
+        EmbeddingRequestSchema,
+        embedding_create_params.EmbeddingCreateParams,
+        {"cache", "cache_ttl_s", "priority"},
+    ),
 }
 
 

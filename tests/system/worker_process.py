@@ -39,6 +39,7 @@ class WorkerProcess:
         self.log = folder / "worker.log"
         self._env = {
             **os.environ,
+            "CACHE_BACKEND": "none",
             "REDIS_URL": redis_url,
             "TRUTHGPT_CONFIG": str(self.config),
             "FRONTIER_WORKER_NAME": "m-1",

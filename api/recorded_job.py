@@ -1,0 +1,46 @@
+"""A job that was accepted just now, as its record says, but for the server's own clock and count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobs.job import Job, JobState, NewJob
+
+
+def recorded_job(job: NewJob, *, now: float, usual_deadline_seconds: float) -> Job:
+    """Queued, or, where its result was known, at its end; `now` is in Unix seconds."""
+    queued = Job(
+        id=job.id,
+        tenant=job.tenant,
+        request=job.request,
+        state=JobState.QUEUED,
+        version=1,
+        sequence=0,
+        created_at=now,
+        deadline_at=job.deadline_at or now + usual_deadline_seconds,
+        timeout_seconds=job.timeout_seconds,
+        retention_seconds=job.retention_seconds,
+        max_attempts=job.max_attempts,
+        key_id=job.key_id,
+        priority=job.priority,
+        metadata=job.metadata,
+        webhook=job.webhook,
+        asked=job.asked,
+        digest=job.reuse.digest if job.reuse else None,
+    )
+    known = job.reuse.known if job.reuse else None
+    if known is None:
+        return queued
+    return replace(
+        queued,
+        state=known.outcome.state,
+        version=2,
+        finished_at=now,
+        expires_at=now + job.retention_seconds,
+        emitted_tokens=known.outcome.usage.completion_tokens,
+        text=known.outcome.text,
+        finish_reason=known.outcome.finish_reason,
+        usage=known.outcome.usage,
+        vectors=known.outcome.vectors,
+        is_cached=True,
+    )
