@@ -51,6 +51,10 @@ test-deep: $(READY)  ## Hold the record of jobs against its model, a quarter of 
 test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... repeats a run
 	@FRONTIER_TEST_SEED="$(SEED)" $(BIN)/python -m pytest tests/system -m ""
 
+.PHONY: test-contract
+test-contract: $(READY)  ## Hold the API to its OpenAPI document, a quarter of an hour
+	@$(BIN)/python -m pytest tests/contract -m contract
+
 .PHONY: test-npm
 test-npm: $(READY)  ## Have npm's libraries verify our webhooks and read our streams; needs Node.js and its package registry
 	@$(BIN)/python -m pytest tests/npm -m npm

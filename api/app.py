@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from flask import Flask
+from flask import Flask, Response
 from gevent import monkey  # type: ignore[import-untyped]
 
+from api.addresses import methods_of_request, refuse_at_literal_addresses
 from api.api_keys import ApiKeys
 from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
@@ -46,6 +47,7 @@ from api.result_cache import known_results
 from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
+from api.usage_blueprint import usage_blueprint
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from api.webhook_views import webhook_views
@@ -56,6 +58,7 @@ from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from jobs.usage import UsageReader
 from models.catalog import Catalog
 from resilience.failpoints import arm
 from tasks.app import make_app
@@ -79,6 +82,12 @@ class ApiProcess(Flask):
     sweeps: Rounds
     key_uses: KeyUses
     key_rounds: Rounds
+
+    def make_default_options_response(self) -> Response:
+        """Tell the methods of an address; Flask's own would tell those of all that fit."""
+        response = self.response_class()
+        response.allow.update(methods_of_request(self))
+        return response
 
     def start(self) -> None:
         """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
@@ -199,6 +208,7 @@ def create_app(
         ),
         dead_letters_blueprint(store=store, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog),
+        usage_blueprint(usage=UsageReader(client), clock=clock),
         cache_blueprint(cache=results.cache, settings=settings.cache),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
@@ -211,4 +221,5 @@ def create_app(
     ):
         api.register_blueprint(blueprint)
     add_documentation(app, api.spec)
+    refuse_at_literal_addresses(app)
     return app

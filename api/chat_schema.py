@@ -12,6 +12,7 @@ from api.openai_fields import Accepted, Fault, Label, Refused
 from api.openai_generation import MAX_LOGPROBS, GenerationSchema, TextCall, make_call, params_of
 from api.openai_messages import Messages
 from api.priority_field import asked_priority
+from api.schema_rules import never_together, only_with
 from api.submission import Submission
 from api.submission_schema import MetadataField
 from jobs.fingerprint import fingerprint
@@ -20,6 +21,12 @@ from jobs.request import RequestType
 
 class ChatCompletionRequestSchema(GenerationSchema):
     """A conversation to go on with."""
+
+    rules = (
+        *GenerationSchema.rules,
+        never_together("max_tokens", "max_completion_tokens"),
+        only_with("top_logprobs", "logprobs", unless=(0,)),
+    )
 
     messages = Messages()
     max_completion_tokens = Whole(1, 1_000_000, metadata={"description": "The newer name of max_tokens"})

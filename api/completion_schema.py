@@ -11,9 +11,12 @@ from api.fields import Whole
 from api.openai_fields import Accepted, Refused, invalid_type, unsupported_value
 from api.openai_generation import MAX_LOGPROBS, GenerationSchema, TextCall, make_call, params_of
 from api.priority_field import asked_priority
+from api.schema_rules import TEXT_FORM
 from api.submission import Submission
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
+
+_TEXT = TEXT_FORM | {"minLength": 1}
 
 
 class Prompt(fields.Field[str]):
@@ -38,7 +41,7 @@ class CompletionRequestSchema(GenerationSchema):
 
     prompt = Prompt(
         required=True,
-        metadata={"oneOf": [{"type": "string"}, {"type": "array", "maxItems": 1, "items": {"type": "string"}}]},
+        metadata={"oneOf": [_TEXT, {"type": "array", "minItems": 1, "maxItems": 1, "items": _TEXT}]},
     )
     logprobs = Whole(
         0, MAX_LOGPROBS, metadata={"description": "Tell the log probabilities of so many tokens per place"}

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load
 
 from api.fields import Instant, QueryWhole
+from api.schema_rules import one_of
 from api.strict_schema import QuerySchema, StrictSchema
 from api.webhook_ids import DeliveryId, EndpointId, EventId
 from jobs.webhooks.delivery import DeliveryStatus
@@ -48,6 +49,7 @@ class ReplayRangeSchema(RangeSchema):
     """Which deliveries are meant: those that match all that is given, one thing at least."""
 
     may_be_absent = False
+    rules = (one_of("endpoint_id", "after", "before"),)
 
     endpoint_id = EndpointId(metadata={"description": "Only those to this endpoint"})
 

@@ -7,12 +7,13 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from api.json_intake import MAX_INTEGER
+from api.schema_rules import NO_NUL
 
 Inputs = tuple[str | tuple[int, ...], ...]
 
 TEXT_OR_IDS = [
-    {"type": "string", "minLength": 1},
-    {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}},
+    {"type": "string", "minLength": 1, "pattern": NO_NUL},
+    {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}},
 ]
 
 
@@ -33,7 +34,7 @@ class OneOrMoreTexts(Texts):
 
     def __init__(self, **options: Any) -> None:
         several = {"type": "array", "minItems": 1, "items": {"oneOf": TEXT_OR_IDS}}
-        super().__init__(metadata={"type": ["string", "array"], "anyOf": [*TEXT_OR_IDS, several]}, **options)
+        super().__init__(metadata={"oneOf": [*TEXT_OR_IDS, several]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Inputs:
         del attr, data
@@ -65,8 +66,9 @@ def _text_or_ids(value: Any) -> str | tuple[int, ...]:
     for index, one in enumerate(value):
         if not _is_id(one):
             raise ValidationError({index: ["Must be a token id."]})
-    return tuple(value)
+    return tuple(map(int, value))
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INTEGER
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= MAX_INTEGER and value == int(value)

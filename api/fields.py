@@ -10,6 +10,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from api.schema_rules import NO_NUL
+
 _DIGITS = re.compile(r"-?[0-9]{1,9}")
 
 
@@ -64,7 +66,7 @@ class Text(fields.String):
         else:
             error = "Must have {min} to {max} characters."
         checks = [validate.Length(shortest, longest, error=error), *options.pop("also", ())]
-        super().__init__(validate=checks, **options)
+        super().__init__(validate=checks, metadata={"pattern": NO_NUL, **options.pop("metadata", {})}, **options)
 
 
 class Truth(fields.Boolean):

@@ -15,6 +15,7 @@ from typing import Any
 import gevent  # type: ignore[import-untyped]
 
 from api.settings import ApiSettings
+from api.unread_requests import answer_unread_requests
 from jobs.settings import StoreSettings
 from models.catalog import Catalog
 from observability.logs import configure_logging
@@ -24,6 +25,7 @@ _settings = ApiSettings.from_env(os.environ)
 StoreSettings.from_env(os.environ)
 Catalog.load(_settings.config)
 configure_logging(sys.stderr)
+answer_unread_requests()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers

@@ -22,6 +22,7 @@ from api.job_views import describe
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
+from api.sse import EVENT_SCHEMA
 from api.submission import Submission, Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
@@ -44,7 +45,7 @@ def infer_blueprint(
     @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)
     @blueprint.also_answers(
         HTTPStatus.OK,
-        {"type": "string"},
+        EVENT_SCHEMA,
         description="Events, as they come, if `stream` is true",
         content_type="text/event-stream",
         examples=stream_examples.STREAMS,

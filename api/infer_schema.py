@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from api.cache_fields import CacheField, CacheTtlField, asked_cache
 from api.fields import Text, Truth
 from api.priority_field import PriorityField, asked_priority
+from api.schema_rules import only_with
 from api.strict_schema import nested
 from api.submission import Submission
 from api.submission_schema import MODEL_DOC, ParamsSchema
@@ -33,9 +34,11 @@ class Inference:
 class InferSchema(ParamsSchema):
     """A prompt to go on from."""
 
+    rules = (only_with("on_disconnect", "stream"),)
+
     model = Text(1, 100, metadata=MODEL_DOC)
     prompt = Text(required=True)
-    params = nested(ParamsSchema, metadata={"description": "The same settings, kept together"})
+    params = nested(ParamsSchema, metadata={"description": "The same settings, kept together; none is given twice"})
     stream = Truth(load_default=False, metadata={"description": "Answer with the tokens as they come"})
     priority = PriorityField("The class of the job in the queue; `interactive` by default")
     cache = CacheField()

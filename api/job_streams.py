@@ -21,6 +21,7 @@ from api.job_events import job_frames
 from api.job_requests import checked_id
 from api.openapi import Blueprint
 from api.parameters import LAST_EVENT_ID
+from api.sse import EVENT_SCHEMA
 from api.stream_places import Place
 from api.strict_schema import QuerySchema
 from jobs.access.api_key import Scope
@@ -94,7 +95,7 @@ def add_events_of_job(blueprint: Blueprint, *, job_streams: JobStreams) -> None:
     @blueprint.takes(EventsQuerySchema, location="query")
     @blueprint.answers(
         HTTPStatus.OK,
-        {"type": "string"},
+        EVENT_SCHEMA,
         description="Events, as they come",
         content_type="text/event-stream",
         examples=stream_examples.STREAMS,

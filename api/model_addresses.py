@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from werkzeug.exceptions import MethodNotAllowed
 
+from api.addresses import REFUSAL
 from api.errors import UnknownModel
 from api.model_lookup import find_model
 from api.openapi import Blueprint
@@ -37,6 +38,6 @@ def refuse_other_methods(blueprint: Blueprint, catalog: Catalog) -> None:
     # Past the blueprint, which would document it.
     blueprint.record(
         lambda setup: setup.app.add_url_rule(
-            rule, "noSuchModelCall", refuse, methods=methods, provide_automatic_options=False
+            rule, f"{REFUSAL}{rule}", refuse, methods=methods, provide_automatic_options=False
         )
     )

@@ -21,6 +21,7 @@ from api.openai_answer_schema import ChatCompletionSchema, CompletionSchema, Emb
 from api.openai_generation import TextCall
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
+from api.sse import EVENT_SCHEMA
 from api.text_frames import MakeChunks, text_frames
 from jobs.access.api_key import Scope
 from jobs.job import Job
@@ -60,7 +61,7 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     @blueprint.answers(HTTPStatus.OK, ChatCompletionSchema, example=openai_examples.CHAT_COMPLETION)
     @blueprint.also_answers(
         HTTPStatus.OK,
-        {"type": "string"},
+        EVENT_SCHEMA,
         description="Chunks, as they come, if `stream` is true",
         content_type="text/event-stream",
         example=openai_examples.CHAT_STREAM,
@@ -83,7 +84,7 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     @blueprint.answers(HTTPStatus.OK, CompletionSchema, example=openai_examples.COMPLETION)
     @blueprint.also_answers(
         HTTPStatus.OK,
-        {"type": "string"},
+        EVENT_SCHEMA,
         description="Chunks, as they come, if `stream` is true",
         content_type="text/event-stream",
         example=openai_examples.COMPLETION_STREAM,

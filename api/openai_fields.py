@@ -45,11 +45,15 @@ def invalid_type(message: str) -> ValidationError:
 
 
 class Accepted(fields.Field[Any]):
-    """A field that is taken with these values, which change nothing, and refused with any other."""
+    """A field that is taken with these values, which change nothing, and refused with any other.
 
-    def __init__(self, *values: Any) -> None:
+    Null is as good as absent, but for the elements of a list.
+    """
+
+    def __init__(self, *values: Any, is_element: bool = False) -> None:
         self.values = values
-        super().__init__(metadata={"enum": [*values, None], "description": "Taken where it changes nothing"})
+        enum = [*values] if is_element else [*values, None]
+        super().__init__(metadata={"enum": enum, "description": "Taken where it changes nothing"})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         del attr, data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
@@ -14,6 +14,7 @@ from api.fields import Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Fault, Label, OpenAISchema
 from api.priority_field import PriorityField
+from api.schema_rules import Rule, only_with
 from api.submission import Submission
 from api.submission_schema import STOP_DOC, TEMPERATURE_DOC, TOP_P_DOC, StopStrings
 
@@ -42,6 +43,8 @@ class TextStreamOptionsSchema(OpenAISchema):
 
 class GenerationSchema(OpenAISchema):
     """How to generate, and how to answer."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (only_with("stream_options", "stream"), only_with("on_disconnect", "stream"))
 
     model = Text(1, 100, required=True, metadata={"description": "A name or alias from `GET /v1/models`"})
     max_tokens = Whole(

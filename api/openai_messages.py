@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from api.openai_fields import UNKNOWN_PARAMETER, Accepted, Fault, OpenAISchema, Refused, invalid_type, unsupported_value
+from api.schema_rules import TEXT_FORM, said_by_all_but
 from api.submission_schema import MAX_MESSAGES
 from jobs.request import Message
 
@@ -30,7 +31,7 @@ class Content(fields.Field[str]):
         del attr, data
         if isinstance(value, str):
             return value
-        if not isinstance(value, list):
+        if not isinstance(value, list) or not value:
             raise invalid_type("Must be a text or a list of parts of type text.")
         return "".join(_each_part(value))
 
@@ -38,20 +39,23 @@ class Content(fields.Field[str]):
 class ChatTurnSchema(OpenAISchema):
     """One turn; what an answer has besides its text is taken back where it is empty."""
 
+    rules = (said_by_all_but("assistant"),)
+
     role = Role(
         required=True, metadata={"type": "string", "enum": list(_ROLES), "description": "developer counts as system"}
     )
     content = Content(
         metadata={
             "oneOf": [
-                {"type": "string"},
+                TEXT_FORM,
                 {
                     "type": "array",
                     "minItems": 1,
                     "items": {
                         "type": "object",
                         "required": ["type", "text"],
-                        "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+                        "properties": {"type": {"const": "text"}, "text": TEXT_FORM},
+                        "additionalProperties": False,
                     },
                 },
             ]

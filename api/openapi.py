@@ -20,6 +20,7 @@ from api.auth import require_scope
 from api.errors import FieldError, InvalidRequest, MalformedBody, UnsupportedBody
 from api.json_intake import child, parse_body
 from api.problem_schema import EXAMPLE, ProblemSchema
+from api.schema_documents import RuledSchemas
 from jobs.access.api_key import Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -249,6 +250,7 @@ def spec_options() -> dict[str, Any]:
         "title": "Frontier",
         "version": "1.0.0",
         "openapi_version": "3.1.0",
+        "marshmallow_plugin": RuledSchemas(),
         "info": {
             "description": "A durable queue in front of language models: submit a job, follow it, fetch its result. "
             "A job answered 202 reaches exactly one final state.",

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,20 +16,28 @@ from api.job_document import job_document
 from jobs.dead_letters import Death
 from jobs.job import Job
 
+_SEALED = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _SEQUENCE = re.compile(r"b([0-9]{1,15})")
 _DEATH = re.compile(r"d([0-9]{1,15})\.(\w{1,64})", re.ASCII)
 
 
-class Cursor(fields.String):
-    """A sequence number that clients need not understand."""
+class Sealed(fields.String):
+    """What clients need not understand."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"pattern": f"^{_SEALED.pattern}$", **options.pop("metadata", {})}, **options)
+
+
+class Cursor(Sealed):
+    """A sequence number."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         del attr, data
         return int(_opened(value, _SEQUENCE)[1])
 
 
-class DeathCursor(fields.String):
-    """The same for dead letters: which of them was the last."""
+class DeathCursor(Sealed):
+    """Which dead letter was the last."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         del attr, data
@@ -66,10 +75,10 @@ def _sealed(text: str) -> str:
 
 
 def _opened(value: Any, form: re.Pattern[str]) -> re.Match[str]:
-    try:
-        text = base64.urlsafe_b64decode(value.encode() + b"==").decode()
-    except (AttributeError, binascii.Error, UnicodeError):
-        text = ""
+    text = ""
+    if isinstance(value, str) and _SEALED.fullmatch(value):
+        with suppress(binascii.Error, UnicodeError):
+            text = base64.urlsafe_b64decode(value + "==").decode()
     found = form.fullmatch(text)
     if found is None:
         raise ValidationError("Must be the next_cursor of an earlier answer.")

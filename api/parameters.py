@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from api.preferences import MAX_WAIT_SECONDS
+from api.schema_rules import NO_NUL
 
 Parameter = dict[str, Any]
 
 
-def _header(name: str, description: str, example: str) -> Parameter:
+def _header(name: str, description: str, example: str, pattern: str | None = None) -> Parameter:
     return {
         "in": "header",
         "name": name,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **({"pattern": pattern} if pattern else {})},
         "example": example,
     }
 
@@ -28,6 +29,7 @@ IDEMPOTENCY_KEY = _header(
     "Idempotency-Key",
     "1 to 255 visible ASCII characters, bare or in double quotes; a repeated submit with it makes no second job",
     "order-42",
+    r'^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$',
 )
 TRACEPARENT = _header(
     "traceparent",
@@ -35,10 +37,18 @@ TRACEPARENT = _header(
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 )
 IF_NONE_MATCH = _header("If-None-Match", "The `ETag` that the client knows; 304 while it still holds", 'W/"3"')
-LAST_EVENT_ID = _header("Last-Event-ID", "The id of the last event that the reader has; it wins over `after`", "41")
+LAST_EVENT_ID = _header(
+    "Last-Event-ID", "The id of the last event that the reader has; it wins over `after`", "41", r"^(-1|[0-9]{1,9})$"
+)
+LAST_EVENT_OF_RESPONSE = _header(
+    "Last-Event-ID",
+    "The number of the last event that the reader has; it wins over `starting_after`",
+    "41",
+    r"^[0-9]{1,9}$",
+)
 METADATA_FILTER: Parameter = {
     "in": "query",
     "name": "metadata.KEY",
     "description": "Only jobs with this pair of metadata, as in `metadata.order=42`; any number of keys",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": NO_NUL},
 }

@@ -8,12 +8,43 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from api.openai_fields import UNKNOWN_PARAMETER, unsupported_value
+from api.schema_rules import NO_NUL, TEXT_FORM, said_by_all_but
 from api.submission_schema import MAX_MESSAGES
 from jobs.request import Message
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _STATUSES = ("in_progress", "completed", "incomplete")
 _PARTS = ("input_text", "output_text")
+
+_PART_FORM = {
+    "type": "object",
+    "required": ["type", "text"],
+    "properties": {
+        "type": {"enum": list(_PARTS)},
+        "text": TEXT_FORM,
+        "annotations": {"enum": [[], None]},
+        "logprobs": {"type": ["array", "null"]},
+    },
+    "additionalProperties": False,
+    "anyOf": [
+        {"properties": {"type": {"const": "output_text"}}},
+        {"properties": {"annotations": {"type": "null"}, "logprobs": {"type": "null"}}},
+    ],
+}
+ITEM_FORM = {
+    "type": "object",
+    "required": ["role", "content"],
+    "properties": {
+        "type": {"enum": ["message", None]},
+        "role": {"enum": list(_ROLES)},
+        "content": {"oneOf": [TEXT_FORM, {"type": "array", "minItems": 1, "items": _PART_FORM}]},
+        "id": {"type": ["string", "null"], "pattern": NO_NUL},
+        "status": {"enum": [*_STATUSES, None]},
+    },
+    "additionalProperties": False,
+    "allOf": [said_by_all_but("assistant")],
+}
+"""What the OpenAPI document says of a message."""
 
 Check = Callable[[Any], bool]
 

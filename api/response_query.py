@@ -17,6 +17,7 @@ from api.strict_schema import QuerySchema
 LAST_EVENT = 999_999_999
 HEADER = "Last-Event-ID"
 
+_ONLY_LOGPROBS = {"enum": [LOGPROBS]}
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -53,8 +54,12 @@ class ResponseQuerySchema(QuerySchema):
     starting_after = QueryWhole(
         0, LAST_EVENT, metadata={"description": "Only events with a higher number; for streams alone"}
     )
-    include = fields.String(validate=_only_logprobs, metadata={"description": f"`{LOGPROBS}`, if they were asked for"})
-    include_list = fields.String(data_key="include[]", validate=_only_logprobs, metadata={"description": "The same"})
+    include = fields.String(
+        validate=_only_logprobs, metadata={"enum": [LOGPROBS], "description": f"`{LOGPROBS}`, if they were asked for"}
+    )
+    include_list = fields.String(
+        data_key="include[]", validate=_only_logprobs, metadata={"enum": [LOGPROBS], "description": "The same"}
+    )
     include_obfuscation = QueryTruth(
         validate=validate.Equal(False, error="Only false is supported."),  # noqa: FBT003 - it is the value
         metadata={"type": "boolean"},

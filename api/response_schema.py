@@ -12,10 +12,11 @@ from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Label, OpenAISchema, Refused
 from api.priority_field import PriorityField, asked_priority
 from api.response_asked import SURFACE, AskedResponse
-from api.response_input import InputItems
+from api.response_input import ITEM_FORM, InputItems
 from api.response_request import ResponseRequest
+from api.schema_rules import TEXT_FORM, only_with
 from api.strict_schema import nested
-from api.submission_schema import MODEL_DOC, TEMPERATURE_DOC, TOP_P_DOC, MetadataField
+from api.submission_schema import MAX_MESSAGES, MODEL_DOC, TEMPERATURE_DOC, TOP_P_DOC, MetadataField
 from jobs.fingerprint import fingerprint
 
 LOGPROBS = "message.output_text.logprobs"
@@ -56,14 +57,31 @@ class StreamOptionsSchema(OpenAISchema):
 class ResponseSchema(OpenAISchema):
     """What OpenAI's clients send."""
 
+    rules = (
+        {
+            "anyOf": [
+                {"properties": {"background": {"enum": [None, False]}}},
+                {"properties": {"store": {"enum": [None, True]}, "on_disconnect": {"enum": [None]}}},
+            ]
+        },
+        only_with("stream_options", "stream"),
+        only_with("on_disconnect", "stream"),
+        {
+            "anyOf": [
+                {"properties": {"top_logprobs": {"enum": [None, 0]}}},
+                {"required": ["include"], "properties": {"include": {"type": "array", "minItems": 1}}},
+            ]
+        },
+    )
+
     model = Text(1, 100, metadata=MODEL_DOC)
     input = InputItems(
         required=True,
         metadata={
             "description": "A text, or messages; `output` items may be fed back",
             "oneOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "minItems": 1, "items": {"type": "object"}},
+                TEXT_FORM | {"minLength": 1},
+                {"type": "array", "minItems": 1, "maxItems": MAX_MESSAGES, "items": ITEM_FORM},
             ],
         },
     )
@@ -77,7 +95,7 @@ class ResponseSchema(OpenAISchema):
     store = Truth(metadata={"description": "With false it cannot be retrieved"})
     stream = Truth(metadata={"description": "Answer with server-sent events"})
     stream_options = nested(StreamOptionsSchema)
-    include = fields.List(Accepted(LOGPROBS), error_messages={"invalid": "Must be a list."})
+    include = fields.List(Accepted(LOGPROBS, is_element=True), error_messages={"invalid": "Must be a list."})
     top_logprobs = Whole(0, MAX_LOGPROBS, metadata={"description": "Together with `include`"})
 
     text = nested(TextSchema)
@@ -143,7 +161,7 @@ def _check_together(given: dict[str, Any]) -> None:
         raise ValidationError({"background": ["Must be false for a response that is not stored."]})
     if "on_disconnect" in given and (given.get("background") or not given.get("stream")):
         raise ValidationError({"on_disconnect": ["Is for streams in the foreground only."]})
-    if given.get("stream_options") and not given.get("stream"):
+    if "stream_options" in given and not given.get("stream"):
         raise ValidationError({"stream_options": ["Is for streams only."]})
     if given.get("top_logprobs") and not given.get("include"):
         raise ValidationError({"top_logprobs": [f"Needs include to hold {LOGPROBS}."]})

@@ -13,11 +13,12 @@ from api.auth import caller
 from api.errors import InvalidRequest
 from api.job_requests import retry_after
 from api.openapi import Blueprint
-from api.parameters import LAST_EVENT_ID
+from api.parameters import LAST_EVENT_OF_RESPONSE
 from api.response_asked import asked_of
 from api.response_document_schema import DeletedResponseSchema, ResponseDocumentSchema
 from api.response_query import HEADER, ResponseQuery, ResponseQuerySchema, last_event
 from api.responses import Responses
+from api.sse import EVENT_SCHEMA
 from jobs.access.api_key import Scope
 
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
@@ -27,7 +28,7 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
     """Add the views of a single response."""
 
     @blueprint.view(
-        "GET", "/<response_id>", scope=Scope.JOBS_READ, operationId="getResponse", parameters=[LAST_EVENT_ID]
+        "GET", "/<response_id>", scope=Scope.JOBS_READ, operationId="getResponse", parameters=[LAST_EVENT_OF_RESPONSE]
     )
     @blueprint.takes(ResponseQuerySchema, location="query")
     @blueprint.answers(
@@ -38,7 +39,7 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
     )
     @blueprint.also_answers(
         HTTPStatus.OK,
-        {"type": "string"},
+        EVENT_SCHEMA,
         description="Events, from the first one on or behind the one that is named, if `stream` is true",
         content_type="text/event-stream",
         example=response_examples.STREAM,

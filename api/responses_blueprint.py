@@ -21,6 +21,7 @@ from api.response_request import NAMES, ResponseRequest
 from api.response_schema import ResponseSchema
 from api.response_views import add_response_views
 from api.responses import Responses
+from api.sse import EVENT_SCHEMA
 from jobs.access.api_key import Scope
 
 Answer = tuple[dict[str, Any], HTTPStatus, dict[str, str]]
@@ -44,7 +45,7 @@ def responses_blueprint(*, foreground: Foreground, responses: Responses) -> Blue
     )
     @blueprint.also_answers(
         HTTPStatus.OK,
-        {"type": "string"},
+        EVENT_SCHEMA,
         description="Events, as they come, if `stream` is true",
         content_type="text/event-stream",
         example=response_examples.STREAM,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
+
+EVENT_SCHEMA: Final = {
+    "type": "object",
+    "description": "One event of the stream",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string", "description": "Its name; absent where all are of one kind"},
+        "id": {"type": "string", "description": "Where a reader goes on that was cut off behind it"},
+        "data": {"type": "string", "description": "JSON, but for the `[DONE]` that ends some of OpenAI's streams"},
+    },
+}
+"""What the OpenAPI document says of a stream."""
 
 COMMENT = b": \n\n"
 """A heartbeat: readers pass over it, and what lies between sees that the connection is in use."""

@@ -11,6 +11,7 @@ from api.embedding_input import Texts
 from api.fields import Instant, Number, Text, Truth, Whole
 from api.json_intake import MAX_INTEGER
 from api.priority_field import PriorityField, asked_priority
+from api.schema_rules import NO_NUL
 from api.strict_schema import StrictSchema, nested
 from api.submission import DEFAULT_RETENTION_SECONDS, DEFAULT_TIMEOUT_SECONDS, Submission
 from api.webhook_field import WebhookSchema
@@ -25,16 +26,12 @@ MAX_STOP_CHARS = 64
 
 TEMPERATURE_DOC = {"description": "0 takes the likeliest token every time; 1 by default"}
 TOP_P_DOC = {"description": "Only the likeliest that have this probability together; 1 by default"}
+_STOP = {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS, "pattern": NO_NUL}
 STOP_DOC = {
     "description": "The completion ends before any of these",
     "oneOf": [
-        {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
-        {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": MAX_STOPS,
-            "items": {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS},
-        },
+        _STOP,
+        {"type": "array", "minItems": 1, "maxItems": MAX_STOPS, "items": _STOP},
     ],
 }
 MODEL_DOC = {"description": "A name or alias from `GET /v1/models`; the default model when absent"}
@@ -95,6 +92,8 @@ class MessageSchema(StrictSchema):
 class InputSchema(StrictSchema):
     """One of `messages`, `prompt` and `texts`."""
 
+    rules = ({"minProperties": 1, "maxProperties": 1},)
+
     prompt = Text(metadata={"description": "For a completion"})
     messages = fields.List(
         fields.Nested(MessageSchema, error_messages={"type": "Must be an object."}),
@@ -116,7 +115,7 @@ class MetadataField(fields.Dict):
             metadata={
                 "description": "Comes back with the job; `GET /v1/jobs?metadata.order=42` finds it",
                 "maxProperties": MAX_METADATA,
-                "propertyNames": {"minLength": 1, "maxLength": 64},
+                "propertyNames": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": NO_NUL},
                 **options.pop("metadata", {}),
             },
             **options,
@@ -136,8 +135,32 @@ class MetadataField(fields.Dict):
             ) from error
 
 
+_INPUTS = {
+    RequestType.CHAT_COMPLETION: "messages",
+    RequestType.COMPLETION: "prompt",
+    RequestType.EMBEDDING: "texts",
+}
+_INPUT_FITS_TYPE = {
+    "anyOf": [
+        {"not": {"required": ["type"]}},
+        *(
+            {"properties": {"type": {"const": kind.value}, "input": {"required": [name]}}}
+            for kind, name in _INPUTS.items()
+        ),
+    ]
+}
+_NO_PARAMS_FOR_TEXTS = {
+    "anyOf": [
+        {"properties": {"input": {"not": {"required": ["texts"]}}}},
+        {"properties": {"params": {"maxProperties": 0}}},
+    ]
+}
+
+
 class SubmissionSchema(StrictSchema):
     """A job to be done."""
+
+    rules = (_INPUT_FITS_TYPE, _NO_PARAMS_FOR_TEXTS)
 
     model = Text(1, 100, metadata=MODEL_DOC)
     type = fields.Enum(
@@ -205,13 +228,6 @@ class SubmissionSchema(StrictSchema):
             webhook=data.get("webhook"),
             prompt_field=f"input.{_INPUTS[kind]}",
         )
-
-
-_INPUTS = {
-    RequestType.CHAT_COMPLETION: "messages",
-    RequestType.COMPLETION: "prompt",
-    RequestType.EMBEDDING: "texts",
-}
 
 
 def _type(asked: RequestType | None, body: dict[str, Any]) -> RequestType:

@@ -12,6 +12,7 @@ from jobs.webhooks.event import place_of
 
 _ENDPOINT = re.compile(r"we_[0-9A-Za-z]{22}")
 _DELIVERY = re.compile(r"dlv_[0-9a-f]{32}")
+_EVENT = re.compile(r"evt_[0-9a-f]{16}[0-9A-Za-z_]{1,40}")
 
 
 def checked_endpoint_id(endpoint_id: str) -> str:
@@ -31,6 +32,9 @@ def checked_delivery_id(delivery_id: str) -> str:
 class EndpointId(fields.String):
     """An endpoint's id in a body or a query."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata=_said(_ENDPOINT) | options.pop("metadata", {}), **options)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
         del attr, data
         return _matching(_ENDPOINT, value, "Must be the id of an endpoint.")
@@ -38,6 +42,9 @@ class EndpointId(fields.String):
 
 class DeliveryId(fields.String):
     """A delivery's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata=_said(_DELIVERY) | options.pop("metadata", {}), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
         del attr, data
@@ -49,13 +56,17 @@ class EventId(fields.String):
 
     def __init__(self, *, refusal: str = "Must be the id of an event.", **options: Any) -> None:
         self._refusal = refusal
-        super().__init__(**options)
+        super().__init__(metadata=_said(_EVENT) | options.pop("metadata", {}), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
         del attr, data
         if not isinstance(value, str) or place_of(value) is None:
             raise ValidationError(self._refusal)
         return value
+
+
+def _said(form: re.Pattern[str]) -> dict[str, str]:
+    return {"pattern": f"^{form.pattern}$"}
 
 
 def _matching(form: re.Pattern[str], value: Any, refusal: str) -> str:

@@ -40,6 +40,11 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def microseconds(seconds: float) -> int:
+    """Times of an engine, which are added up."""
+    return round(seconds * 1_000_000)
+
+
 def ref_of(lease: Lease) -> str:
     """How global structures name the job of a lease."""
     return ref(lease.tenant, lease.job_id)
@@ -77,11 +82,11 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Boun
 def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
     reuse = job.reuse
     if reuse is None:
-        return ("", "", "", "", "", "", "")
+        return ("",) * 8
     known = reuse.known
     keep = _or_empty(reuse.keep_seconds)
     if known is None:
-        return (reuse.digest, keep, "", "", "", "", "")
+        return (reuse.digest, keep, *("",) * 6)
     tells_result = job.webhook is not None and job.webhook.include_result
     return (
         reuse.digest,
@@ -91,13 +96,14 @@ def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
         known.outcome.usage.completion_tokens,
         known.outcome.finish_reason or "",
         told_of_end(job.id, known.outcome) if tells_result else "",
+        known.outcome.usage.prompt_tokens,
     )
 
 
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
-    _, tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others, tells, streamed, *rest = answer
-    same, keep_ms, spec, *chunks = rest
+    _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
+    wasted, prompt, engine, others, tells, streamed, same, keep_ms, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
     emitted = unpack_tokens(chunks)
     return Lease(
@@ -111,6 +117,8 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         ends_as=JobState(ends_as.decode()),
         queue_wait_seconds=wait_ms / 1000,
         wasted_tokens=wasted,
+        prompt_tokens=prompt,
+        engine_seconds=engine / 1e6,
         emitted_ids=tuple(emitted.ids),
         emitted_pieces=tuple(emitted.pieces),
         emitted_logprobs=tuple(emitted.logprobs),
@@ -156,6 +164,10 @@ def finish_arguments(
         outcome.finish_reason or "",
         "1" if can_continue else "0",
         _used_tokens(outcome),
+        outcome.usage.prompt_tokens,
+        outcome.usage.cached_tokens,
+        outcome.usage.wasted_tokens,
+        microseconds(outcome.usage.engine_seconds),
     )
 
 

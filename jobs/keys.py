@@ -12,6 +12,7 @@ Under a tenant (what a client could ask for):
   t:{tenant}:dead          zset     ids of jobs that gave up and were not requeued, by the time they gave up, ms
   t:{tenant}:hook:{id}     string   JSON: a job's own webhook
   t:{tenant}:events        stream   events, oldest first: type, subject, detail
+  t:{tenant}:usage:{day}   hash     what its jobs that ended on a day, since 1970 in UTC, have used (lua/_usage.lua)
   t:{tenant}:sent:{id}     set      deliveries of events about a job or an endpoint
   t:{tenant}:dlv:{id}      hash     short fields of a delivery, written by the moves alone
   t:{tenant}:letter:{id}   string   what a delivery sends: the URL (empty for an endpoint's own), a line feed, the body
@@ -35,6 +36,7 @@ Global (members are refs, `tenant/id`; no client names them):
   seq                      counter  accept order
   tick                     string   when the last sweep ran, ms
   limited                  set      tenants with limits of their own
+  used                     zset     tenants, by the last day on which a job of theirs ended
   models                   set      models that have ever had a job or a worker
   m:{model}:queue:{flow}   zset     a flow's waiting jobs, `sequence:id`, by when they expire; a flow is `class/tenant`
   m:{model}:flows:{class}  zset     flows where jobs wait, by their tag, a virtual time

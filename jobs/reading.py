@@ -185,16 +185,31 @@ def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out:
         timing=outcome.timing,
         vectors=outcome.vectors,
         asked=asked,
-        is_cached="cached" in fields,
+        is_cached="reused" in fields,
         digest=fields.get("same"),
         keep_seconds=float(fields["keep"]) / 1000 if "keep" in fields else None,
         made_by=outcome.made_by,
     )
 
 
+def _used_by_then(fields: Mapping[str, Any]) -> Usage:
+    """What the record alone knows, as `used_by_then` of the moves has it."""
+
+    def number(name: str) -> int:
+        return int(fields.get(name, 0))
+
+    return Usage(
+        prompt_tokens=number("prompt"),
+        completion_tokens=number("emitted"),
+        cached_tokens=number("cached"),
+        wasted_tokens=number("wasted") + number("unsaved"),
+        engine_seconds=number("engine") / 1e6,
+    )
+
+
 def _outcome(state: JobState, fields: Mapping[str, Any], out: bytes | None) -> Outcome:
     """What the last attempt left; an end that no worker described is put into words here."""
-    used = Usage(completion_tokens=int(fields.get("emitted", 0)), wasted_tokens=int(fields.get("wasted", 0)))
+    used = _used_by_then(fields)
     if "code" in fields:
         end = UNATTENDED_ENDS[fields["code"]]
         error = AttemptError(code=end.code, message=end.message.format(lost=fields.get("lost", 0)))

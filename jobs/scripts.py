@@ -105,11 +105,13 @@ def unavailable_as_our_error() -> Iterator[None]:
 
 def _rules(settings: StoreSettings) -> str:
     log_ms = round(settings.webhook_log_seconds * 1000)
+    usage_ms = round(settings.usage_log_seconds * 1000)
     ends = {name: end._asdict() for name, end in UNATTENDED_ENDS.items()}
     rules = {
         "moves": _MOVES,
         "backlog": settings.webhook_backlog,
         "log": log_ms,
+        "usage": usage_ms,
         "circuit": circuit_rules(settings),
         "ends": ends,
     }
@@ -145,7 +147,7 @@ def _shared(*, with_deliveries: bool) -> str:
     outbox = shared_text("_circuit") + shared_text("_receivers") + shared_text("_outbox")
     if not with_deliveries:
         outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
-    texts = ("_shared", "_events"), ("_limits", "_policy", "_record")
+    texts = ("_shared", "_events"), ("_limits", "_policy", "_usage", "_record")
     before, after = ("".join(map(shared_text, names)) for names in texts)
     return before + outbox + after
 

@@ -17,6 +17,7 @@ from scripts.commands import (
     submit,
     test_api,
     up,
+    usage,
     version,
 )
 
@@ -34,6 +35,7 @@ app.command()(bulk.bulk)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.command()(usage.usage)
 app.command()(listen.listen)
 app.command()(health.health)
 app.command()(doctor.doctor)

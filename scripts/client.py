@@ -179,6 +179,15 @@ class FrontierClient:
         path = f"/v1/models/{quote(model, safe='/')}/{change}"
         return QueueView(self._json(Call(method="POST", path=path), "model"))
 
+    def usage(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """What was used, as `GET /v1/usage` tells it."""
+        return self._json(Call(method="GET", path="/v1/usage", query=dict(query)), "data", "group_by", "total")
+
+    def usage_as_csv(self, query: Mapping[str, str]) -> str:
+        """The same rows as CSV."""
+        call = Call(method="GET", path="/v1/usage", query={**query, "format": "csv"})
+        return self._transport.send(call).content.decode()
+
     def models(self) -> dict[str, int | None]:
         """The most new tokens of one job, by the name of its model: the default one first, aliases last."""
         listed = self._json(Call(method="GET", path="/v1/models")).get("data", [])

@@ -210,11 +210,11 @@ class Attempts:
             text=completion.text,
             finish_reason=completion.finish_reason,
             usage=Usage(
-                prompt_tokens=completion.prompt_tokens,
+                prompt_tokens=max(completion.prompt_tokens, attempt.lease.prompt_tokens),
                 completion_tokens=completion.completion_tokens,
                 cached_tokens=completion.cached_tokens,
                 wasted_tokens=attempt.lease.wasted_tokens,
-                engine_seconds=round(completion.engine_seconds, 6),
+                engine_seconds=round(attempt.lease.engine_seconds + completion.engine_seconds, 6),
             ),
             timing=self._timing(attempt),
             vectors=completion.vectors,
@@ -232,11 +232,11 @@ class Attempts:
     def _ended(self, attempt: RunningAttempt, state: JobState, error: AttemptError | None, spent: Spent) -> Outcome:
         """An end before the last token; what there is of the text is kept."""
         usage = Usage(
-            prompt_tokens=spent.prompt_tokens,
+            prompt_tokens=max(spent.prompt_tokens, attempt.lease.prompt_tokens),
             completion_tokens=len(attempt.ids),
             cached_tokens=spent.cached_tokens,
             wasted_tokens=attempt.lease.wasted_tokens,
-            engine_seconds=round(spent.engine_seconds, 6),
+            engine_seconds=round(attempt.lease.engine_seconds + spent.engine_seconds, 6),
         )
         text = attempt.tokens().text or None
         return Outcome(state=state, text=text, error=error, usage=usage, timing=self._timing(attempt))

@@ -28,7 +28,8 @@ end
 
 local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
   'fence', 'failures', 'lost', 'attempt', 'lease', 'run_until', 'claimed', 'started', 'emitted', 'wasted', 'settled',
-  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire', 'paid', 'charged', 'keep'}
+  'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire', 'paid', 'charged', 'prompt', 'cached', 'engine',
+  'unsaved', 'keep'}
 local function read_job(ref) return read_record(ref, 'job', NUMBERS) end
 
 local function put(job, ...)
@@ -194,7 +195,8 @@ end
 -- Make a job final, and tell of it. `code` names the end in jobs.unattended where no worker has described it, `told`
 -- is the JSON of what a worker has to say of it: its members, without braces. `spent` is the tokens that it has used: of
 -- a job that has not run it is none, and where a running one ends without a word of its worker, the estimate stands.
-local function finalise(job, to, code, told, finish_reason, spent)
+-- `used` is what is counted as usage, as `count_usage` takes it; without it, what the record knows.
+local function finalise(job, to, code, told, finish_reason, spent, used)
   settle_budgets(job, job.state == 'queued' and (job.emitted or 0) or spent)
   if job.state == 'queued' then spent = 0 end
   if job.paid and spent then policy_settle(job, spent) end
@@ -206,6 +208,7 @@ local function finalise(job, to, code, told, finish_reason, spent)
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
+  count_usage(job, to, used or used_by_then(job, code))
   local tenant, id = split(job.ref)
   local name = event_of_end(job, to, finish_reason)
   local entry = list_event(tenant, name, id, job.model)

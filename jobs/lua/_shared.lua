@@ -5,6 +5,7 @@
 -- ARGV[1]  JSON: {moves: the permitted moves, {from: {to: 1}} (jobs.job.MOVES; the only table there is),
 --          backlog: most deliveries that wait for one receiver, log: how long events and deliveries are kept, ms,
 --          circuit: the rules of a receiver's circuit (_circuit.lua),
+--          usage: how long what a tenant has used in a day is kept, ms,
 --          ends: what is said of ends that no worker describes, by code (jobs.unattended)}
 -- ARGV[2]  newest record schema this process knows
 

@@ -15,7 +15,7 @@
 -- ARGV[26] how long its result is kept for others, ms, or '' if it is not
 -- ARGV[27] packed outcome of an earlier job that asked for the same, or '': with one, the job ends here
 -- ARGV[28] its packed token log, or ''   ARGV[29] its completion tokens   ARGV[30] its finish reason, or ''
--- ARGV[31] what a webhook that includes the result tells of it: members of JSON, or ''
+-- ARGV[31] what a webhook that includes the result tells of it: members of JSON, or ''   ARGV[32] its prompt tokens
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
@@ -24,7 +24,7 @@
 -- `refusal` has answered.
 
 local ref, model = ARGV[3], ARGV[4]
-local digest, keep_ms, outcome, token_log, tokens, finish_reason, told = unpack(ARGV, 25, 31)
+local digest, keep_ms, outcome, token_log, tokens, finish_reason, told, prompt_tokens = unpack(ARGV, 25, 32)
 local is_known = outcome ~= ''
 local function can_start()
   local room, room_for_others = room_in_window(model)
@@ -89,8 +89,9 @@ if digest ~= '' then put(job, 'same', digest) end
 if is_known then
   redis.call('SET', tenant_key(ref, 'out'), outcome)
   if token_log ~= '' then redis.call('SET', tenant_key(ref, 'log'), token_log) end
-  put(job, 'cached', 1, 'emitted', tokens)
-  finalise(job, 'succeeded', nil, told ~= '' and told or nil, finish_reason)
+  put(job, 'reused', 1, 'emitted', tokens)
+  finalise(job, 'succeeded', nil, told ~= '' and told or nil, finish_reason, 0,
+    {prompt = prompt_tokens, completion = tokens, cached = prompt_tokens + tokens})
   return {'accepted', id, 0}
 end
 if keep_ms ~= '' then put(job, 'keep', keep_ms) end

@@ -15,9 +15,9 @@
 --
 -- A job that its engine cannot continue begins anew, unless a reader has seen of its tokens: then it fails.
 --
--- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, wasted, others waiting, 1 if a webhook tells its
--- result, 1 if somebody reads its tokens, digest of what it asks for or '', how long its result is kept for others, ms,
--- or 0, spec, token chunks…},
+-- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, tokens wasted, prompt tokens and microseconds of an
+-- engine that attempts have reported, others waiting, 1 if a webhook tells its result, 1 if somebody reads its tokens,
+-- digest of what it asks for or '', how long its result is kept for others, ms, or 0, spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
 
 local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -33,7 +33,7 @@ local function answer(job)
   local run_ms, ends_as = job.run_until - NOW, 'failed'
   if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
   local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
-    job.wasted or 0, redis.call('HLEN', model_key(model, 'window')), job.hook == '2' and 1 or 0,
+    job.wasted or 0, job.prompt or 0, job.engine or 0, redis.call('HLEN', model_key(model, 'window')), job.hook == '2' and 1 or 0,
     job.streamed and 1 or 0, job.same or '', job.keep or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
@@ -109,8 +109,11 @@ put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'attempt', (job.failures 
   'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
 drop(job, 'rescued', 'not_before', 'dispatches', 'passed_on')
 if not job.started then put(job, 'started', NOW) end
+local thrown_away = (must_restart and job.emitted or 0) + (job.unsaved or 0)
+if thrown_away > 0 then put(job, 'wasted', (job.wasted or 0) + thrown_away) end
+if job.unsaved then drop(job, 'unsaved') end
 if must_restart then
-  put(job, 'wasted', (job.wasted or 0) + job.emitted, 'emitted', 0)
+  put(job, 'emitted', 0)
   redis.call('DEL', tenant_key(job.ref, 'tokens'))
 end
 return answer(job)

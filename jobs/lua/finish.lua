@@ -7,6 +7,7 @@
 -- ARGV[11] what a webhook that includes the result tells of it: members of JSON, or ''
 -- ARGV[12] finish reason, or ''     ARGV[13]  '1' if the engine can go on from emitted tokens
 -- ARGV[14] tokens that it has used, prompt and completion, or '' if nobody has counted them
+-- ARGV[15] prompt tokens    ARGV[16] cached tokens    ARGV[17] wasted tokens    ARGV[18] engine's time, microseconds
 --
 -- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled. No attempt follows one
 -- of which readers have seen tokens that the engine cannot go on from.
@@ -33,6 +34,8 @@ if state == 'failed' then
       stop_running(job)
       drop(job, 'lease')
       move(job, 'queued')
+      put(job, 'prompt', ARGV[15], 'cached', ARGV[16], 'engine', ARGV[18],
+        'unsaved', math.max(0, tonumber(ARGV[8]) - (job.emitted or 0)))
       enter_delay(job, again_at)
       return {'ok', 'queued'}
     end
@@ -53,6 +56,7 @@ if state == 'succeeded' then
 end
 local gave_up = state == 'failed' and ARGV[9] ~= ''
 finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil, ARGV[12],
-  tonumber(ARGV[14]))
+  tonumber(ARGV[14]),
+  {prompt = ARGV[15], completion = ARGV[8], cached = ARGV[16], wasted = ARGV[17], engine = ARGV[18]})
 if gave_up then dead_letter(job) end
 return {'ok', state}

@@ -74,4 +74,7 @@ def test_another_tenant_s_jobs_are_not_cancelled(api: Api, worker: Worker) -> No
 
 
 def test_the_address_is_not_taken_for_a_job(api: Api) -> None:
-    assert api.get("/v1/jobs/cancel").json["type"] == "/problems/job-not-found"
+    refused = api.get("/v1/jobs/cancel")
+
+    assert (refused.status_code, refused.json["type"]) == (405, "/problems/method-not-allowed")
+    assert set(refused.allow) == set(api.send("OPTIONS", "/v1/jobs/cancel").allow) == {"OPTIONS", "POST"}

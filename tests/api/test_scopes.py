@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
+from api.addresses import REFUSAL
 from api.app import ApiProcess
 from api.auth import OPERATOR
 from jobs.access.api_key import Scope
 from tests.api.conftest import Api
 
 OPEN = {"/openapi.json", "/docs", "/docs/<name>", "/problems/<slug>"}
-OF_NO_ROUTE = ("noSuchModelCall", "/v1/models/<path:name>")
 """Refuses methods, below an address where names may hold slashes."""
 
 
 def calls(process: ApiProcess) -> Iterator[tuple[str, str, str]]:
     """Method, path and rule of every route but those of the documentation."""
     for rule in process.url_map.iter_rules():
-        if rule.rule in OPEN or (rule.endpoint, rule.rule) == OF_NO_ROUTE:
+        if rule.rule in OPEN or rule.endpoint.startswith(REFUSAL):
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield method, re.sub(r"<(?:path:)?(\w+)>", "unknown", rule.rule), rule.rule

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from api.addresses import REFUSAL
 from api.app import ApiProcess
 from api.pages import cursor_of, death_cursor_of
 from tests.api.conftest import RECEIVER, TOKEN, Api, Sender, Worker
@@ -94,6 +95,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "GET /health/ready": [],
         "GET /v1/models": [],
         "GET /v1/queue": [],
+        "GET /v1/usage": [query("tenant", "default", "nobody", 403)],
         "GET /v1/cache": [],
         "GET /v1/webhook_event_types": [],
         "GET /v1/webhook_secret": [],
@@ -161,7 +163,7 @@ def routes(process: ApiProcess) -> list[str]:
     return [
         f"{method} {rule.rule}"
         for rule in process.url_map.iter_rules()
-        if rule.rule.startswith(("/v1/", "/health")) and rule.endpoint != "noSuchModelCall"
+        if rule.rule.startswith(("/v1/", "/health")) and not rule.endpoint.startswith(REFUSAL)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
 

@@ -44,6 +44,8 @@ class PlainJob:
     failures: int = 0
     lost: int = 0
     wasted: int = 0
+    unsaved: int = 0
+    failed_with: Usage = field(default_factory=Usage)
     tokens: list[tuple[int, str]] = field(default_factory=list)
     has_packed_log: bool = False
     cancel_asked: int | None = None
@@ -168,7 +170,7 @@ class PlainJob:
 
     @property
     def _used(self) -> Usage:
-        return Usage(completion_tokens=len(self.tokens), wasted_tokens=self.wasted)
+        return replace(self.failed_with, completion_tokens=len(self.tokens), wasted_tokens=self.wasted + self.unsaved)
 
 
 def _seconds(instant: int | None) -> float | None:

@@ -239,6 +239,7 @@ class PlainModel(PlainRecord):
         job.claim_id, job.claimed, job.run_until = claim_id, self.now, self.now + milliseconds(job.new.timeout_seconds)
         job.started = job.started if job.started is not None else self.now
         job.token_of_the_lost = job.not_before = None
+        job.wasted, job.unsaved = job.wasted + job.unsaved, 0
         if not can_continue:
             job.wasted += len(job.tokens)
             job.tokens = []
@@ -274,6 +275,7 @@ class PlainModel(PlainRecord):
             if job.cancel_asked:
                 state = JobState.CANCELLED
             elif job.failures < job.new.max_attempts and again_at < job.deadline and can_follow:
+                job.failed_with, job.unsaved = outcome.usage, len(tokens) - len(job.tokens)
                 self._delay(job, again_at)
                 return "ok"
             else:
@@ -369,6 +371,8 @@ class PlainModel(PlainRecord):
             ends_as=JobState.EXPIRED if job.deadline < job.run_until else JobState.FAILED,
             queue_wait_seconds=(job.claimed - job.created) / 1000,
             wasted_tokens=job.wasted,
+            prompt_tokens=job.failed_with.prompt_tokens,
+            engine_seconds=job.failed_with.engine_seconds,
             emitted_ids=tuple(emitted.ids),
             emitted_pieces=tuple(emitted.pieces),
             company_expected=bool(self.window_of(job.model)),

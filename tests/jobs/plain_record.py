@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 
 from jobs.errors import JobNotFound, JobRetired
 from jobs.job import JobState, Lease, Priority
@@ -12,6 +13,8 @@ from jobs.settings import StoreSettings
 from tests.jobs.plain_budgets import PlainBudgets
 from tests.jobs.plain_flows import PlainFlows
 from tests.jobs.plain_job import PlainJob
+
+DAY = 86_400_000
 
 
 @dataclass
@@ -43,6 +46,7 @@ class PlainRecord:
     flows: dict[str, PlainFlows] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
     modes: dict[str, tuple[ModelMode, int]] = field(default_factory=dict)
+    used: dict[tuple[str, int], Counter[tuple[str, str]]] = field(default_factory=dict)
     accepted: int = 0
     last_sweep: int | None = None
 
@@ -147,6 +151,16 @@ class PlainRecord:
         job.state, job.place, job.paid, job.not_before, job.finished = state, None, None, None, self.now
         self.flows_of(job.model).tidy()
         job.has_reader = job.is_seen = False
+        self._count(job)
+
+    def _count(self, job: PlainJob) -> None:
+        """The usage of a day is what the jobs that ended on it say of theirs."""
+        usage = job.seen().usage
+        kind = f"{job.state.value}/{job.new.key_id}/{job.model}"
+        used = self.used.setdefault((job.new.tenant, self.now // DAY), Counter())
+        for name, count in asdict(usage).items():
+            used[kind, name] += round(count * 1_000_000) if name == "engine_seconds" else count
+        used[kind, "jobs"] += 1
 
     def _expire(self, job: PlainJob) -> None:
         job.code = "deadline_exceeded" if job.deadline <= self.now else "not_started_in_time"

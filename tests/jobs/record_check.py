@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,6 +16,14 @@ from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_model import PlainModel
 
 KEYS = Keys()
+NUMBERS_OF_USAGE = (
+    "jobs",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "wasted_tokens",
+    "engine_seconds",
+)
 
 
 class RecordCheck:
@@ -40,6 +49,7 @@ class RecordCheck:
             of_tenant = [job for job in jobs if job.new.tenant == tenant]
             self._check_indexes(tenant, of_tenant)
             self._check_events(tenant, of_tenant)
+        self._check_usage()
         for model in self._models:
             self._check_places(model)
         for worker in self._model.workers:
@@ -114,6 +124,7 @@ class RecordCheck:
             if job.is_dead_letter:
                 expected.add(KEYS.owned(job.new.tenant, "dead"))
         expected |= {key for tenant in self._tenants if (key := KEYS.owned(tenant, "events")) in self._kept}
+        expected |= {KEYS.owned(tenant, f"usage:{day}") for tenant, day in self._model.used}
         kept = {key for key in self._kept if key.startswith(f"{KEYS.prefix}t:")}
         for tenant in self._tenants:
             if self._model.budgets.limits.get(tenant, NO_LIMITS).given():
@@ -129,6 +140,20 @@ class RecordCheck:
                 assert int(self._client.get(KEYS.tenant(tenant, "spent", f"{budget}:{bucket}")) or 0) == tokens
         assert all(self._client.pttl(key) > 0 for key in spent), "what was spent is forgotten"
         return spent
+
+    def _check_usage(self) -> None:
+        """What is counted is what the jobs have said of themselves at their ends, whether they still exist or not."""
+        kept = {key for key in self._kept if re.search(r":usage:\d+$", key)}
+        assert kept == {KEYS.owned(tenant, f"usage:{day}") for tenant, day in self._model.used}
+        for (tenant, day), used in self._model.used.items():
+            told = self._fields(KEYS.owned(tenant, f"usage:{day}"))
+            assert {
+                (kind, name): int(number)
+                for kind, numbers in told.items()
+                for name, number in zip(NUMBERS_OF_USAGE, numbers.split(), strict=True)
+            } == used
+        last = {tenant: max(day for name, day in self._model.used if name == tenant) for tenant, _ in self._model.used}
+        assert self._scores(KEYS.name("used")) == last
 
     def _check_events(self, tenant: str, jobs: list[PlainJob]) -> None:
         """Every end is told of once, and stays told when the job is gone."""

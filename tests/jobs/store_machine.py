@@ -337,7 +337,13 @@ class StoreMachine(SideBySide):
         stored = self.stored(lease)
         ids, pieces = self.tokens_of(lease, len(stored), more)
         log = TokenRun(ids=(*(token for token, _ in stored), *ids), pieces=(*(piece for _, piece in stored), *pieces))
-        usage = Usage(prompt_tokens=2 * more, completion_tokens=len(log), wasted_tokens=lease.wasted_tokens)
+        usage = Usage(
+            prompt_tokens=max(2 * more, lease.prompt_tokens),
+            completion_tokens=len(log),
+            cached_tokens=more,
+            wasted_tokens=lease.wasted_tokens,
+            engine_seconds=round(lease.engine_seconds + 0.125 * (more + 1), 6),
+        )
         error = AttemptError(code="engine_error", message="it broke") if state is JobState.FAILED else None
         outcome = Outcome(state=state, text=log.text, error=error, usage=usage)
         self.both(

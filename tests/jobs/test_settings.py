@@ -12,8 +12,9 @@ def test_nothing_need_be_set() -> None:
 
 
 def test_what_is_set_counts() -> None:
-    settings = StoreSettings.from_env({"FRONTIER_LEASE_S": "2.5", "FRONTIER_DURABILITY": "strict"})
-    assert (settings.lease_seconds, settings.durability) == (2.5, "strict")
+    env = {"FRONTIER_LEASE_S": "2.5", "FRONTIER_DURABILITY": "strict", "USAGE_LOG_S": "60"}
+    settings = StoreSettings.from_env(env)
+    assert (settings.lease_seconds, settings.durability, settings.usage_log_seconds) == (2.5, "strict", 60)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "soon", "nan", "inf"])

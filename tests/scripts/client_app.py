@@ -18,13 +18,14 @@ from scripts.commands.bulk import bulk
 from scripts.commands.health import health
 from scripts.commands.infer import infer
 from scripts.commands.submit import submit
+from scripts.commands.usage import usage
 from tests.scripts.job_api import TOKEN
 
 app = typer.Typer()
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
-for command in (infer, submit, bulk, health):
+for command in (infer, submit, bulk, health, usage):
     app.command()(command)
 
 

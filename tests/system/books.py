@@ -12,6 +12,7 @@ from redis import Redis
 
 from jobs.job import Job, JobState
 from jobs.store import JobStore
+from jobs.usage import UsageReader, Used, day_of
 from tasks.app import WEBHOOKS
 from tests.system.fleet import MODEL, PATIENCE_SECONDS, TENANT
 from tests.system.history import History, Promise
@@ -20,7 +21,7 @@ from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
     r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved|revision)|w:[^:]+|senders|s:[^:]+"
-    r"|limited|t:[^:]+:(limits|spent:.+|events|secrets:default|receiver:https?:.+)"
+    r"|used|limited|t:[^:]+:(limits|spent:.+|events|usage:[0-9]+|secrets:default|receiver:https?:.+)"
     r"|circuit:receiver:(keys|(state|window):[^/]+/https?:.+)"
     r"|cache:(counts|entry:.+|sizes|used|ends)"
 )
@@ -80,6 +81,7 @@ class Books:
             assert (told.state, told.text) == (job.state, job.text), (told, job)
         self._check_that_one_key_made_one_job()
         self._check_that_each_result_was_recorded_once()
+        self._check_that_each_end_was_counted_once(jobs)
         self._check_that_no_work_is_left()
         self._check_that_retired_jobs_leave_nothing()
         self._deployment.has_closed_books = True
@@ -111,6 +113,19 @@ class Books:
             if entry["answer"] in ("ok", "already") and entry["state"] == "succeeded"
         )
         assert not {job_id: count for job_id, count in outcomes.items() if count > 1}
+
+    def _check_that_each_end_was_counted_once(self, jobs: Sequence[Job]) -> None:
+        """What the tenant has used is what its jobs say that they have used, by outcome."""
+        expected: dict[tuple[str, str, str], Used] = {}
+        for job in jobs:
+            kind = (job.state.value, job.key_id, job.request.model)
+            expected[kind] = expected.get(kind, Used()) + Used(1, job.usage)
+        counted: dict[tuple[str, str, str], Used] = {}
+        days = [day_of(job.finished_at or 0) for job in jobs]
+        for row in UsageReader(self._client).rows(min(days), max(days), tenant=TENANT):
+            kind = (row.outcome, row.key_id, row.model)
+            counted[kind] = counted.get(kind, Used()) + row.used
+        assert counted == expected
 
     def _check_that_no_work_is_left(self) -> None:
         wait_for(lambda: self._left_over() == {}, PATIENCE_SECONDS, tell=lambda: str(self._left_over()))

@@ -1,0 +1,88 @@
+"""What a client knows and no schema can say; schemathesis loads this and asks for each call that is meant to succeed.
+
+A key belongs to one request, a cursor comes out of an earlier answer, time goes on, only some hosts are public, and
+only some models embed. Calls that are meant to be refused are left as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import schemathesis
+
+RECEIVER = "FRONTIER_CONTRACT_RECEIVER"
+"""The variable with the URL at which webhooks are answered."""
+
+Members = dict[str, Any]
+
+_KEY = "Idempotency-Key"
+_CURSORS = {"GET /v1/jobs": "Yjk5", "POST /v1/jobs/cancel": "Yjk5", "GET /v1/dead-letters": "ZDk5LmpvYg"}
+_SUBMITS = {
+    f"POST /v1/{path}" for path in ("jobs", "infer", "responses", "embeddings", "completions", "chat/completions")
+}
+_LEAST_SECONDS = 60
+
+
+@schemathesis.hook
+def before_call(_context: Any, case: Any, _options: Any) -> None:
+    """Make of a call that fits its schemas one that a client would make."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if _KEY in (case.headers or {}):
+        case.headers[_KEY] = uuid4().hex
+    label = f"{case.method} {case.path}"
+    if isinstance(case.query, dict):
+        _ask(case.query, label)
+    if isinstance(case.body, dict):
+        _submit(case.body, label)
+
+
+@schemathesis.hook
+def filter_case(_context: Any, case: Any) -> bool:
+    """Whether a case is what schemathesis takes it for: a list of texts with numbers in their place is one of ids."""
+    if case.meta is None or case.meta.generation.mode.is_positive or case.path != "/v1/embeddings":
+        return True
+    given = case.body.get("input") if isinstance(case.body, dict) else None
+    return not (isinstance(given, list) and given and all(type(one) is int and one >= 0 for one in given))
+
+
+def _ask(query: Members, label: str) -> None:
+    if "cursor" in query:
+        query["cursor"] = _CURSORS.get(label, query["cursor"])
+    if label in {"GET /v1/webhook_endpoints", "GET /v1/deliveries", "GET /v1/admin/keys"}:
+        query.pop("after", None)
+    if query.get("stream") not in {True, "true"}:
+        query.pop("starting_after", None)
+
+
+def _submit(body: Members, label: str) -> None:
+    _change(body, "url", lambda _: f"{os.environ[RECEIVER]}/{uuid4().hex}")
+    if isinstance(body.get("webhook"), dict):
+        _submit(body["webhook"], label)
+    _change(body, "metadata", lambda pairs: {key or "key": value for key, value in pairs.items()})
+    _change(body, "events", lambda names: list({name.rpartition(".")[2]: name for name in names}.values()))
+    _change(body, "deadline", lambda _: (datetime.now(UTC) + timedelta(days=1)).isoformat())
+    for name in ("start_within_s", "timeout_s", "retention_s"):
+        _change(body, name, lambda seconds: max(seconds, _LEAST_SECONDS))
+    _change(body, "cursor", lambda cursor: _CURSORS.get(label, cursor))
+    body.pop("previous_response_id", None)
+    if {"after", "before"} <= body.keys():
+        body |= {"after": "2026-01-01T00:00:00Z", "before": "2026-01-02T00:00:00Z"}
+    if "model" in body and label in _SUBMITS:
+        body["model"] = "shakespeare"
+    for turns in (body.get("messages"), body.get("input")):
+        if isinstance(turns, list) and turns and isinstance(turns[-1], dict):
+            turns[-1]["content"] = turns[-1]["content"] or "Who knocks?"
+    if label == "POST /v1/infer" and isinstance(body.get("params"), dict):
+        body["params"] = {name: value for name, value in body["params"].items() if name not in body}
+    if label == "POST /v1/embeddings" or (label == "POST /v1/jobs" and "texts" in body.get("input", {})):
+        body["model"] = "vectors"
+
+
+def _change(body: Members, name: str, change: Callable[[Any], Any]) -> None:
+    if body.get(name) is not None:
+        body[name] = change(body[name])
