@@ -48,7 +48,6 @@ function Circuit:add(field, number) redis.call('HINCRBY', self.state, field, num
 -- What is used stays; an operator's word stays in any case.
 function Circuit:keep()
   if self.forced then return end
-  redis.call('PEXPIRE', self.probes, self.rules.forget)
   if redis.call('PEXPIRE', self.state, self.rules.forget) == 1 then
     redis.call('ZADD', self.known, self.now + self.rules.forget, self.key)
   end
@@ -113,6 +112,7 @@ function Circuit:pass(id, lease)
   if state ~= 'half_open' then return state == 'closed', false end
   if not redis.call('ZSCORE', self.probes, id) and self:places() == 0 then return false, false end
   redis.call('ZADD', self.probes, self.now + lease, id)
+  redis.call('PEXPIRE', self.probes, self.rules.forget)
   self:keep()
   return true, true
 end

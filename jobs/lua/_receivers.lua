@@ -43,12 +43,14 @@ local function endpoint_id(receiver)
 end
 local function endpoint_key(tenant, id) return PREFIX .. 't:' .. tenant .. ':endpoint:' .. id end
 
--- The circuit of a receiver, and when its last attempt was announced, ms. What a release before this one has kept of it
--- goes on: `opens` in a row, the last of them `open_until` an instant.
-local function circuit_of(receiver)
+local function circuit_of(receiver) return Circuit.read(CIRCUITS, receiver, rules().circuit, NOW) end
+
+-- The same, and a number that is kept of the receiver. A circuit that a release before this one has opened goes on: it
+-- was opened so often in a row, the last time until an instant.
+local function circuit_and(receiver, name)
   local key = tenant_key(receiver, 'receiver')
-  local found = redis.call('HMGET', key, 'served', 'opens', 'open_until')
-  local circuit = Circuit.read(CIRCUITS, receiver, rules().circuit, NOW)
+  local found = redis.call('HMGET', key, name, 'opens', 'open_until')
+  local circuit = circuit_of(receiver)
   if found[2] then
     redis.call('HDEL', key, 'opens', 'open_until', 'window', 'ok', 'bad', 'ok_before', 'bad_before')
     if circuit:position() == 'closed' and not circuit.forced then
@@ -84,7 +86,7 @@ local function reschedule(receiver)
     redis.call('ZREM', HOOKS, receiver)
     return
   end
-  local circuit, served = circuit_of(receiver)
+  local circuit, served = circuit_and(receiver, 'served')
   local free_at = circuit:free_at()
   if not free_at then
     local known = tonumber(redis.call('ZSCORE', HOOKS, receiver) or 0)

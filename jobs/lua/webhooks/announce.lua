@@ -82,12 +82,13 @@ local function permits(receiver, delivery, limit)
     redis.call('ZREM', HOOKS, receiver) -- the end of one of them puts it back
     return false
   end
-  local next_at = math.max(tonumber(redis.call('HGET', key, 'next_at') or 0), NOW - 1000) -- a second's worth at once
+  local circuit, next_at = circuit_and(receiver, 'next_at')
+  next_at = math.max(next_at, NOW - 1000) -- a second's worth at once
   if next_at > NOW then
     redis.call('ZADD', HOOKS, next_at, receiver)
     return false
   end
-  local may_pass, is_probe = circuit_of(receiver):pass(delivery.ref, grace)
+  local may_pass, is_probe = circuit:pass(delivery.ref, grace)
   if not may_pass then
     reschedule(receiver)
     return false
