@@ -48,6 +48,7 @@ from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
 from api.usage_blueprint import usage_blueprint
+from api.tenants_blueprint import tenants_blueprint
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from api.webhook_views import webhook_views
@@ -59,6 +60,7 @@ from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.usage import UsageReader
+from jobs.tenants import TenantStore
 from models.catalog import Catalog
 from resilience.failpoints import arm
 from tasks.app import make_app
@@ -216,6 +218,7 @@ def create_app(
         api_keys_blueprint(
             keys=ApiKeys(store=key_store, hasher=settings.hasher, draw=partial(KeyText.new, settings.key_env))
         ),
+        tenants_blueprint(tenants=TenantStore(client, store_settings)),
         health_blueprint(store=store, catalog=catalog),
         *webhooks.blueprints,
     ):

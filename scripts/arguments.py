@@ -1,6 +1,6 @@
 """What no argument may be: empty, as an unset shell variable is.
 
-What names jobs, keys and models may be no step through the paths of the API either.
+What names jobs, keys, models and tenants may be no step through the paths of the API either.
 """
 
 from __future__ import annotations
@@ -44,3 +44,4 @@ JobId = Annotated[str, typer.Argument(metavar="ID", callback=_name)]
 JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID", callback=_names)]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", callback=_name)]
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.", callback=_name)]
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", callback=_name)]

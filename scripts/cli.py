@@ -15,6 +15,7 @@ from scripts.commands import (
     models,
     serve,
     submit,
+    tenants,
     test_api,
     up,
     usage,
@@ -36,6 +37,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command()(usage.usage)
+app.add_typer(tenants.app, name="tenants")
 app.command()(listen.listen)
 app.command()(health.health)
 app.command()(doctor.doctor)

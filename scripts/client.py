@@ -19,6 +19,7 @@ from scripts.job_view import JobView
 from scripts.key_calls import KeyCalls
 from scripts.patience import Patience
 from scripts.queue_view import QueueView
+from scripts.tenant_calls import TenantCalls
 from scripts.transport import Call, Transport
 
 __all__ = ["ApiProblem", "ApiUnreachable", "FrontierClient"]
@@ -87,6 +88,11 @@ class FrontierClient:
     def keys(self) -> KeyCalls:
         """What an operator does with API keys."""
         return KeyCalls(self._transport)
+
+    @property
+    def tenants(self) -> TenantCalls:
+        """What an operator does with the limits of tenants."""
+        return TenantCalls(self._transport)
 
     def close(self) -> None:
         """Closes idle connections; one in use by another thread closes when that thread is through with it."""

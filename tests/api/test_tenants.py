@@ -29,6 +29,7 @@ MISSING = {
     "webhook_endpoint_id": "we_" + "0" * 22,
     "delivery_id": "dlv_" + "0" * 32,
     "key_id": "key_" + "0" * 22,
+    "tenant": "nobody",
 }
 _IDS = re.compile(r"\b(job|resp|we|evt|dlv|key|chatcmpl|cmpl)[_-][0-9A-Za-z]{22,}")
 _PLACES = re.compile(r'"(position|tokens_ahead|eta_s)":[0-9.]+')
@@ -102,6 +103,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "POST /v1/webhook_secret/rotate": [],
         "POST /v1/webhook_endpoints": [],
         "POST /v1/admin/keys": [],
+        "GET /v1/admin/tenants": [query("after", "default", "nobody", 403)],
         "GET /v1/admin/keys": [query("after", theirs.ids["key_id"][0], MISSING["key_id"], 403)],
         "POST /v1/jobs": [with_key(theirs, 202, input=PROMPT)],
         "POST /v1/infer": [with_key(theirs, 202, **PROMPT)],
@@ -223,6 +225,7 @@ def theirs(operator: Api, worker: Worker, sender: Sender, redis_client: Redis) -
             "webhook_endpoint_id": [endpoint],
             "delivery_id": deliveries,
             "key_id": [key],
+            "tenant": ["default"],
         },
         order="A-42",
         idempotency_key="the-key-of-A",

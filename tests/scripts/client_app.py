@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner, Result
 
-from scripts.commands import jobs, keys, models
+from scripts.commands import jobs, keys, models, tenants
 from scripts.commands.bulk import bulk
 from scripts.commands.health import health
 from scripts.commands.infer import infer
@@ -25,6 +25,7 @@ app = typer.Typer()
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
 for command in (infer, submit, bulk, health, usage):
     app.command()(command)
 

@@ -1,0 +1,146 @@
+"""What the operator says of tenants, and what tenants are told that have used it up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api, Worker
+
+LIMITS = "/v1/admin/tenants/{}/limits"
+COST = 1 + 16
+"""Of a job as `submit` makes them here."""
+
+
+def limit(api: Api, tenant: str = "acme", **limits: Any) -> Any:
+    return api.send("PUT", LIMITS.format(tenant), json=limits)
+
+
+def submit(api: Api, **headers: str) -> Any:
+    body = {"input": {"prompt": "Hark!"}, "params": {"max_tokens": 16}}
+    return api.send("POST", "/v1/jobs", json=body, headers=headers)
+
+
+def test_limits_are_set_read_and_taken_away(api: Api) -> None:
+    told = limit(api, tokens_per_minute=100, weight=0.5).json
+    assert (told["id"], told["object"]) == ("acme", "tenant")
+    assert told["limits"] == {
+        "tokens_per_minute": 100,
+        "tokens_per_day": None,
+        "concurrent_jobs": None,
+        "waiting_jobs": None,
+        "weight": 0.5,
+    }
+    assert set(told["defaults"].values()) == {None}
+    assert [one["policy"] for one in told["standing"]] == ["tokens-per-minute"]
+    assert api.get(LIMITS.format("acme")).json == told
+    assert limit(api, concurrent_jobs=3).json["limits"]["tokens_per_minute"] is None
+    for _ in range(2):
+        gone = api.send("DELETE", LIMITS.format("acme")).json
+        assert set(gone["limits"].values()) == {None}
+        assert gone["standing"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"tokens_per_minute": -1}, "tokens_per_minute"),
+        ({"tokens_per_day": 1.5}, "tokens_per_day"),
+        ({"concurrent_jobs": True}, "concurrent_jobs"),
+        ({"waiting_jobs": 10**13}, "waiting_jobs"),
+        ({"weight": 3}, "weight"),
+        ({"weight": 0}, "weight"),
+        ({"priority": 1}, "priority"),
+    ],
+)
+def test_a_wrong_limit_is_named_and_nothing_is_set(api: Api, given: dict[str, Any], field: str) -> None:
+    response = limit(api, **given)
+    assert (response.status_code, response.json["errors"][0]["field"]) == (422, field)
+    assert set(api.get(LIMITS.format("acme")).json["limits"].values()) == {None}
+
+
+@pytest.mark.parametrize("name", ["UPPER", "-x", "a" * 33, "a%20b"])
+def test_a_name_that_is_none_is_refused(api: Api, name: str) -> None:
+    response = api.get(LIMITS.format(name))
+    assert (response.status_code, response.json["errors"][0]["field"]) == (422, "tenant")
+
+
+def test_tenants_with_keys_or_limits_are_listed(api: Api) -> None:
+    api.of("keyed")
+    limit(api, "limited", weight=2)
+    first = api.get("/v1/admin/tenants?limit=1").json
+    assert ([one["id"] for one in first["data"]], first["has_more"]) == (["keyed"], True)
+    second = api.get(f"/v1/admin/tenants?after={first['last_id']}").json
+    assert ([one["id"] for one in second["data"]], second["has_more"]) == (["limited"], False)
+
+
+def test_a_budget_that_is_used_up_is_429_with_the_time_to_come_back(api: Api) -> None:
+    acme = api.of("acme")
+    limit(api, tokens_per_minute=COST + 1, tokens_per_day=10 * COST)
+    assert submit(acme).status_code == 202
+    refused = submit(acme)
+    assert (refused.status_code, refused.json["type"]) == (429, "/problems/quota-exceeded")
+    assert refused.json["violated-policies"] == ["tokens-per-minute"]
+    assert refused.json["retryable"] is True
+    assert refused.json["error"]["type"] == "rate_limit_error"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 120
+    assert "x-should-retry" not in refused.headers
+    told = api.get(LIMITS.format("acme")).json["standing"]
+    assert [one["used"] for one in told] == [COST, COST], "what was refused costs nothing"
+    assert submit(api.of("other")).status_code == 202
+
+
+def test_a_wait_that_openai_s_clients_would_not_keep_is_told_and_their_retry_forbidden(api: Api) -> None:
+    acme = api.of("acme")
+    limit(api, tokens_per_day=COST)
+    submit(acme)
+    refused = submit(acme)
+    assert int(refused.headers["Retry-After"]) > 120
+    assert refused.headers["x-should-retry"] == "false"
+    chat = {"model": "poet", "messages": [{"role": "user", "content": "Hark!"}], "max_tokens": 16}
+    dialect = acme.post("/v1/chat/completions", chat)
+    assert (dialect.status_code, dialect.json["error"]["code"]) == (429, "quota_exceeded")
+    assert dialect.headers["x-should-retry"] == "false"
+
+
+def test_a_job_above_the_limit_alone_is_told_that_it_fits_at_no_time(api: Api) -> None:
+    limit(api, tokens_per_minute=COST - 1)
+    refused = submit(api.of("acme"))
+    assert (refused.status_code, refused.json["type"]) == (429, "/problems/quota-too-small")
+    assert refused.json["retryable"] is False
+    assert "Retry-After" not in refused.headers
+    assert refused.headers["x-should-retry"] == "false"
+    assert str(COST) in refused.json["detail"]
+
+
+def test_more_jobs_than_may_be_are_429_until_one_has_ended(api: Api, worker: Worker) -> None:
+    acme = api.of("default")
+    limit(api, "default", concurrent_jobs=1)
+    job_id = submit(acme).json["id"]
+    refused = submit(acme)
+    assert (refused.status_code, refused.json["violated-policies"]) == (429, ["concurrent-jobs"])
+    assert refused.headers["Retry-After"] == "10"
+    worker.run(job_id)
+    assert submit(acme).status_code == 202
+
+
+def test_the_same_submit_again_is_answered_though_the_budget_is_used_up(api: Api) -> None:
+    acme = api.of("acme")
+    limit(api, tokens_per_minute=COST, concurrent_jobs=1)
+    first = submit(acme, **{"Idempotency-Key": "once"})
+    again = submit(acme, **{"Idempotency-Key": "once"})
+    assert (again.status_code, again.json["id"]) == (202, first.json["id"])
+
+
+def test_a_full_queue_says_whose_it_is(api: Api) -> None:
+    limit(api, waiting_jobs=1)
+    acme = api.of("acme")
+    assert submit(acme).status_code == 202
+    refused = submit(acme)
+    assert (refused.status_code, refused.json["type"]) == (429, "/problems/queue-full")
+    assert refused.json["detail"].startswith("1 jobs of yours wait for poet")
+    for _ in range(4):
+        assert submit(api.of("other")).status_code == 202
+    refused = submit(api.of("third"))
+    assert refused.json["detail"].startswith("5 jobs wait for poet")
