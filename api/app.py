@@ -47,8 +47,8 @@ from api.result_cache import known_results
 from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
-from api.usage_blueprint import usage_blueprint
 from api.tenants_blueprint import tenants_blueprint
+from api.usage_blueprint import usage_blueprint
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from api.webhook_views import webhook_views
@@ -59,8 +59,8 @@ from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
-from jobs.usage import UsageReader
 from jobs.tenants import TenantStore
+from jobs.usage import UsageReader
 from models.catalog import Catalog
 from resilience.failpoints import arm
 from tasks.app import make_app

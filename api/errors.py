@@ -76,6 +76,10 @@ class InvalidRequest(ApiError):
     """Raised when a request is understood and cannot be granted as it stands."""
 
 
+class DeadlineUnmeetable(ApiError):
+    """Raised when a job could not start, or end, by when its client says."""
+
+
 class UrlRefused(ApiError):
     """Raised when a URL is given that nothing is sent to; why is not told."""
 

@@ -110,6 +110,7 @@ QUEUES: dict[str, Any] = {
             "tokens_ahead": 2840,
             "eta_s": 5.6,
             "share": {"waiting": 12, "ratio": 1.0},
+            "limit": {"all": 250_000, "yours": 125_000},
             "classes": {
                 "interactive": {"waiting": 0, "tokens": 0, "position": 1, "tokens_ahead": 236, "eta_s": 2.2},
                 "standard": {"waiting": 12, "tokens": 2840, "position": 12, "tokens_ahead": 2840, "eta_s": 5.6},

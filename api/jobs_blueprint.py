@@ -12,6 +12,7 @@ from api import examples
 from api.auth import caller
 from api.cache_status import cache_status
 from api.deliveries_blueprint import add_deliveries_of_job
+from api.explain_view import add_explanation
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.job_list import ListQuery, ListQuerySchema
 from api.job_requests import preference
@@ -103,6 +104,7 @@ def jobs_blueprint(
 
     add_mass_cancel(blueprint, store=store, catalog=catalog)
     add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues, erase=erase)
+    add_explanation(blueprint, store=store)
     add_events_of_job(blueprint, job_streams=job_streams)
     add_deliveries_of_job(blueprint, store=store, log=log)
     return blueprint

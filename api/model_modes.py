@@ -28,11 +28,12 @@ def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatc
         return blueprint.answers(HTTPStatus.OK, QueueSchema, example=examples.QUEUES["data"][0])(refusing(view))
 
     def set_mode(name: str, mode: ModelMode) -> dict[str, Any]:
-        model = find_model(catalog, name).name
+        config = find_model(catalog, name)
+        model = config.name
         store.set_mode(model, mode)
         log.info("model_mode_set", extra={"model": model, "mode": mode})
         dispatcher.dispatch(model)
-        return queue_document(model, store.queue(model, caller().tenant))
+        return queue_document(model, store.queue(model, caller().tenant), config.limits)
 
     @blueprint.view("POST", "/<path:name>/pause", scope=Scope.ADMIN, operationId="pauseModel")
     @answers

@@ -66,6 +66,12 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         slug="invalid-header", status=HTTPStatus.BAD_REQUEST, title="A request header has an unusable value."
     ),
     api_errors.InvalidRequest: INVALID_REQUEST,
+    api_errors.DeadlineUnmeetable: ProblemType(
+        slug="deadline-unmeetable",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        title="The job would not be done in time.",
+        retryable=True,
+    ),
     api_errors.UrlRefused: ProblemType(
         slug="url-not-allowed", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="Nothing is sent to this URL."
     ),

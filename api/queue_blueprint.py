@@ -43,7 +43,9 @@ def queue_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
 
         One entry per model; the estimates are averages and no promises.
         """
-        names = [find_model(catalog, query["model"]).name] if "model" in query else list(catalog.models)
-        return {"object": "list", "data": [queue_document(name, store.queue(name, caller().tenant)) for name in names]}
+        models = [find_model(catalog, query["model"])] if "model" in query else list(catalog.models.values())
+        tenant = caller().tenant
+        data = [queue_document(model.name, store.queue(model.name, tenant), model.limits) for model in models]
+        return {"object": "list", "data": data}
 
     return blueprint

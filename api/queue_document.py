@@ -11,6 +11,7 @@ from api.job_document import rounded
 from jobs.job import Priority
 from jobs.model_load import ModelMode
 from jobs.queues import ClassStatus, QueueStatus
+from models.catalog import ModelLimits
 
 
 class ShareSchema(Schema):
@@ -18,6 +19,13 @@ class ShareSchema(Schema):
 
     waiting = fields.Integer(required=True)
     ratio = fields.Float(required=True)
+
+
+class BoundSchema(Schema):
+    """Most jobs that may wait, delayed ones among them; null for any number."""
+
+    all = fields.Integer(required=True, allow_none=True, metadata={"description": "Of all tenants"})
+    yours = fields.Integer(required=True, allow_none=True, metadata={"description": "Of the caller's"})
 
 
 class ClassSchema(Schema):
@@ -63,10 +71,11 @@ class QueueSchema(Schema):
     tokens_ahead = fields.Integer(required=True, metadata={"description": "Work before a `standard` job submitted now"})
     eta_s = fields.Float(required=True, allow_none=True, metadata={"description": "When that job would start"})
     share = fields.Nested(ShareSchema, required=True)
+    limit = fields.Nested(BoundSchema, required=True)
     classes = fields.Nested(ClassesSchema, required=True)
 
 
-def queue_document(model: str, queue: QueueStatus) -> dict[str, Any]:
+def queue_document(model: str, queue: QueueStatus, limits: ModelLimits) -> dict[str, Any]:
     """One entry of `GET /v1/queue`."""
     since = {} if queue.mode_since is None else {"mode_since": iso(queue.mode_since)}
     return {
@@ -86,6 +95,10 @@ def queue_document(model: str, queue: QueueStatus) -> dict[str, Any]:
         "share": {
             "waiting": queue.tenant_waiting,
             "ratio": round(queue.tenant_waiting / queue.waiting, 3) if queue.waiting else 0.0,
+        },
+        "limit": {
+            "all": limits.max_waiting,
+            "yours": limits.max_waiting_per_tenant if queue.own_bound is None else queue.own_bound,
         },
         "classes": {priority.value: _class(queue.classes[priority]) for priority in Priority},
     }

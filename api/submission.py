@@ -1,6 +1,6 @@
 """What happens to a request for a completion, top-down and without a framework.
 
-    idempotency → known result → record → dispatch
+    idempotency → known result → deadlines → record → dispatch
 
 The idempotency key is checked by the same atomic move that records the job: of any number of equal
 submits at the same moment one makes the job and the others find it. A job whose result is known ends with its record.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from api.cache_fields import USUAL, AskedCache
+from api.deadlines import check_deadlines
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.known_results import FindKnown, nothing_known
@@ -64,6 +65,11 @@ class Submission:
     id_kind: Literal["job", "resp"] = "job"
     is_streamed: bool = False
     is_foreground: bool = False
+
+    @property
+    def is_looked_at_closely(self) -> bool:
+        """Whether what is accepted now may be refused later: a receiver's name gets unknown, a queue grows."""
+        return bool(self.webhook) or self.start_within_seconds is not None or self.deadline_at is not None
 
     @property
     def class_in_queue(self) -> Priority:
@@ -118,11 +124,11 @@ class Submissions:
 
         It belongs to the API key `key_id`. A retry in the foreground finds the job of an earlier try, if that one's
         answer was never delivered.
-        Raises UnknownModel, InvalidRequest, UrlRefused, NoSealer, IdempotencyMismatch, ModelDraining, QueueFull,
-        QuotaExceeded, StorageFull or StoreUnavailable.
+        Raises UnknownModel, InvalidRequest, DeadlineUnmeetable, UrlRefused, NoSealer, IdempotencyMismatch,
+        ModelDraining, QueueFull, QuotaExceeded, StorageFull or StoreUnavailable.
         """
         model = self._model(submission)
-        if submission.webhook and idempotency_key:  # a repeat is one, also if its receiver's name is unknown by now
+        if submission.is_looked_at_closely and idempotency_key:  # a repeat is one, whatever is found out by now
             known = self.store.submitted(tenant, idempotency_key, submission.fingerprint)
             if known is not None:
                 return Submitted(job_id=known, new=None)
@@ -157,6 +163,7 @@ class Submissions:
             else None,
             reuse=reuse,
         )
+        check_deadlines(self.store, job)
         self.reach(Failpoint.API_BEFORE_RECORD)
         accepted = self.store.accept(
             job,

@@ -15,6 +15,9 @@ from jobs.scripts import unavailable_as_our_error
 ModelMode = Literal["running", "paused", "draining"]
 """Of a paused model no job starts; one that is draining takes no new jobs."""
 
+SLACK = 1.2
+"""What is promised takes so much longer than the pace says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoad:
@@ -49,10 +52,10 @@ class ModelLoad:
         return self.pace_ms / 1000 * min(1.0, cost / self.usual_cost if self.usual_cost else 0.0)
 
     def seconds_until_left(self, jobs: int) -> float | None:
-        """Until so many jobs have left the queue for certain, as far as the pace holds: slots may all end at once."""
+        """Until so many jobs have left the queue, with some slack: slots may all end at once, and jobs vary."""
         if not self.can_estimate or self.pace_ms is None:
             return None
-        return math.ceil(jobs / max(1, self.slots - self.reserved)) * self.pace_ms / 1000
+        return SLACK * math.ceil(jobs / max(1, self.slots - self.reserved)) * self.pace_ms / 1000
 
     def seconds_until_free(self, jobs_ahead: int) -> float | None:
         """Until a slot is free behind so many waiting jobs; None if nothing can be estimated."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 
 from jobs.job import Job, Priority
 from jobs.keys import Keys
 from jobs.model_load import LoadReader, ModelMode
-from jobs.scripts import Moves
+from jobs.scripts import Moves, unavailable_as_our_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class QueueStatus:
     """One model's queue as a tenant sees it; the estimate is for a job of standard priority submitted now.
 
     `delayed` jobs are not among those that wait: each has a time before which it does not start. `mode_since` is in
-    Unix seconds, None while the model runs as usual.
+    Unix seconds, None while the model runs as usual. `own_bound` is the tenant's own limit on jobs that wait.
     """
 
     waiting: int
@@ -45,6 +46,7 @@ class QueueStatus:
     delayed: int = 0
     mode: ModelMode = "running"
     mode_since: float | None = None
+    own_bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +58,21 @@ class QueuePlace:
     eta_seconds: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """How one more job would fare at the live rate, seen at `now` (Unix seconds); None where nothing tells."""
+
+    now: float
+    starts_in_seconds: float | None
+    runs_for_seconds: float | None
+
+
 class QueueReader:
     """Reads the queues; estimates are averages, not promises."""
 
     def __init__(self, client: redis.Redis, keys: Keys, moves: Moves) -> None:
+        self._client = client
+        self._keys = keys
         self._loads = LoadReader(client, keys)
         self._moves = moves
 
@@ -92,7 +105,23 @@ class QueueReader:
             delayed=load.delayed,
             mode=load.mode,
             mode_since=load.mode_since,
+            own_bound=self._own_bound(tenant),
         )
+
+    def _own_bound(self, tenant: str) -> int | None:
+        with unavailable_as_our_error():
+            bound: Any = self._client.hget(self._keys.owned(tenant, "limits"), "waiting_jobs")
+        return None if bound is None else int(bound)
+
+    def prospect(self, model: str, tenant: str, priority: Priority, *, cost: int) -> Prospect:
+        """Of a job that is estimated to cost so many tokens."""
+        load = self._loads.load(model)
+        starts = None
+        if load.can_estimate:
+            _, *numbers, _ = self._moves.run("place", model, tenant, "")
+            _, _, jobs, _ = _in_fours(numbers)[list(Priority).index(priority)]
+            starts = load.seconds_until_free(jobs)
+        return Prospect(now=load.now, starts_in_seconds=starts, runs_for_seconds=load.seconds_to_run(cost))
 
     def place(self, job: Job) -> QueuePlace | None:
         """Where a queued job stands; None for one that waits for its time, runs or is final."""

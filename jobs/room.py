@@ -11,7 +11,7 @@ import redis
 from jobs.errors import StoreUnavailable
 from jobs.job import JobState
 from jobs.keys import Keys
-from jobs.model_load import LoadReader
+from jobs.model_load import SLACK, LoadReader
 from jobs.scripts import Moves, unavailable_as_our_error
 
 
@@ -47,7 +47,7 @@ class RoomReader:
             load = self._loads.load(model)
             if load.pace_ms is None:
                 return None
-            pace = load.pace_ms / 1000
+            pace = SLACK * load.pace_ms / 1000
             if running:
                 return math.ceil(ending / running) * pace
             ahead, *_ = self._moves.run("place", model, tenant, job_id) or (0,)

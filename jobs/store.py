@@ -16,13 +16,15 @@ from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer
 from jobs.calls import Bounds, accept_arguments, claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of
 from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
+from jobs.explaining import ExplanationReader
+from jobs.explanation import Explanation
 from jobs.followed import BEGINNING, Cursor, Followed, followed
 from jobs.headroom import Headroom
 from jobs.job import OPERATOR_KEY, Job, JobState, Lease, NewJob, Outcome
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.mass_cancel import MassCancel
 from jobs.model_load import ModelMode
-from jobs.queues import QueuePlace, QueueReader, QueueStatus
+from jobs.queues import Prospect, QueuePlace, QueueReader, QueueStatus
 from jobs.reading import JobReader, Page
 from jobs.refusals import accepted, check
 from jobs.room import RoomReader
@@ -55,6 +57,7 @@ class JobStore:
         self._mass_cancel = MassCancel(self._moves, self._reader)
         self._queues = QueueReader(client, self.keys, self._moves)
         self._room = RoomReader(client, self.keys, self._moves)
+        self._explaining = ExplanationReader(client, self.keys, self._moves)
 
     def accept(
         self, job: NewJob, *, max_waiting: int | None = None, max_waiting_per_tenant: int | None = None
@@ -294,6 +297,15 @@ class JobStore:
     def queue(self, model: str, tenant: str) -> QueueStatus:
         """How full a model's queue is."""
         return self._queues.status(model, tenant)
+
+    def prospect(self, job: NewJob) -> Prospect:
+        """How the job would fare if it were accepted now."""
+        request = job.request
+        return self._queues.prospect(request.model, job.tenant, job.priority, cost=request.estimated_tokens)
+
+    def explain(self, tenant: str, job_id: str) -> Explanation:
+        """Why a job stands where it does. Raises JobNotFound or JobRetired."""
+        return self._explaining.explain(self.find(tenant, job_id))
 
     def place(self, job: Job) -> QueuePlace | None:
         """Where a queued job stands."""

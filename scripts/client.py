@@ -133,6 +133,10 @@ class FrontierClient:
         response = self._transport.send(infer_call(body, idempotency_key))
         return JobFollowing(self._transport, response.headers.get("Location", "").rpartition("/")[-1], response)
 
+    def explanation(self, job_id: str) -> dict[str, Any]:
+        """Why the job stands where it does."""
+        return self._json(Call(method="GET", path=_path(job_id) + "/explain"), "job_id", "status", "reasons")
+
     def with_text(self, job: JobView) -> JobView:
         """*job* with its result, which is fetched if it was too long to come with the job."""
         if not job.succeeded or job.text is not None:

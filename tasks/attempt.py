@@ -71,11 +71,12 @@ class Attempts:
     def run(self, job_id: str) -> str:
         """Attempt the job that a message names; says what became of it, for logs and Flower."""
         self.reach(Failpoint.WORKER_AFTER_MESSAGE)
-        lease = self._claim(job_id)
-        if lease is None:
+        claimed = self._claim(job_id)
+        if claimed is None:
             return "skipped"
+        lease, claimed_at = claimed
         self.reach(Failpoint.WORKER_AFTER_CLAIM)
-        attempt = RunningAttempt(lease, claimed_at=self.clock(), clock=self.clock)
+        attempt = RunningAttempt(lease, claimed_at=claimed_at, clock=self.clock)
         self.running.add(attempt)
         if self.is_closing():  # the shutdown may have looked before there was anything to see
             self.running.stop(attempt, StopReason.SHUTDOWN)
@@ -94,11 +95,15 @@ class Attempts:
             self.keep(attempt, outcome)
         return f"{answer}: {outcome.state}" if outcome else answer
 
-    def _claim(self, job_id: str) -> Lease | None:
-        """The lease, once the worker is free for it; None if the message asks for nothing (any more)."""
+    def _claim(self, job_id: str) -> tuple[Lease, float] | None:
+        """The lease, once the worker is free for it, and when it was asked for; its time runs from then on.
+
+        None if the message asks for nothing (any more).
+        """
         claim_id = uuid4().hex[:16]
         failures = 0
         while not self.is_closing():
+            asked_at = self.clock()
             try:
                 answer = self.store.claim(
                     job_id,
@@ -112,7 +117,7 @@ class Attempts:
                 self.pause(STORE_BACKOFF.delay(failures, self.random))
                 continue
             if isinstance(answer, Lease):
-                return answer
+                return answer, asked_at
             if isinstance(answer, Skipped):
                 log.info("message_skipped", extra={"job_id": job_id, "reason": answer.why})
                 self.refill()  # it may be back in the queue, for another worker
@@ -128,6 +133,9 @@ class Attempts:
         Raises EngineBusy if there was no attempt to speak of.
         """
         lease = attempt.lease
+        if self.clock() >= attempt.run_until:  # the worker stood still since its claim
+            self.running.stop(attempt, StopReason.OUT_OF_TIME)
+            return self._stopped(attempt, NOTHING)
         try:
             generated = self.engine.submit(
                 attempt.request_id,

@@ -15,7 +15,7 @@ from scripts.address import find_address
 from scripts.api_errors import problem_sentence
 from scripts.arguments import JobId
 from scripts.client import FrontierClient
-from scripts.commands import jobs_cancel, jobs_dead_letters, jobs_retry, jobs_watch
+from scripts.commands import jobs_cancel, jobs_dead_letters, jobs_explain, jobs_retry, jobs_watch
 from scripts.generation import DataDirOption, JsonOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import attempts_text, job_table, status_text, word
 from scripts.job_view import JobView
@@ -94,6 +94,7 @@ def _facts(job: JobView) -> list[tuple[str, Text]]:
 
 
 app.command()(jobs_watch.watch)
+app.command()(jobs_explain.explain)
 app.command()(jobs_cancel.cancel)
 app.command("dead-letters")(jobs_dead_letters.dead_letters)
 app.command()(jobs_dead_letters.requeue)

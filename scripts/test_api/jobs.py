@@ -51,6 +51,14 @@ def look(system: System) -> None:
     system.call("GET /v1/jobs/{id}", job.id, headers=headers).expect(304)
 
 
+@case("jobs", "GET /v1/jobs/{id}/explain", "a reason, also of a job that has ended")
+def explain(system: System) -> None:
+    answer = system.call("GET /v1/jobs/{id}/explain", system.succeeded.id).expect(200)
+    expect([reason["code"] for reason in answer["reasons"]] == ["final"], "it is not told that the job is final")
+    waiting = system.call("GET /v1/jobs/{id}/explain", system.submitted()).expect(200)
+    expect(bool(waiting["reasons"]), "there is no reason")
+
+
 @case("jobs", "GET /v1/jobs/{id}/result", "the text with its usage")
 def result(system: System) -> None:
     answer = system.call("GET /v1/jobs/{id}/result", system.succeeded.id).expect(200)
@@ -149,6 +157,7 @@ CASES = (
     idempotency,
     listing,
     look,
+    explain,
     result,
     cancel,
     cancel_many,

@@ -86,6 +86,7 @@ class World:
         return {
             "KEY": TOKEN,
             "KEY_ID": key["id"],
+            "TENANT": "acme",
             "MODEL": "shakespeare",
             "JOB_ID": self.job_id,
             "WEBHOOK_ENDPOINT_ID": self.endpoint_id,

@@ -144,3 +144,29 @@ def test_a_full_queue_says_whose_it_is(api: Api) -> None:
         assert submit(api.of("other")).status_code == 202
     refused = submit(api.of("third"))
     assert refused.json["detail"].startswith("5 jobs wait for poet")
+
+
+def test_the_queue_tells_the_bounds(api: Api) -> None:
+    def told(client: Api) -> Any:
+        return {one["model"]: one["limit"] for one in client.get("/v1/queue").json["data"]}
+
+    acme = api.of("acme")
+    assert told(acme) == {"poet": {"all": 5, "yours": 125_000}, "clerk": {"all": 250_000, "yours": 125_000}}
+    limit(api, waiting_jobs=0)
+    assert told(acme)["poet"] == {"all": 5, "yours": 0}
+    refused = submit(acme)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+
+
+def test_why_a_job_waits_is_told(api: Api) -> None:
+    job_id = submit(api).json["id"]
+    told = api.get(f"/v1/jobs/{job_id}/explain").json
+    assert (told["job_id"], told["status"], told["priority"]) == (job_id, "queued", "standard")
+    assert [reason["code"] for reason in told["reasons"]] == ["no-worker"]
+    assert told["queue"] == {"position": 0, "tokens_ahead": 0, "eta_s": None}
+    assert told["weight"] == {"priority": 4, "tenant": 1.0}
+    api.post(f"/v1/jobs/{job_id}/cancel")
+    final = api.get(f"/v1/jobs/{job_id}/explain").json
+    assert [reason["code"] for reason in final["reasons"]] == ["final"]
+    assert "queue" not in final
+    assert "weight" not in final

@@ -1,4 +1,4 @@
-"""`frontier tenants` against a real API."""
+"""`frontier tenants`, and `frontier jobs explain`, against a real API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import Result
 from werkzeug.serving import make_server
 
 from api.app import ApiProcess
-from tests.api.conftest import TOKEN
+from tests.api.conftest import TOKEN, Api
 from tests.scripts.client_app import run_frontier
 
 Frontier = Callable[..., Result]
@@ -25,7 +25,8 @@ def frontier(process: ApiProcess, tmp_path: Path) -> Iterator[Frontier]:
     thread.start()
 
     def run(*words: str) -> Result:
-        return run_frontier(f"http://127.0.0.1:{server.port}", tmp_path, "tenants", *words, token=TOKEN)
+        group = () if words[0] == "jobs" else ("tenants",)
+        return run_frontier(f"http://127.0.0.1:{server.port}", tmp_path, *group, *words, token=TOKEN)
 
     yield run
     server.shutdown()
@@ -60,3 +61,17 @@ def test_the_list_names_each_tenant_with_its_limits(frontier: Frontier) -> None:
 def test_what_cannot_be_set_is_refused(frontier: Frontier, words: tuple[str, ...]) -> None:
     assert frontier("set", *words).exit_code != 0
     assert "no tenants" in frontier("list").stdout
+
+
+def test_why_a_job_waits_is_printed(frontier: Frontier, api: Api) -> None:
+    first, second = api.submit(), api.submit()
+
+    assert frontier("jobs", "explain", first).stdout.splitlines() == [
+        f"{first} is queued",
+        "- No worker of the model is alive. (no-worker)",
+        "0 jobs before it, 0 tokens; unknown when it starts",
+        "weighs 4 as standard, times 1 of its tenant",
+    ]
+    assert "1 jobs of yours and 0 of others" in frontier("jobs", "explain", second).stdout
+    assert json.loads(frontier("jobs", "explain", first, "--json").stdout)["job_id"] == first
+    assert frontier("jobs", "explain", "job_none").exit_code != 0

@@ -21,6 +21,7 @@ from jobs.job import Job, JobState, Lease, NewJob, Outcome, Priority
 from jobs.keys import ref
 from jobs.model_load import ModelMode
 from jobs.queues import ClassStatus, QueuePlace, QueueStatus
+from jobs.tenant_limits import NO_LIMITS
 from jobs.token_run import TokenRun
 from tests.jobs.plain_flows import flow_of
 from tests.jobs.plain_job import PlainJob
@@ -64,6 +65,7 @@ class PlainModel(PlainRecord):
             delayed=len(self.delayed_of(model)),
             mode=self.mode_of(model),
             mode_since=self.modes[model][1] / 1000 if model in self.modes else None,
+            own_bound=self.budgets.limits.get(tenant, NO_LIMITS).waiting_jobs,
         )
 
     def place(self, told: Job) -> QueuePlace | None:

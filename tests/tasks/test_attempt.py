@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -276,3 +277,28 @@ def test_a_closing_worker_puts_messages_back(make_desk: Desks) -> None:
     assert desk.attempts.run(job_id) == "skipped"
     assert desk.store.queue("m", "default").waiting == 1
     assert desk.find(job_id).attempt == 0
+
+
+@pytest.mark.parametrize(
+    ("lives", "ends"), [({"deadline_seconds": 30}, "expired"), ({"timeout_seconds": 30}, "failed")]
+)
+def test_a_job_whose_time_is_over_between_claim_and_engine_never_reaches_it(
+    make_desk: Desks, lives: dict[str, float], ends: str
+) -> None:
+    said: list[object] = []
+
+    def say(request: object) -> Reply:
+        said.append(request)
+        return Reply(text="too late")
+
+    desk = make_desk(say)
+    lives = {"deadline_at": time.time() + 30} if ends == "expired" else {"timeout_seconds": 30}
+    job_id = desk.submit(**lives)
+    stood_still = iter([0.0])
+
+    def clock() -> float:
+        return time.monotonic() + next(stood_still, 60.0)
+
+    assert replace(desk.attempts, clock=clock).run(job_id) == f"ok: {ends}"
+    assert said == []
+    assert desk.find(job_id).text is None
