@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
+from werkzeug.exceptions import NotFound
 
-from api.errors import InvalidRequest
 from api.fields import Number, QueryWhole, Text, Whole
 from api.strict_schema import QuerySchema, StrictSchema
 from jobs.access.api_key import TENANT_NAME
@@ -59,9 +59,7 @@ class TenantQuerySchema(QuerySchema):
 
 
 def checked_tenant(name: str) -> str:
-    """The name, if it could be one."""
+    """The name, if it could be one; else there is nothing at its address."""
     if not TENANT_NAME.fullmatch(name):
-        raise InvalidRequest.of(
-            "tenant", "Must be up to 32 of a-z, 0-9, _ and -, of which the first is a letter or digit."
-        )
+        raise NotFound
     return name

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 PATH = "/v1/admin/tenants"
 LIMITS = "/<tenant>/limits"
 
-_REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-
 
 def tenants_blueprint(*, tenants: TenantStore) -> Blueprint:
     """Manages the limits of all tenants."""
@@ -31,7 +29,7 @@ def tenants_blueprint(*, tenants: TenantStore) -> Blueprint:
     @blueprint.view("GET", "", scope=Scope.ADMIN, operationId="listTenants")
     @blueprint.takes(TenantQuerySchema, location="query")
     @blueprint.answers(HTTPStatus.OK, TenantPageSchema, example=tenant_examples.TENANT_PAGE)
-    @blueprint.refuses(*_REFUSALS)
+    @blueprint.refuses(HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
     def list_tenants(query: dict[str, Any]) -> dict[str, Any]:
         """List the tenants.
 
@@ -42,7 +40,7 @@ def tenants_blueprint(*, tenants: TenantStore) -> Blueprint:
 
     @blueprint.view("GET", LIMITS, scope=Scope.ADMIN, operationId="getTenantLimits")
     @blueprint.answers(HTTPStatus.OK, TenantSchema, example=tenant_examples.TENANT)
-    @blueprint.refuses(*_REFUSALS)
+    @blueprint.refuses(*examples.JOB_REFUSALS)
     def get(tenant: str) -> dict[str, Any]:
         """Look at a tenant's limits.
 
@@ -53,7 +51,7 @@ def tenants_blueprint(*, tenants: TenantStore) -> Blueprint:
     @blueprint.view("PUT", LIMITS, scope=Scope.ADMIN, operationId="setTenantLimits")
     @blueprint.takes(TenantLimitsSchema, example=tenant_examples.NEW_LIMITS)
     @blueprint.answers(HTTPStatus.OK, TenantSchema, example=tenant_examples.TENANT)
-    @blueprint.refuses(*examples.BODY_REFUSALS)
+    @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.NOT_FOUND)
     def put(limits: TenantLimits, tenant: str) -> dict[str, Any]:
         """Set a tenant's limits.
 
@@ -64,7 +62,7 @@ def tenants_blueprint(*, tenants: TenantStore) -> Blueprint:
 
     @blueprint.view("DELETE", LIMITS, scope=Scope.ADMIN, operationId="dropTenantLimits")
     @blueprint.answers(HTTPStatus.OK, TenantSchema, example=tenant_examples.UNLIMITED)
-    @blueprint.refuses(*_REFUSALS)
+    @blueprint.refuses(*examples.JOB_REFUSALS)
     def delete(tenant: str) -> dict[str, Any]:
         """Take away a tenant's own limits.
 

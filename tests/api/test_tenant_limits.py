@@ -61,9 +61,10 @@ def test_a_wrong_limit_is_named_and_nothing_is_set(api: Api, given: dict[str, An
 
 
 @pytest.mark.parametrize("name", ["UPPER", "-x", "a" * 33, "a%20b"])
-def test_a_name_that_is_none_is_refused(api: Api, name: str) -> None:
-    response = api.get(LIMITS.format(name))
-    assert (response.status_code, response.json["errors"][0]["field"]) == (422, "tenant")
+def test_nothing_is_at_the_address_of_what_is_no_name(api: Api, name: str) -> None:
+    for method, body in (("GET", None), ("PUT", {"weight": 1}), ("DELETE", None)):
+        response = api.send(method, LIMITS.format(name), json=body)
+        assert (response.status_code, response.json["type"]) == (404, "/problems/not-found")
 
 
 def test_tenants_with_keys_or_limits_are_listed(api: Api) -> None:
