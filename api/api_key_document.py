@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import iso
 from api.id_pages import IdPageSchema
+from api.key_limits_field import FORM, limits_document
 from jobs.access.api_key import ApiKey, Scope
 
 
@@ -30,6 +31,11 @@ class ApiKeySchema(Schema):
     last_used_at = _instant("The minute of its last use, told up to a minute later", allow_none=True)
     rotated_from = fields.String(required=True, allow_none=True, metadata={"description": "Its predecessor"})
     rotated_to = fields.String(required=True, allow_none=True, metadata={"description": "Its latest successor"})
+    limits = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata=FORM | {"description": "How often it may ask; null is as all keys, `none` no limits"},
+    )
 
 
 class NewApiKeySchema(ApiKeySchema):
@@ -59,6 +65,7 @@ def key_document(key: ApiKey) -> dict[str, Any]:
         "last_used_at": _iso(key.last_used_at),
         "rotated_from": key.rotated_from,
         "rotated_to": key.rotated_to,
+        "limits": limits_document(key.limits),
     }
 
 

@@ -8,6 +8,7 @@ from marshmallow import fields, post_load, validate
 
 from api.choices import Choices
 from api.fields import QueryWhole, Text, Whole
+from api.key_limits_field import KeyLimitsField
 from api.strict_schema import QuerySchema, StrictSchema
 from jobs.access.api_key import TENANT_NAME, Scope
 
@@ -40,11 +41,22 @@ class NewKeySchema(StrictSchema):
         1, 10 * YEAR, load_default=None, allow_none=True, metadata={"description": "Good for so long; null for ever"}
     )
 
+    limits = KeyLimitsField(
+        load_default=None,
+        metadata={"description": "How often it may ask; null is as all keys, `none` no limits"},
+    )
+
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """As `ApiKeys.make` takes them."""
         scopes = [Scope(scope) for scope in data.pop("scopes")]
         return data | {"scopes": scopes, "lifetime_seconds": data.pop("expires_in_s")}
+
+
+class KeyChangeSchema(StrictSchema):
+    """What is to be otherwise."""
+
+    limits = KeyLimitsField(required=True, metadata={"description": "All of its limits: what is left out is null"})
 
 
 class KeyRotationSchema(StrictSchema):

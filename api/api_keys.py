@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from api.key_limits_field import limits_document
 from jobs.access.api_key import ApiKey, NewKey, Scope
 from jobs.access.hashing import KeyHasher
+from jobs.access.key_limits import Limits
 from jobs.access.key_text import KeyText
 from jobs.access.store import KeyStore
 
@@ -31,7 +33,14 @@ class ApiKeys:
     draw: Callable[[], KeyText]
 
     def make(
-        self, *, tenant: str, name: str, scopes: Collection[Scope], lifetime_seconds: float | None, asker: Asker
+        self,
+        *,
+        tenant: str,
+        name: str,
+        scopes: Collection[Scope],
+        lifetime_seconds: float | None,
+        limits: Limits | None,
+        asker: Asker,
     ) -> tuple[ApiKey, str]:
         """A new key and its text. Raises StorageFull."""
         drawn = self.draw()
@@ -42,6 +51,7 @@ class ApiKeys:
             scopes=frozenset(scopes),
             digest=self.hasher.digest(drawn),
             lifetime_seconds=lifetime_seconds,
+            limits=limits,
         )
         key = self.store.make(new)
         log.info(
@@ -49,6 +59,15 @@ class ApiKeys:
             extra={"key_id": key.id, "tenant": tenant, "scopes": sorted(scopes), **asker._asdict()},
         )
         return key, drawn.text
+
+    def limit(self, key_id: str, limits: Limits | None, *, asker: Asker) -> ApiKey:
+        """The key, which may ask as often from now on, or within seconds. Raises KeyNotFound or KeyNotLive."""
+        key = self.store.limit(key_id, limits)
+        log.info(
+            "key_limited",
+            extra={"key_id": key_id, "tenant": key.tenant, "limits": limits_document(limits), **asker._asdict()},
+        )
+        return key
 
     def rotate(self, key_id: str, *, overlap_seconds: float, asker: Asker) -> tuple[ApiKey, str]:
         """The successor and its text. Raises KeyNotFound, KeyNotLive, KeyHasOther or StorageFull."""

@@ -9,7 +9,7 @@ from flask import request
 
 from api import api_key_examples, examples
 from api.api_key_document import ApiKeyPageSchema, ApiKeySchema, NewApiKeySchema, key_document
-from api.api_key_schema import KeyQuerySchema, KeyRotationSchema, NewKeySchema
+from api.api_key_schema import KeyChangeSchema, KeyQuerySchema, KeyRotationSchema, NewKeySchema
 from api.api_keys import ApiKeys, Asker
 from api.auth import caller
 from api.errors import InvalidRequest
@@ -67,6 +67,17 @@ def api_keys_blueprint(*, keys: ApiKeys) -> Blueprint:
         """
         return key_document(keys.store.find(_checked(key_id)))
 
+    @blueprint.view("PATCH", ONE, scope=Scope.ADMIN, operationId="changeKey")
+    @blueprint.takes(KeyChangeSchema, example=api_key_examples.CHANGE)
+    @blueprint.answers(HTTPStatus.OK, ApiKeySchema, example=api_key_examples.LIMITED_KEY)
+    @blueprint.refuses(*examples.BODY_REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+    def change(given: dict[str, Any], key_id: str) -> dict[str, Any]:
+        """Change the limits of a key.
+
+        Within five seconds every process holds it to them. What it has taken before counts.
+        """
+        return key_document(keys.limit(_checked(key_id), given["limits"], asker=_asker()))
+
     @blueprint.view("POST", f"{ONE}/rotate", scope=Scope.ADMIN, operationId="rotateKey")
     @blueprint.takes(KeyRotationSchema, example=api_key_examples.ROTATION)
     @blueprint.answers(HTTPStatus.CREATED, NewApiKeySchema, example=api_key_examples.SUCCESSOR, headers=_LOCATION)
@@ -74,8 +85,8 @@ def api_keys_blueprint(*, keys: ApiKeys) -> Blueprint:
     def rotate(given: dict[str, Any], key_id: str) -> Answer:
         """Make a successor of a key.
 
-        With the same tenant, name, scopes and time to live. The old one stays good for another day, or as long as
-        `overlap_s` says. Two keys of a line are live at most: while both are, neither is rotated.
+        With the same tenant, name, scopes, limits and time to live. The old one stays good for another day, or as
+        long as `overlap_s` says. Two keys of a line are live at most: while both are, neither is rotated.
         """
         made = keys.rotate(_checked(key_id), overlap_seconds=given["overlap_s"], asker=_asker())
         return _made(*made)

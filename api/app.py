@@ -35,6 +35,9 @@ from api.job_views import describe
 from api.jobs_blueprint import jobs_blueprint
 from api.key_ring import KeyRing
 from api.key_uses import FLUSH_SECONDS, KeyUses
+from api.limited_requests import add_limits, charge_submission
+from api.limiting import make_limiting
+from api.limits_blueprint import limits_blueprint
 from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
 from api.openapi import Json, ProblemApi, spec_options
@@ -68,8 +71,8 @@ from tasks.dispatch import Dispatcher, Rounds
 
 log = logging.getLogger(__name__)
 
-REDIS_CONNECTIONS = 5
-"""Per process: requests hold one only for the length of a read or a move, never while they wait."""
+REDIS_CONNECTIONS = 4
+"""Per process, and one more for limits: requests hold one only for a read or a move, never while they wait."""
 
 PUBLISHERS = 2
 """To the broker, with two connections each; one more to Redis hears of changes. A process has no more than ten."""
@@ -144,7 +147,9 @@ def create_app(
 
     add_request_ids(app, partial(new_id, "req"))
     add_cors(app, settings.edge.cors_origins)
-    require_key(app, settings.token, ring.identify)
+    limiting = make_limiting(settings)
+    require_key(app, settings.token, ring, limiting.failures)
+    add_limits(app, limiting.requests)
     add_error_handler(app)
 
     results = known_results(client, store, settings.cache)
@@ -178,6 +183,7 @@ def create_app(
         catalog=catalog,
         find_known=results.reuse,
         take_webhook=webhooks.of_jobs.take,
+        charge=charge_submission,
         new_id=new_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
@@ -192,7 +198,7 @@ def create_app(
         wait_seconds=settings.foreground_seconds,
     )
     responses = Responses(store=store, waiting=waiting, following=following, streams=streams, erase_job=results.erase)
-    requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
+    requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id, charge=charge_submission)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
@@ -212,6 +218,7 @@ def create_app(
         queue_blueprint(store=store, catalog=catalog),
         usage_blueprint(usage=UsageReader(client), clock=clock),
         cache_blueprint(cache=results.cache, settings=settings.cache),
+        limits_blueprint(limits=limiting.requests),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
         ),

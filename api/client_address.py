@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from resilience.egress.guard import Network
 
 Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+_OF_ONE_CLIENT = 64
 
 
 class ClientAddress:
@@ -40,6 +42,14 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
         if not any(address in network for network in trusted):
             break
     return found
+
+
+def counted_address(address: str) -> str:
+    """What stands for an address where requests are counted: of IPv6 its /64, which one client has to itself."""
+    found = _parsed(address.partition("%")[0])
+    if isinstance(found, IPv6Address):
+        return str(IPv6Network((int(found), _OF_ONE_CLIENT), strict=False))
+    return "unknown" if found is None else str(found)
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

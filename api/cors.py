@@ -12,7 +12,7 @@ ANY = "*"
 MEMORY_SECONDS = 600
 """How long a browser need not ask again; the longest that Chromium heeds is two hours."""
 
-_METHODS = ("GET", "POST", "DELETE")
+_METHODS = ("GET", "POST", "PATCH", "DELETE")
 _EXPOSED = (
     "Allow",
     "Cache-Status",
@@ -21,8 +21,13 @@ _EXPOSED = (
     "Link",
     "Location",
     "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "WWW-Authenticate",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
     "x-request-id",
     "x-should-retry",
 )

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api import openai_dialect, problem_types, problems, want_of_room
 from api.ended_jobs import kind_of_end, problem_of_job
-from api.errors import ApiError, FieldError, JobEndedWithoutResult
+from api.errors import ApiError, FieldError, JobEndedWithoutResult, RateLimited
 from api.idempotency import HEADER
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def add_error_handler(app: Flask) -> None:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
             log.error("request_failed", extra=_where(error))
         headers = problems.headers(kind) | (dict(error.headers) if isinstance(error, ApiError) else {})
-        violated: list[str] = []
+        violated = list(error.violated) if isinstance(error, RateLimited) else []
         if isinstance(error, want_of_room.WantOfRoom):
             headers |= want_of_room.headers(error)
             violated = want_of_room.violated(error)

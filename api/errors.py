@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from jobs.access.api_key import Scope
 from jobs.job import Job
+from resilience.rate_limit.decision import Decision
+
+LONGEST_WAIT_SECONDS = 120
 
 Names = Mapping[str, str]
 """Under which names a client knows the members of a job, where it used another interface; the first to fit counts."""
@@ -116,6 +120,17 @@ class MissingScope(ApiError):
 
 class TooManyStreams(ApiError):
     """Raised when no place is left for another stream."""
+
+
+class RateLimited(ApiError):
+    """Raised when a request is one too many; `violated` names the windows that are full."""
+
+    def __init__(self, decision: Decision, detail: str = "The key has asked as often as it may") -> None:
+        seconds = max(1, math.ceil(decision.retry_after_seconds))
+        # OpenAI's clients wait no longer, and some ask again at once instead.
+        told = {"x-should-retry": "false"} if seconds > LONGEST_WAIT_SECONDS else {}
+        super().__init__(f"{detail} ({', '.join(decision.violated)}); try again in {seconds} s.", headers=told)
+        self.violated = decision.violated
 
 
 class StillRunning(ApiError):

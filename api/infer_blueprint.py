@@ -23,6 +23,7 @@ from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
 from api.sse import EVENT_SCHEMA
+from api.rate_class import RateClass
 from api.submission import Submission, Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
@@ -39,7 +40,12 @@ def infer_blueprint(
     blueprint = Blueprint("infer", __name__, url_prefix="/v1/infer", description="One prompt, one answer")
 
     @blueprint.view(
-        "POST", "", scope=Scope.JOBS_WRITE, operationId="infer", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT]
+        "POST",
+        "",
+        scope=Scope.JOBS_WRITE,
+        rate=RateClass.SUBMIT,
+        operationId="infer",
+        parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT],
     )
     @blueprint.takes(InferSchema, example=examples.INFER_REQUEST)
     @blueprint.answers(HTTPStatus.OK, InferenceSchema, example=examples.INFERENCE)

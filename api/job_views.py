@@ -18,6 +18,7 @@ from api.job_requests import checked_id, entity_tag, has_current, not_modified, 
 from api.job_schema import FullResultSchema, JobSchema
 from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
+from api.rate_class import RateClass
 from api.requeues import Requeues
 from api.waiting import Waiting, is_final
 from jobs.access.api_key import Scope
@@ -99,7 +100,9 @@ def add_job_views(
         body, headers = describe(store, job)
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
-    @blueprint.view("POST", "/<job_id>/requeue", scope=Scope.JOBS_WRITE, operationId="requeueJob")
+    @blueprint.view(
+        "POST", "/<job_id>/requeue", scope=Scope.JOBS_WRITE, rate=RateClass.SUBMIT, operationId="requeueJob"
+    )
     @blueprint.answers(
         HTTPStatus.ACCEPTED,
         JobSchema,

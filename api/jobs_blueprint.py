@@ -23,6 +23,7 @@ from api.mass_cancel import add_mass_cancel
 from api.openapi import Blueprint
 from api.pages import cursor_of, link_to_next, page_document
 from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER, TRACEPARENT
+from api.rate_class import RateClass
 from api.requeues import Requeues
 from api.submission import Submission, Submissions
 from api.submission_schema import SubmissionSchema
@@ -55,7 +56,12 @@ def jobs_blueprint(
     blueprint = Blueprint("jobs", __name__, url_prefix=PATH, description="Submit jobs and follow them")
 
     @blueprint.view(
-        "POST", "", scope=Scope.JOBS_WRITE, operationId="submitJob", parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT]
+        "POST",
+        "",
+        scope=Scope.JOBS_WRITE,
+        rate=RateClass.SUBMIT,
+        operationId="submitJob",
+        parameters=[IDEMPOTENCY_KEY, PREFER, TRACEPARENT],
     )
     @blueprint.takes(SubmissionSchema, examples=examples.SUBMISSIONS)
     @blueprint.answers(HTTPStatus.ACCEPTED, JobSchema, example=examples.QUEUED_JOB, headers=examples.POLLING_HEADERS)

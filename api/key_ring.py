@@ -57,7 +57,19 @@ class KeyRing:
         if known is None or not self._is_live(known):
             return None
         self.note_use(given.key_id)
-        return Caller(known.key.tenant, known.key.id, known.key.scopes)
+        return Caller(known.key.tenant, known.key.id, known.key.scopes, known.key.limits)
+
+    def recognises(self, text: str) -> bool:
+        """Whether *text* is a key that was live when this process read it last; asks nobody."""
+        given = KeyText.parse(text)
+        with self._lock:
+            known = self._known.get(given.key_id) if given else None
+        return (
+            given is not None
+            and known is not None
+            and known.key.state == "live"
+            and self.hasher.matches(given, known.key.digest)
+        )
 
     def has_ended(self, key_id: str) -> bool:
         """Whether a key that was let in is good no more; while the store is away none is said to have ended."""

@@ -22,6 +22,7 @@ from api.openai_generation import TextCall
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
 from api.sse import EVENT_SCHEMA
+from api.rate_class import RateClass
 from api.text_frames import MakeChunks, text_frames
 from jobs.access.api_key import Scope
 from jobs.job import Job
@@ -55,7 +56,12 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
     )
 
     @blueprint.view(
-        "POST", "/chat/completions", scope=Scope.JOBS_WRITE, operationId="createChatCompletion", parameters=_PARAMETERS
+        "POST",
+        "/chat/completions",
+        scope=Scope.JOBS_WRITE,
+        rate=RateClass.SUBMIT,
+        operationId="createChatCompletion",
+        parameters=_PARAMETERS,
     )
     @blueprint.takes(ChatCompletionRequestSchema, example=openai_examples.CHAT_REQUEST)
     @blueprint.answers(HTTPStatus.OK, ChatCompletionSchema, example=openai_examples.CHAT_COMPLETION)
@@ -78,7 +84,12 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
         return chat_document(job, told_tokens(job).logprobs), HTTPStatus.OK, headers
 
     @blueprint.view(
-        "POST", "/completions", scope=Scope.JOBS_WRITE, operationId="createCompletion", parameters=_PARAMETERS
+        "POST",
+        "/completions",
+        scope=Scope.JOBS_WRITE,
+        rate=RateClass.SUBMIT,
+        operationId="createCompletion",
+        parameters=_PARAMETERS,
     )
     @blueprint.takes(CompletionRequestSchema, example=openai_examples.COMPLETION_REQUEST)
     @blueprint.answers(HTTPStatus.OK, CompletionSchema, example=openai_examples.COMPLETION)
@@ -101,7 +112,12 @@ def openai_blueprint(*, foreground: Foreground, store: JobStore) -> Blueprint:
         return completion_document(job, told_tokens(job)), HTTPStatus.OK, headers
 
     @blueprint.view(
-        "POST", "/embeddings", scope=Scope.JOBS_WRITE, operationId="createEmbeddings", parameters=_PARAMETERS
+        "POST",
+        "/embeddings",
+        scope=Scope.JOBS_WRITE,
+        rate=RateClass.SUBMIT,
+        operationId="createEmbeddings",
+        parameters=_PARAMETERS,
     )
     @blueprint.takes(EmbeddingRequestSchema, example=openai_examples.EMBEDDING_REQUEST)
     @blueprint.answers(HTTPStatus.OK, EmbeddingListSchema, example=openai_examples.EMBEDDINGS)

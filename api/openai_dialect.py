@@ -12,7 +12,11 @@ from jobs.job import Job
 _PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses")
 _MODELS = "/v1/models/"
 
-_CODES = {"invalid_request": "invalid_value", "not_authenticated": "invalid_api_key"}
+_CODES = {
+    "invalid_request": "invalid_value",
+    "not_authenticated": "invalid_api_key",
+    "rate_limited": "rate_limit_exceeded",
+}
 """Where OpenAI has another word than ours."""
 
 

@@ -19,8 +19,10 @@ from api import problems
 from api.auth import require_scope
 from api.errors import FieldError, InvalidRequest, MalformedBody, UnsupportedBody
 from api.json_intake import child, parse_body
+from api.limited_requests import counted
 from api.problem_schema import EXAMPLE, ProblemSchema
 from api.schema_documents import RuledSchemas
+from api.rate_class import RateClass
 from jobs.access.api_key import Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -134,18 +136,32 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def view(self, method: str, rule: str, *, scope: Needed, **doc: Any) -> Callable[[View], View]:
+    def view(
+        self,
+        method: str,
+        rule: str,
+        *,
+        scope: Needed,
+        rate: RateClass | None = None,
+        looks: bool = False,
+        **doc: Any,
+    ) -> Callable[[View], View]:
         """Route *method* and *rule* to the view, for callers with the *scope*; *doc* goes into its OpenAPI operation.
 
-        What changes something and takes no body is called without one, or with `{}`.
+        Calls of a class, by default that of the method, are counted together; a view that only *looks* at the limits
+        is held against them and takes nothing. What changes something and takes no body is called without one, or
+        with `{}`.
         """
+        counted_as = rate or RateClass.of_method(method)
 
         def register(view: View) -> View:
             is_bare = method != "GET" and not _takes_a_body(view)
             strict = self.refuses(*_OF_ANY_BODY)(_bare(view)) if is_bare else view
             if isinstance(scope, Scope):
                 strict = self.refuses(HTTPStatus.FORBIDDEN)(_scoped(strict, scope))
-            documented = self.doc(**doc, **_documented(scope))(strict)
+            if scope != NO_KEY:
+                strict = counted(self.refuses(HTTPStatus.TOO_MANY_REQUESTS)(strict), counted_as, looks=looks)
+            documented = self.doc(**doc, **_documented(scope, counted_as))(strict)
             _join_parameters(documented)
             self.route(rule, methods=[method], endpoint=doc["operationId"])(documented)
             return view
@@ -218,8 +234,8 @@ def _scoped(view: View, scope: Scope) -> View:
     return cast("View", checked)
 
 
-def _documented(needed: Needed) -> dict[str, Any]:
-    return {"security": []} if needed == NO_KEY else {"x-scope": str(needed)}
+def _documented(needed: Needed, rate: RateClass) -> dict[str, Any]:
+    return {"security": []} if needed == NO_KEY else {"x-scope": str(needed), "x-rate-limit-class": rate.value}
 
 
 class ProblemApi(flask_smorest.Api):  # type: ignore[misc]

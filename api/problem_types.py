@@ -100,6 +100,12 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         retryable=True,
         retry_after_seconds=5,
     ),
+    api_errors.RateLimited: ProblemType(
+        slug="rate-limited",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        title="So many requests are more than may be.",
+        retryable=True,
+    ),
     api_errors.StillRunning: ProblemType(
         slug="still-running",
         status=HTTPStatus.SERVICE_UNAVAILABLE,

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.errors import UnknownModel
+from api.submission import unlimited
 from jobs.answers import Accepted
+from jobs.errors import JobNotFound, JobRetired
+from jobs.job import Job
 from jobs.store import JobStore
 from models.catalog import Catalog
 from tasks.dispatch import Dispatcher
@@ -17,23 +20,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Requeues:
-    """Makes a new job of an old one, within the limits of a submit."""
+    """Makes a new job of an old one, within the limits of a submit; a repeat costs nothing."""
 
     store: JobStore
     dispatcher: Dispatcher
     catalog: Catalog
     new_id: Callable[[str], str]
+    charge: Callable[[], object] = unlimited
 
     def requeue(self, tenant: str, job_id: str, *, key_id: str) -> Accepted:
         """Record the new job, or find the one that an earlier requeue has made, and let it start.
 
         It belongs to the API key `key_id`.
-        Raises what `JobStore.requeue` does, and UnknownModel if the job's model is no longer configured.
+        Raises what `JobStore.requeue` does, RateLimited, and UnknownModel if the job's model is no longer configured.
         """
-        name = self.store.find(tenant, job_id).request.model
+        old = self.store.find(tenant, job_id)
+        name = old.request.model
         model = self.catalog.models.get(name)
         if model is None:
             raise UnknownModel(f"The job's model {name!r} is no longer configured.")
+        if not self._is_repeat(old):
+            self.charge()
         new_id = self.new_id(job_id.partition("_")[0])
         made = self.store.requeue(
             tenant,
@@ -47,3 +54,10 @@ class Requeues:
             self.dispatcher.dispatch(name)
         log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})
         return made
+
+    def _is_repeat(self, old: Job) -> bool:
+        """Whether there is the job that an earlier requeue has made."""
+        try:
+            return old.requeued_as is not None and bool(self.store.find(old.tenant, old.requeued_as))
+        except (JobNotFound, JobRetired):
+            return False

@@ -14,6 +14,7 @@ from api.foreground import Foreground, headers_of
 from api.job_requests import retry_after
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
+from api.rate_class import RateClass
 from api.response_chain import earlier_messages
 from api.response_document_schema import ResponseDocumentSchema
 from api.response_events import response_frames
@@ -34,7 +35,12 @@ def responses_blueprint(*, foreground: Foreground, responses: Responses) -> Blue
     )
 
     @blueprint.view(
-        "POST", "", scope=Scope.JOBS_WRITE, operationId="createResponse", parameters=[IDEMPOTENCY_KEY, TRACEPARENT]
+        "POST",
+        "",
+        scope=Scope.JOBS_WRITE,
+        rate=RateClass.SUBMIT,
+        operationId="createResponse",
+        parameters=[IDEMPOTENCY_KEY, TRACEPARENT],
     )
     @blueprint.takes(ResponseSchema, examples=response_examples.REQUESTS)
     @blueprint.answers(

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError
 
 from api.edge_settings import EdgeSettings
+from api.limit_settings import LimitSettings
 from jobs.access.hashing import KeyHasher
 from jobs.environment import Environment, SettingError, between
 from jobs.webhooks.sealing import Sealer
@@ -25,6 +26,7 @@ CLOSED = EgressRules()
 UNPEPPERED = KeyHasher()
 BARE = EdgeSettings()
 UNCACHED = CacheSettings(backend="none")
+USUAL_LIMITS = LimitSettings()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
@@ -51,6 +53,7 @@ class ApiSettings:
     stall_seconds: float = 20.0
     foreground_seconds: float = 600.0
     edge: EdgeSettings = BARE
+    limits: LimitSettings = USUAL_LIMITS
     egress: EgressRules = CLOSED
     sealer: Sealer | None = None
     hasher: KeyHasher = UNPEPPERED
@@ -96,6 +99,7 @@ class ApiSettings:
             **settings,
             cache=cache,
             edge=EdgeSettings.from_env(env),
+            limits=LimitSettings.from_env(env),
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),

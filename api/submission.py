@@ -1,9 +1,10 @@
 """What happens to a request for a completion, top-down and without a framework.
 
-    idempotency → known result → deadlines → record → dispatch
+    idempotency → limits → known result → deadlines → record → dispatch
 
-The idempotency key is checked by the same atomic move that records the job: of any number of equal
-submits at the same moment one makes the job and the others find it. A job whose result is known ends with its record.
+A repeat is found before it is counted, so that it costs nothing. The idempotency key is checked once more by the
+atomic move that records the job: of any number of equal submits at the same moment one makes the job and the others
+find it. A job whose result is known ends with its record.
 """
 
 from __future__ import annotations
@@ -77,6 +78,10 @@ class Submission:
         return self.priority or (Priority.INTERACTIVE if self.is_foreground else Priority.STANDARD)
 
 
+def unlimited() -> None:
+    """Count nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
     """A job that is safe; `new` is how it was recorded, None if its idempotency key or an earlier try had made it.
@@ -98,7 +103,10 @@ class Submitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Submissions:
-    """Takes submissions in; `new_id` makes an id of a kind, `draw_seed` a number below 2^53, `clock` Unix seconds."""
+    """Takes submissions in; `new_id` makes an id of a kind, `draw_seed` a number below 2^53, `clock` Unix seconds.
+
+    `charge` counts a submission for whoever makes it; it raises RateLimited for one too many.
+    """
 
     store: JobStore
     dispatcher: Dispatcher
@@ -107,6 +115,7 @@ class Submissions:
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
     take_webhook: TakeWebhook = no_webhooks
+    charge: Callable[[], object] = unlimited
     find_known: FindKnown = nothing_known
     reach: Reach = unarmed
 
@@ -124,14 +133,16 @@ class Submissions:
 
         It belongs to the API key `key_id`. A retry in the foreground finds the job of an earlier try, if that one's
         answer was never delivered.
-        Raises UnknownModel, InvalidRequest, DeadlineUnmeetable, UrlRefused, NoSealer, IdempotencyMismatch,
+        Raises UnknownModel, InvalidRequest, DeadlineUnmeetable, UrlRefused, NoSealer, IdempotencyMismatch, RateLimited,
         ModelDraining, QueueFull, QuotaExceeded, StorageFull or StoreUnavailable.
         """
-        model = self._model(submission)
-        if submission.is_looked_at_closely and idempotency_key:  # a repeat is one, whatever is found out by now
+        if idempotency_key is not None:
             known = self.store.submitted(tenant, idempotency_key, submission.fingerprint)
             if known is not None:
                 return Submitted(job_id=known, new=None)
+        model = self._model(submission)
+        if not (is_retry and submission.is_foreground and self.store.awaits(tenant, submission.fingerprint)):
+            self.charge()
         request = self._request(submission, model)
         reuse = self.find_known(
             request,

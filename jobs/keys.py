@@ -61,12 +61,13 @@ Global (members are refs, `tenant/id`; no client names them):
   senders                  zset     senders by when their heartbeat runs out, ms
   s:{sender}               hash     who the sender is, and its slots
   s:{sender}:flights       set      deliveries that the sender holds
-  key:{id}                 hash     an API key: whose, for what, until when, and the hash of its secret
+  key:{id}                 hash     an API key: whose, for what, until when, how often, and the hash of its secret
   keys                     zset     ids of all API keys by when they were made, ms
   ended_keys               zset     those that end or have ended, by when, ms; forgotten a while later
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
   cache:…                           kept results (resilience/result_cache/lua/_entries.lua); erase deletes entries
+  limit:…                           windows of requests keep their own (resilience/rate_limit/take.lua)
   circuit:…                         circuits keep their own (jobs/lua/_circuit.lua)
   circuit:receiver:…                so do those of receivers, each under its ref
 Channels:

@@ -270,6 +270,10 @@ class JobStore:
         """The job that the key has made, or None. Raises IdempotencyMismatch."""
         return self._reader.submitted(tenant, idempotency_key, fingerprint)
 
+    def awaits(self, tenant: str, fingerprint: str) -> bool:
+        """Whether a retry of that request in the foreground finds the job of an earlier try."""
+        return bool(self._moves.run("awaits", tenant, fingerprint))
+
     def tokens(self, tenant: str, job_id: str) -> TokenRun:
         """Every token recorded for a job."""
         return self._reader.tokens(tenant, job_id)

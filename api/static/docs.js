@@ -1,6 +1,6 @@
 "use strict";
 
-const VERBS = ["post", "get", "delete"];
+const VERBS = ["post", "get", "patch", "delete"];
 const keyField = document.getElementById("key");
 
 function el(name, attributes, ...children) {

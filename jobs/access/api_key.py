@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from jobs.access.hashing import Digest
+from jobs.access.key_limits import Limits
 
 TENANT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -25,7 +26,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key to be made; it is good for `lifetime_seconds`, or until it is revoked."""
+    """A key to be made; it is good for `lifetime_seconds`, or until it is revoked. `limits` None are the usual ones."""
 
     id: str
     tenant: str
@@ -33,6 +34,7 @@ class NewKey:
     scopes: frozenset[Scope]
     digest: Digest
     lifetime_seconds: float | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class ApiKey:
     rotated_from: str | None
     rotated_to: str | None
     read_at: float
+    limits: Limits | None = None
 
     @property
     def state(self) -> KeyState:

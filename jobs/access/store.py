@@ -1,4 +1,4 @@
-"""Keeps API keys: makes, finds, rotates and revokes them, for all tenants."""
+"""Keeps API keys: makes, finds, limits, rotates and revokes them, for all tenants."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from redis.client import Pipeline
 from jobs.access.api_key import ApiKey, NewKey, Scope
 from jobs.access.errors import KeyHasOther, KeyNotFound, KeyNotLive
 from jobs.access.hashing import Digest
+from jobs.access.key_limits import Limits, pack_limits, unpack_limits
 from jobs.calls import milliseconds
 from jobs.keys import DEFAULT_PREFIX, Keys
 from jobs.scripts import Moves, unavailable_as_our_error
@@ -53,11 +54,12 @@ class KeyStore:
             new.tenant,
             new.name,
             scopes,
+            pack_limits(new.limits),
         )
         return self.find(new.id)
 
     def rotate(self, key_id: str, successor_id: str, digest: Digest, *, overlap_seconds: float) -> ApiKey:
-        """A successor with the same tenant, name, scopes and lifetime; the old one stays good for the overlap.
+        """A successor with the same tenant, name, scopes, lifetime and limits; the old one stays good for the overlap.
 
         Of any number of rotations at once one makes a successor. Raises KeyNotFound, KeyNotLive, KeyHasOther or
         StorageFull.
@@ -84,6 +86,15 @@ class KeyStore:
         """The key, from now on good for nothing; a repeat finds it as it is. Raises KeyNotFound."""
         if self._moves.run("revoke_key", key_id) == b"missing":
             raise KeyNotFound(key_id)
+        return self.find(key_id)
+
+    def limit(self, key_id: str, limits: Limits | None) -> ApiKey:
+        """The key with other limits, or with the usual ones for None. Raises KeyNotFound or KeyNotLive."""
+        match self._moves.run("limit_key", key_id, pack_limits(limits)):
+            case b"missing":
+                raise KeyNotFound(key_id)
+            case b"ended":
+                raise KeyNotLive(key_id)
         return self.find(key_id)
 
     def touch(self, used: Mapping[str, float]) -> None:
@@ -138,6 +149,7 @@ def _key(key_id: str, fields: Mapping[bytes, bytes], ends: float | None, now: fl
         rotated_from=told.get("from"),
         rotated_to=told.get("to"),
         read_at=now,
+        limits=unpack_limits(told.get("limits")),
     )
 
 

@@ -32,6 +32,11 @@ local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 
   'unsaved', 'keep'}
 local function read_job(ref) return read_record(ref, 'job', NUMBERS) end
 
+-- Whether a retry finds a job that was asked for, or lost, then: nil for none any more.
+local function attaches(job, heard_of)
+  return job and not job.newer and not job.cancel and NOW - math.abs(tonumber(heard_of)) < ATTACHES_FOR_MS
+end
+
 local function put(job, ...)
   local pairs_ = {...}
   redis.call('HSET', tenant_key(job.ref, 'job'), unpack(pairs_))

@@ -48,9 +48,8 @@ local waiting = ARGV[19] ~= '' and foreground_key(ref, ARGV[19])
 if waiting and ARGV[20] == '1' then
   local tries = redis.call('ZRANGE', waiting, 0, -1, 'WITHSCORES')
   for i = 1, #tries, 2 do
-    local known_id, heard_of = tries[i], math.abs(tonumber(tries[i + 1]))
-    local known = read_job(tenant .. '/' .. known_id)
-    if known and not known.newer and not known.cancel and NOW - heard_of < ATTACHES_FOR_MS then
+    local known_id = tries[i]
+    if attaches(read_job(tenant .. '/' .. known_id), tries[i + 1]) then
       redis.call('ZADD', waiting, NOW + 1, known_id) -- behind those accepted in this very millisecond
       redis.call('PEXPIRE', waiting, ATTACHES_FOR_MS)
       return {'replayed', known_id}

@@ -31,7 +31,7 @@ def variable(parameter: str) -> str:
 def _curl(operation: Operation, body: Any, *, query: str = "", is_stream: bool) -> str:
     path = re.sub(r"{(\w+)}", lambda found: f"${variable(found[1])}", operation.path)
     words = ["curl", "-N"] if is_stream else ["curl"]
-    if operation.method == "DELETE" or (operation.method == "POST" and body is None):
+    if operation.method in {"DELETE", "PATCH"} or (operation.method == "POST" and body is None):
         words += ["-X", operation.method]
     words.append(f'"{ADDRESS}{path}{query}"' if query else ADDRESS + path)
     if operation.needs != "no key":

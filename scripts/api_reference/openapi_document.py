@@ -10,7 +10,7 @@ from typing import Any
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
-_VERBS = ("post", "get", "delete")
+_VERBS = ("post", "get", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

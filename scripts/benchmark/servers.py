@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 from redis import Redis
 
+from api.limit_settings import NO_LIMITS
 from jobs.connection import connect
 from jobs.keys import Keys
 from jobs.settings import Durability
@@ -151,7 +152,13 @@ def _deployment(
         redis_url=redis_url,
         namespace="",
         grace_seconds=1.0,
-        environment={**os.environ, "SHUTDOWN_GRACE_S": "1", "CACHE_BACKEND": "none", **(environment or {})},
+        environment={
+            **os.environ,
+            **NO_LIMITS,
+            "SHUTDOWN_GRACE_S": "1",
+            "CACHE_BACKEND": "none",
+            **(environment or {}),
+        },
     )
 
 

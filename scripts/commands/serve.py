@@ -14,6 +14,7 @@ from models.catalog import CONFIG_VARIABLE, config_file
 from scripts import paths
 from scripts.address import TOKEN_VARIABLE
 from scripts.generation import DataDirOption
+from scripts.limits_option import LimitsOption, with_limits
 from scripts.screen import fail
 
 
@@ -21,6 +22,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; else PORT, else 8080.", min=1, max=65535)] = None,
     data_dir: DataDirOption = None,
+    limits: LimitsOption = None,
 ) -> None:
     """Serve the API over the Redis at REDIS_URL; workers are started elsewhere."""
     from api.settings import ApiSettings
@@ -28,7 +30,7 @@ def serve(
     from scripts import ports
     from scripts.programs import GUNICORN
 
-    env = dict(os.environ)
+    env = with_limits(os.environ, limits)
     env[CONFIG_VARIABLE] = str(config_file(env))
     if host is not None:
         env["HOST"] = host

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.generation import DataDirOption
+from scripts.limits_option import LimitsOption, with_limits
 from scripts.paths import data_dir as find_data_dir
 from scripts.screen import fail
 
@@ -19,6 +20,7 @@ def up(
     model: Annotated[list[str] | None, typer.Option(help="Run only this model; may be repeated.")] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Start the server and the API alone.")] = False,
     hello: Annotated[str | None, typer.Option(help="Run one job with this prompt when the models are ready.")] = None,
+    limits: LimitsOption = None,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     if no_worker and (model or hello is not None):
@@ -27,6 +29,7 @@ def up(
 
     models = () if no_worker else (model or None)
     try:
-        start(host=host, port=port, folder=find_data_dir(data_dir), models=models, hello=hello, env=os.environ)
+        env = with_limits(os.environ, limits)
+        start(host=host, port=port, folder=find_data_dir(data_dir), models=models, hello=hello, env=env)
     except EXPECTED as error:
         raise fail(str(error)) from None

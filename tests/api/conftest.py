@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from api.app import ApiProcess, create_app
+from api.limit_settings import NO_LIMITS
 from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
@@ -164,6 +165,7 @@ def make_process(redis_server: str, catalog_file: Path) -> Iterator[Callable[...
             "TRUTHGPT_CONFIG": str(catalog_file),
             "FRONTIER_SECRET_KEY": SECRET_KEY,
             "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
+            **NO_LIMITS,
         }
         made.append(create_app(usual | dict(env or {})))
         return made[-1]

@@ -49,7 +49,7 @@ def _take(request: Request, word: str, rest: Iterator[str]) -> None:
             name, _, value = next(rest).partition(": ")
             request.headers[name] = value
         case "-d":
-            request.method, request.body = "POST", next(rest)
+            request.method, request.body = "POST" if request.method == "GET" else request.method, next(rest)
         case _:
             assert word.startswith("http://"), word
             assert not request.address, word

@@ -14,6 +14,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+from api.limit_settings import NO_LIMITS
 from scripts.ports import free_port
 from tests.api.conftest import TOKEN
 
@@ -37,7 +38,7 @@ class GunicornProcess:
     def __init__(self, env: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self._log = log
-        own = {"PORT": str(self.port), "TRUTHGPT_API_TOKEN": TOKEN, "PATH": os.environ["PATH"]}
+        own = {"PORT": str(self.port), "TRUTHGPT_API_TOKEN": TOKEN, "PATH": os.environ["PATH"], **NO_LIMITS}
         command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()"]
         with log.open("wb") as output:
             self._process = subprocess.Popen(command, cwd=_ROOT, env=own | dict(env), stdout=output, stderr=output)

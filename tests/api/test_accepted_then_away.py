@@ -17,12 +17,19 @@ from api.infer_blueprint import infer_blueprint
 from api.job_document import job_document
 from api.job_streams import JobStreams
 from api.jobs_blueprint import jobs_blueprint
+from api.key_ring import KeyRing
+from api.limit_settings import LimitSettings
+from api.limited_requests import add_limits
+from api.limiting import make_limiting
 from api.openapi import ProblemApi, spec_options
 from api.requeues import Requeues
+from api.settings import ApiSettings
 from api.stream_places import StreamPlaces
 from api.submission import Submissions
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
+from jobs.access.hashing import KeyHasher
+from jobs.access.store import KeyStore
 from jobs.connection import connect
 from jobs.ids import new_id
 from jobs.job import JobState
@@ -65,7 +72,10 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     job_streams = JobStreams(store=gone, following=following, streams=streams, document=job_document)
     app = ApiProcess(__name__, static_folder=None)
     add_error_handler(app)
-    require_key(app, TOKEN, lambda _: None)
+    limiting = make_limiting(ApiSettings(token=TOKEN, limits=LimitSettings(per_window=None, failures=None)))
+    ring = KeyRing(find=KeyStore(connect(away)).find, hasher=KeyHasher(), clock=lambda: 0.0, note_use=lambda _: None)
+    require_key(app, TOKEN, ring, limiting.failures)
+    add_limits(app, limiting.requests)
     api = ProblemApi(app, spec_kwargs=spec_options())
     requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
     api.register_blueprint(

@@ -95,7 +95,15 @@ def test_a_key_is_shown_once_and_opens_what_its_scopes_say(api: Api) -> None:
         ({"scopes": ["jobs:everything"]}, "scopes[0]"),
         ({"expires_in_s": 0}, "expires_in_s"),
         ({"name": "n" * 201}, "name"),
-        ({"limits": {"rpm": 1}}, "limits"),
+        ({"label": "mine"}, "label"),
+        ({"limits": {"rpm": 1}}, "limits.rpm"),
+        ({"limits": {"requests_per_minute": 0}}, "limits.requests_per_minute"),
+        ({"limits": {"requests_per_minute": True}}, "limits.requests_per_minute"),
+        ({"limits": {"requests_per_hour": 10**7}}, "limits.requests_per_hour"),
+        ({"limits": {"requests_per_hour": 9, "burst": 2}}, "limits.burst"),
+        ({"limits": {}}, "limits"),
+        ({"limits": "all"}, "limits"),
+        ({"limits": 60}, "limits"),
     ],
 )
 def test_what_no_key_can_be_is_refused_by_name(api: Api, change: dict[str, Any], field: str) -> None:

@@ -34,7 +34,7 @@ def test_a_preflight_needs_no_key(browser: FlaskClient) -> None:
 
     assert (answer.status_code, answer.text) == (204, "")
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
-    assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == {"GET", "POST", "DELETE"}
+    assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == {"GET", "POST", "PATCH", "DELETE"}
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization, content-type, x-stainless-lang"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert {"Origin", "Access-Control-Request-Headers"} <= set(answer.headers["Vary"].split(", "))

@@ -98,6 +98,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "GET /v1/queue": [],
         "GET /v1/usage": [query("tenant", "default", "nobody", 403)],
         "GET /v1/cache": [],
+        "GET /v1/limits": [],
         "GET /v1/webhook_event_types": [],
         "GET /v1/webhook_secret": [],
         "POST /v1/webhook_secret/rotate": [],

@@ -21,7 +21,7 @@ from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
     r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved|revision)|w:[^:]+|senders|s:[^:]+"
-    r"|used|limited|t:[^:]+:(limits|spent:.+|events|usage:[0-9]+|secrets:default|receiver:https?:.+)"
+    r"|used|limit:.+|limited|t:[^:]+:(limits|spent:.+|events|usage:[0-9]+|secrets:default|receiver:https?:.+)"
     r"|circuit:receiver:(keys|(state|window):[^/]+/https?:.+)"
     r"|cache:(counts|entry:.+|sizes|used|ends)"
 )

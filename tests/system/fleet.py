@@ -13,6 +13,7 @@ from typing import Any
 from kombu import pools
 from redis import Redis
 
+from api.limit_settings import NO_LIMITS
 from jobs.connection import connect
 from jobs.job import Job
 from jobs.settings import StoreSettings
@@ -193,7 +194,7 @@ class Fleet:
         return _is(sender, instance) and int(slots or 0) > 0
 
     def _api(self, port: int, name: str, **env: str) -> KeptProcess:
-        own = {"PORT": str(port), "TRUTHGPT_API_TOKEN": TOKEN, "API_WORKERS": "1", **env}
+        own = {"PORT": str(port), "TRUTHGPT_API_TOKEN": TOKEN, "API_WORKERS": "1", **NO_LIMITS, **env}
         return KeptProcess(name, GUNICORN, self._env(own), self.folder)
 
     def _worker(self, name: str) -> KeptProcess:

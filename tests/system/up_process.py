@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from api.limit_settings import NO_LIMITS
 from scripts import paths
 from scripts.client import FrontierClient
 from scripts.patience import Patience
@@ -38,7 +39,7 @@ class UpProcess:
         command = [sys.executable, "-m", "scripts.cli", "up", "--data-dir", str(folder), "--port", str(self.port)]
         self._process = subprocess.Popen(
             [*command, *options],
-            env={**environment, "TRUTHGPT_CONFIG": str(config), "SHUTDOWN_GRACE_S": "2", **(env or {})},
+            env={**environment, "TRUTHGPT_CONFIG": str(config), "SHUTDOWN_GRACE_S": "2", **NO_LIMITS, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,

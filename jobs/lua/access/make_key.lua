@@ -8,6 +8,7 @@
 -- ARGV[9]  tenant                               ARGV[9]  how long that one stays good, ms
 -- ARGV[10] name
 -- ARGV[11] scopes, with commas between
+-- ARGV[12] its limits as JSON, or ''
 --
 -- Returns {'ok'} (also for a repeat), {'missing'}, {'ended'}, or {'other', id} for a line with two live keys.
 
@@ -20,21 +21,21 @@ end
 local id, old = ARGV[3], ARGV[8]
 if redis.call('EXISTS', key_of(id)) == 1 then return {'ok'} end
 
-local tenant, name, scopes, lifetime = ARGV[9], ARGV[10], ARGV[11], ARGV[6]
+local tenant, name, scopes, lifetime, limits = ARGV[9], ARGV[10], ARGV[11], ARGV[6], ARGV[12]
 if old ~= '' then
-  local found = redis.call('HMGET', key_of(old), 'tenant', 'name', 'scopes', 'lifetime', 'from', 'to')
+  local found = redis.call('HMGET', key_of(old), 'tenant', 'name', 'scopes', 'lifetime', 'from', 'to', 'limits')
   if not found[1] then return {'missing'} end
   if not is_live(old) then return {'ended'} end
   for i = 5, 6 do
     if is_live(found[i]) then return {'other', found[i]} end
   end
-  tenant, name, scopes, lifetime = found[1], found[2], found[3], found[4] or ''
+  tenant, name, scopes, lifetime, limits = found[1], found[2], found[3], found[4] or '', found[7] or ''
   redis.call('HSET', key_of(old), 'to', id)
   redis.call('ZADD', PREFIX .. 'ended_keys', 'LT', NOW + tonumber(ARGV[9]), old)
 end
 
 local made = {'tenant', tenant, 'name', name, 'scopes', scopes, 'pepper', ARGV[4], 'hash', ARGV[5], 'created', NOW}
-for field, value in pairs({lifetime = lifetime, from = old}) do
+for field, value in pairs({lifetime = lifetime, from = old, limits = limits}) do
   if value ~= '' then
     made[#made + 1] = field
     made[#made + 1] = value

@@ -1,0 +1,46 @@
+"""`/v1/limits`: how often the caller may still ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from api import limits_examples
+from api.auth import caller
+from api.limited_requests import look_at_limits
+from api.limits_document import LimitsSchema, standing_document
+from api.openapi import Blueprint
+from api.request_limits import RequestLimits
+from jobs.access.api_key import Scope
+from resilience.rate_limit.errors import LimiterUnavailable
+from resilience.rate_limit.shared import Taken
+
+
+def limits_blueprint(*, limits: RequestLimits) -> Blueprint:
+    """A look at the limits."""
+    blueprint = Blueprint("limits", __name__, url_prefix="/v1/limits", description="How often a key may ask")
+
+    @blueprint.view("GET", "", scope=Scope.JOBS_READ, looks=True, operationId="getLimits")
+    @blueprint.answers(HTTPStatus.OK, LimitsSchema, example=limits_examples.LIMITS)
+    @blueprint.refuses(HTTPStatus.UNAUTHORIZED)
+    def get() -> dict[str, Any]:
+        """Look at the limits of your key.
+
+        How each window stands, by class of calls. Nothing is taken for this call; it is refused like any other read
+        while no more of those are let in.
+        """
+        found = look_at_limits()
+        asker = caller()
+        return standing_document(
+            asker.key_id, asker.limits, found, statistics() if Scope.ADMIN in asker.scopes else None
+        )
+
+    def statistics() -> Mapping[str, Taken] | None:
+        """None while Redis is away."""
+        try:
+            return limits.statistics()
+        except LimiterUnavailable:
+            return None
+
+    return blueprint
