@@ -16,13 +16,11 @@ from api.errors import RateLimited
 from api.problem_types import find_problem_type
 from api.rate_class import RateClass
 from api.request_limits import RequestLimits
+from jobs.errors import IdempotencyMismatch
 from resilience.rate_limit.decision import Decision, WindowState
 from resilience.rate_limit.headers import rate_limit_headers
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-_NOT_CHARGED = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
-"""A key of a submit that has made another job, and what another limit has refused."""
 
 
 class HeldRequest:
@@ -73,9 +71,7 @@ def add_limits(app: Flask, limits: RequestLimits) -> None:
         if held is None:
             standing = standing_of_address()
         else:
-            if not held.is_decided and response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                held.decision = limits.look(caller(), [held.rate])
-            standing = held.decision
+            standing = held.decision if held.is_decided else limits.shared(caller(), held.rate)
         if standing is not None:
             response.headers.update(rate_limit_headers(standing))
         return response
@@ -105,16 +101,20 @@ def _charged(view: View) -> View:
         try:
             return view(*arguments, **options)
         except Exception as error:
-            if _is_clients_fault(error):
+            if _is_charged(error):
                 _held().take()
             raise
 
     return cast("View", charged)
 
 
-def _is_clients_fault(error: Exception) -> bool:
+def _is_charged(error: Exception) -> bool:
+    """Whether a client is to blame: not one that has sent a repeat, and not for what another limit has refused."""
+    if isinstance(error, IdempotencyMismatch):
+        return False
     status = (error.code or 500) if isinstance(error, HTTPException) else find_problem_type(error).status
-    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _NOT_CHARGED
+    is_theirs = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_theirs and status != HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _held() -> HeldRequest:

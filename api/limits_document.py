@@ -29,7 +29,12 @@ class WindowSchema(Schema):
 class ClassLimitsSchema(Schema):
     """The windows of one class of calls; none if nothing limits them."""
 
-    name = fields.String(required=True, data_key="class", validate=validate.OneOf([one.value for one in RateClass]))
+    rate = fields.String(
+        required=True,
+        attribute="class",
+        data_key="class",
+        validate=validate.OneOf([one.value for one in RateClass]),
+    )
     windows = fields.List(fields.Nested(WindowSchema), required=True)
 
 

@@ -41,6 +41,14 @@ class RequestLimits:
         buckets = self._buckets(caller, rates)
         return self.limiter.look(buckets) if buckets else None
 
+    def shared(self, caller: Caller, rate: RateClass) -> Decision | None:
+        """The same of one class; None also while Redis is away."""
+        buckets = self._buckets(caller, [rate])
+        try:
+            return self.limiter.look(buckets, fallback=False) if buckets else None
+        except LimiterUnavailable:
+            return None
+
     def windows(self, caller: Caller, rate: RateClass) -> tuple[AnyWindow, ...]:
         """What the caller's key is held against."""
         return self.policy.windows(rate, caller.limits)

@@ -311,3 +311,20 @@ def test_while_the_store_is_away_a_good_key_is_503_and_a_typo_401(make_process: 
     assert "Retry-After" in away.headers
     assert Api(client, key[:-1] + "_").get("/v1/models").status_code == 401
     assert Api(client).get("/v1/models").status_code == 200, "the operator's key is known without it"
+
+
+def test_a_key_is_recognised_without_asking_for_as_long_as_it_was_live_when_it_was_read(ring: Ring) -> None:
+    key = ring.make()
+    assert not ring.ring.recognises(key.text), "nobody has shown it here"
+    ring.ring.identify(key.text)
+    ring.now = 100 * TRUSTED_SECONDS
+    asked = len(ring.asked)
+    assert ring.ring.recognises(key.text)
+    other = KeyText(key.key_id, key.signed[:-1] + ("0" if key.signed[-1] != "0" else "1"))
+    assert not ring.ring.recognises(other.text), "the id of a key is not the key"
+    assert not ring.ring.recognises("nonsense")
+    assert len(ring.asked) == asked
+
+    ring.store.revoke(key.key_id)
+    assert ring.ring.identify(key.text) is None
+    assert not ring.ring.recognises(key.text)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.limit_settings import NO_LIMITS
 from api.settings import ApiSettings
 from jobs.environment import SettingError
 from models.catalog import SHIPPED_CONFIG
@@ -50,6 +51,13 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("FRONTIER_SECRET_KEY", "secret"),
         ("WEBHOOK_ALLOW_CIDRS", "localhost"),
         ("WEBHOOK_ALLOW_HTTP", "perhaps"),
+        ("RATE_LIMIT_RPM", "0"),
+        ("RATE_LIMIT_RPM", "all"),
+        ("RATE_LIMIT_RPM", "1e3"),
+        ("RATE_LIMIT_RPM", "1000000000000"),
+        ("RATE_LIMIT_WINDOW_SEC", "0.5"),
+        ("RATE_LIMIT_AUTH_FAILURES", "-1"),
+        ("RATE_LIMIT_NODES", "0"),
         ("API_KEY_ENV", "LIVE"),
         ("API_KEY_ENV", "a_b"),
         ("API_TRUSTED_PROXIES", "nginx"),
@@ -75,3 +83,24 @@ def test_the_key_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
         ApiSettings.from_env({"TRUTHGPT_API_TOKEN": "my secret"})
 
     assert "secret" not in str(refused.value) + capsys.readouterr().out
+
+
+def test_limits_are_the_usual_ones_unless_they_are_set() -> None:
+    usual = ApiSettings.from_env(KEY).limits
+    given = {"RATE_LIMIT_RPM": "90", "RATE_LIMIT_WINDOW_SEC": "10", "RATE_LIMIT_AUTH_FAILURES": "7"}
+    own = ApiSettings.from_env(KEY | given | {"RATE_LIMIT_NODES": "8", "API_WORKERS": "4"}).limits
+
+    assert (usual.per_window, usual.window_seconds, usual.failures, usual.nodes) == (600, 60, 60, 1)
+    assert (own.per_window, own.window_seconds, own.failures, own.nodes) == (15, 10, 7, 8)
+    assert ApiSettings.from_env(KEY | {"API_WORKERS": "4"}).limits.nodes == 4
+
+
+def test_limits_can_be_none() -> None:
+    limits = ApiSettings.from_env(KEY | NO_LIMITS).limits
+
+    assert (limits.per_window, limits.failures) == (None, None)
+
+
+def test_a_window_so_short_that_nothing_fits_into_it_is_named() -> None:
+    with pytest.raises(SettingError, match=r"^RATE_LIMIT_WINDOW_SEC: 5 a minute is none in 10 s"):
+        ApiSettings.from_env(KEY | {"RATE_LIMIT_RPM": "5", "RATE_LIMIT_WINDOW_SEC": "10"})
