@@ -14,7 +14,7 @@ from jobs.environment import Environment, SettingError, between
 RPM_VARIABLE = "RATE_LIMIT_RPM"
 FAILURES_VARIABLE = "RATE_LIMIT_AUTH_FAILURES"
 NONE = "none"
-NO_LIMITS: Mapping[str, str] = {RPM_VARIABLE: NONE, FAILURES_VARIABLE: NONE}
+NO_LIMITS = {RPM_VARIABLE: NONE, FAILURES_VARIABLE: NONE}
 """The variables of a deployment in which nobody is counted, such as one that is measured."""
 
 

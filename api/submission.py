@@ -68,11 +68,6 @@ class Submission:
     is_foreground: bool = False
 
     @property
-    def is_looked_at_closely(self) -> bool:
-        """Whether what is accepted now may be refused later: a receiver's name gets unknown, a queue grows."""
-        return bool(self.webhook) or self.start_within_seconds is not None or self.deadline_at is not None
-
-    @property
     def class_in_queue(self) -> Priority:
         """What was asked for, or else what suits a job that is waited for, or not."""
         return self.priority or (Priority.INTERACTIVE if self.is_foreground else Priority.STANDARD)

@@ -21,10 +21,16 @@ class KeyCalls:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def make(self, tenant: str, scopes: Sequence[str], *, name: str, seconds: int | None) -> dict[str, Any]:
+    def make(
+        self, tenant: str, scopes: Sequence[str], *, name: str, seconds: int | None, limits: Any = None
+    ) -> dict[str, Any]:
         """The new key, with its text as `key`."""
         body: dict[str, Any] = {"tenant": tenant, "scopes": list(scopes), "name": name, "expires_in_s": seconds}
-        return self._made(Call(method="POST", path=PATH, json=body))
+        return self._made(Call(method="POST", path=PATH, json=body | ({} if limits is None else {"limits": limits})))
+
+    def limit(self, key_id: str, limits: Any) -> dict[str, Any]:
+        """The key, which has these limits."""
+        return _document(self._transport.send(Call(method="PATCH", path=_of(key_id), json={"limits": limits})), "id")
 
     def rotate(self, key_id: str, *, overlap_seconds: int) -> dict[str, Any]:
         """The successor, with its text as `key`."""

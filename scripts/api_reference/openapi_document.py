@@ -33,7 +33,7 @@ class Answer:
 class Operation:
     """A method at a path; `body` is the schema of its body, None if it takes none.
 
-    `needs` is a scope, `any key` or `no key`.
+    `needs` is a scope, `any key` or `no key`; `counted_as` is its class for limits, None if it has none.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Operation:
     body: Mapping[str, Any] | None
     example_body: Any
     needs: str
+    counted_as: str | None
     answers: tuple[Answer, ...]
     problems: tuple[int, ...]
 
@@ -100,6 +101,7 @@ class Document:
             body=content.get("schema"),
             example_body=_example(content),
             needs=told.get("x-scope", "no key"),
+            counted_as=told.get("x-rate-limit-class"),
             answers=tuple(_answer(status, one) for status, one in answers.items() if "$ref" not in one),
             problems=tuple(status for status, one in answers.items() if "$ref" in one),
         )

@@ -60,7 +60,8 @@ def _section(document: Document, operation: Operation, shown: dict[str, Operatio
     rows: list[tuple[str, ...]]
     yield f'<a id="{operation.id}"></a>\n\n### {operation.summary}'
     scope = operation.needs if operation.needs.endswith("key") else f"a key with the scope `{operation.needs}`"
-    yield f"`{operation.method} {operation.path}`, needs {scope}"
+    counts = f", counts as `{operation.counted_as}`" if operation.counted_as else ""
+    yield f"`{operation.method} {operation.path}`, needs {scope}{counts}"
     if operation.description:
         yield operation.description
     for command in curls(operation):

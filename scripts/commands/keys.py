@@ -14,9 +14,10 @@ from scripts.arguments import KeyId, given
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import folded, to_the_second, word
+from scripts.key_limits_option import USUAL, KeyLimitsOption, parsed_limits, shown_limits
 from scripts.screen import note, one_line_errors, stdout
 
-app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, limit, rotate and revoke API keys.", no_args_is_help=True)
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
@@ -48,6 +49,7 @@ def create(
         str | None,
         typer.Option("--expires-in", metavar="TIME", help="Such as 90d or 12h; else never.", callback=_seconds),
     ] = None,
+    limits: KeyLimitsOption = USUAL,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
@@ -56,7 +58,13 @@ def create(
     address = find_address(url, data_dir, os.environ)
     wanted = [scope.strip() for scope in scopes.split(",")]
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
-        made = client.keys.make(tenant, wanted, name=name, seconds=_in_seconds(expires_in) if expires_in else None)
+        made = client.keys.make(
+            tenant,
+            wanted,
+            name=name,
+            seconds=_in_seconds(expires_in) if expires_in else None,
+            limits=parsed_limits(limits),
+        )
     _show(made, as_json=as_json)
 
 
@@ -86,6 +94,21 @@ def list_keys(
     }
     console = stdout()
     console.print(folded(columns, [_remark(key) for key in keys], room=console.width) if keys else "no keys")
+
+
+@app.command()
+def update(
+    key_id: KeyId,
+    *,
+    limits: KeyLimitsOption,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Change how often a key may ask; within five seconds it counts everywhere."""
+    address = find_address(url, data_dir, os.environ)
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
+        changed = client.keys.limit(key_id, parsed_limits(limits))
+    typer.echo(f"{word(changed['id'])} {shown_limits(changed.get('limits')) or USUAL}")
 
 
 @app.command()
@@ -125,6 +148,8 @@ def _remark(key: dict[str, Any]) -> str:
     parts = [", ".join(map(word, key.get("scopes", [])))]
     if key.get("name"):
         parts.append(word(key["name"]))
+    if limits := shown_limits(key.get("limits")):
+        parts.append(f"limits {limits}")
     if key.get("rotated_to"):
         parts.append(f"rotated to {word(key['rotated_to'])}")
     return "; ".join(parts)

@@ -38,6 +38,16 @@ def look(system: System) -> None:
     system.call(f"GET {ONE}", UNKNOWN).refuses(404, "key-not-found")
 
 
+@case("keys", f"PATCH {ONE}", "other limits, then the usual ones; what limits nothing is refused")
+def change(system: System) -> None:
+    with _key(system) as made:
+        for limits in ({"requests_per_minute": 60, "requests_per_hour": 1000, "burst": 10}, "none", None):
+            changed = system.call(f"PATCH {ONE}", str(made["id"]), json={"limits": limits}).expect(200)
+            expect(changed["limits"] == limits, "it has other limits")
+        refused = system.call(f"PATCH {ONE}", str(made["id"]), json={"limits": {}})
+        refused.refuses(422, "invalid-request").blames("limits")
+
+
 @case("keys", f"POST {ONE}/rotate", "a successor; both live, neither is rotated")
 def rotate(system: System) -> None:
     operation = f"POST {ONE}/rotate"
@@ -71,4 +81,4 @@ def _key(system: System) -> Iterator[Answer]:
         system.call(f"DELETE {ONE}", str(made["id"])).expect(200)
 
 
-CASES = (make, listing, look, rotate, revoke)
+CASES = (make, listing, look, change, rotate, revoke)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from scripts.api_errors import ApiUnreachable
-from scripts.test_api import health, jobs, keys, openai_calls, responses, streams, tenants, usage, webhooks
+from scripts.test_api import health, jobs, keys, limits, openai_calls, responses, streams, tenants, usage, webhooks
 from scripts.test_api.answer import Skipped, Unmet
 from scripts.test_api.check import Case, Check, Outcome, shape
 from scripts.test_api.system import System
@@ -21,6 +21,7 @@ CASES: tuple[Case, ...] = (
     *keys.CASES,
     *usage.CASES,
     *tenants.CASES,
+    *limits.CASES,
 )
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -67,6 +67,30 @@ def test_a_rotation_prints_a_successor_and_a_revocation_ends_it(frontier: Fronti
     assert [key["status"] for key in listed(frontier, "--all")] == ["revoked", "expired"]
 
 
+def test_the_limits_of_a_key_are_given_shown_and_changed(frontier: Frontier) -> None:
+    create(frontier, "--limits", "rpm=60, rph=1000,burst=10")
+    [key] = listed(frontier)
+    assert key["limits"] == {"requests_per_minute": 60, "requests_per_hour": 1000, "burst": 10}
+    assert "limits rpm=60,rph=1000,burst=10" in frontier("list").stdout
+
+    def update(limits: str) -> str:
+        return frontier("update", str(key["id"]), "--limits", limits).stdout.strip()
+
+    assert update("rph=7") == f"{key['id']} rph=7"
+    assert update("none") == f"{key['id']} none"
+    assert listed(frontier)[0]["limits"] == "none"
+    assert update("usual") == f"{key['id']} usual"
+    assert listed(frontier)[0]["limits"] is None
+
+
+@pytest.mark.parametrize("limits", ["", "60", "rpm=0", "rpm=60,rpm=70", "tpm=9", "rpm=60;rph=70", "rpm=1e3"])
+def test_limits_that_cannot_be_read_are_a_usage_error(frontier: Frontier, limits: str) -> None:
+    refused = frontier("create", "--tenant", "acme", "--scopes", "jobs:read", "--limits", limits)
+
+    assert refused.exit_code == 2
+    assert "rpm=60,rph=1000,burst=10" in refused.stderr
+
+
 def test_the_list_fits_a_screen_of_80_columns(frontier: Frontier, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         create(frontier, "--name", f"a name of a key, number {number}", "--expires-in", "1h")

@@ -65,6 +65,27 @@ def test_an_api_alone_has_the_secret_key_of_the_environment_or_else_of_the_folde
     assert started[0]["FRONTIER_SECRET_KEY"] == (given or of_folder)
 
 
+def test_an_api_alone_is_told_to_count_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Mapping[str, str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda _program, _words, env: started.append(env))
+    words = ["serve", "--data-dir", str(tmp_path), "--port", str(free_port())]
+    for more in ([], ["--limits", "none"]):
+        result = CliRunner().invoke(app, words + more, env={"TRUTHGPT_API_TOKEN": "a-key", "RATE_LIMIT_RPM": "7"})
+        assert result.exit_code == 0, result.output
+
+    assert [env["RATE_LIMIT_RPM"] for env in started] == ["7", "none"]
+    assert started[1]["RATE_LIMIT_AUTH_FAILURES"] == "none"
+
+
+@pytest.mark.parametrize("command", ["serve", "up"])
+def test_other_limits_than_none_are_set_by_variables(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--limits", "60"], env={"COLUMNS": "200"})
+
+    assert result.exit_code == 2
+    assert "RATE_LIMIT_RPM" in result.output
+
+
 def refusal_of_up(folder: Path, **env: str) -> str:
     """What `up` says when it ends before anything has started."""
     settings = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0", "TRUTHGPT_API_TOKEN": "a-key", **env}
@@ -79,6 +100,7 @@ def refusal_of_up(folder: Path, **env: str) -> str:
         ("REDIS_URL", "http://here"),
         ("TRUTHGPT_API_TOKEN", "two words"),
         ("BATCH_MAX_SIZE", "many"),
+        ("RATE_LIMIT_RPM", "many"),
         ("FRONTIER_SECRET_KEY", "short"),
         ("WEBHOOK_SCHEDULE", "often"),
     ],

@@ -1,0 +1,44 @@
+"""`--limits` of `frontier keys`: `rpm=60,rph=1000,burst=10`, or one word."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from scripts.job_table import word
+
+NONE, USUAL = "none", "usual"
+_NAMES = {"rpm": "requests_per_minute", "rph": "requests_per_hour", "burst": "burst"}
+_PART = re.compile(r"(rpm|rph|burst)=([1-9][0-9]{0,8})")
+
+
+def parsed_limits(text: str) -> Any:
+    """As the API takes them; raises BadParameter."""
+    if text in {NONE, USUAL}:
+        return None if text == USUAL else NONE
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        match = _PART.fullmatch(part.strip())
+        if match is None or _NAMES[match[1]] in found:
+            raise typer.BadParameter(f"{text!r} is neither such as rpm=60,rph=1000,burst=10 nor {NONE} nor {USUAL}")
+        found[_NAMES[match[1]]] = int(match[2])
+    return found
+
+
+def shown_limits(limits: Any) -> str:
+    """The same as it was given; empty for the usual ones."""
+    if isinstance(limits, dict):
+        return ",".join(f"{short}={limits[name]}" for short, name in _NAMES.items() if limits.get(name))
+    return "" if limits is None else word(limits)
+
+
+def _checked(text: str) -> str:
+    parsed_limits(text)
+    return text
+
+
+_HELP = f"How often it may ask, such as rpm=60,rph=1000,burst=10; {NONE} for no limits, {USUAL} for what all keys may."
+
+KeyLimitsOption = Annotated[str, typer.Option("--limits", metavar="LIMITS", help=_HELP, callback=_checked)]
