@@ -13,6 +13,7 @@ from redis import Redis
 
 from api.app import ApiProcess, create_app
 from api.limit_settings import NO_LIMITS
+from jobs.answers import Skipped, Wait
 from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
 from jobs.store import JobStore
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
@@ -61,11 +62,14 @@ class Worker:
         self.store.heartbeat("w1", model=model, slots=slots, instance="i1")
 
     def claim(self, job_id: str, *, model: str = "poet") -> Lease:
-        self.join(model=model)
-        self.store.dispatch(model)
-        lease = self.store.claim(job_id, model=model, worker="w1", claim_id=uuid4().hex, can_continue=False)
+        lease = self.try_claim(job_id, model=model)
         assert isinstance(lease, Lease)
         return lease
+
+    def try_claim(self, job_id: str, *, model: str) -> Lease | Wait | Skipped:
+        self.join(model=model)
+        self.store.dispatch(model)
+        return self.store.claim(job_id, model=model, worker="w1", claim_id=uuid4().hex, can_continue=False)
 
     def finish(self, lease: Lease, text: str | None = "Who knocks?", **outcome: Any) -> None:
         assert self.store.finish(lease, made(text=text, **outcome)) == "ok"

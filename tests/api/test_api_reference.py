@@ -15,7 +15,7 @@ import pytest
 
 from api import webhook_examples
 from api.app import ApiProcess
-from jobs.job import JobState
+from jobs.job import JobState, Lease
 from scripts.api_reference.curl import ADDRESS, curls, variable
 from scripts.api_reference.openapi_document import Operation, own_document
 from scripts.api_reference.page import page
@@ -103,7 +103,9 @@ class World:
         """One round of a worker and a sender."""
         for job in self.worker.store.list("default", state=JobState.QUEUED).jobs:
             vectors = tuple(map(encode_vector, job.request.inputs))
-            self.worker.run(job.id, model=job.request.model, vectors=vectors)
+            lease = self.worker.try_claim(job.id, model=job.request.model)
+            if isinstance(lease, Lease):  # and was not cancelled meanwhile
+                self.worker.finish(lease, vectors=vectors)
         self.sender.send()
 
 
