@@ -22,8 +22,8 @@ from api.job_views import describe
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
-from api.sse import EVENT_SCHEMA
 from api.rate_class import RateClass
+from api.sse import EVENT_SCHEMA
 from api.submission import Submission, Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent

@@ -16,9 +16,14 @@ _HIGHEST = {
     "requests_per_hour": MOST_PER_HOUR,
     "burst": LARGEST_BURST,
 }
+
+
+def _given(name: str, **others: Any) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"type": "integer"}, **others}}
+
+
 FORM: dict[str, Any] = {
-    "oneOf": [
-        {"type": "string", "enum": ["none"]},
+    "anyOf": [
         {
             "type": "object",
             "properties": {
@@ -26,7 +31,11 @@ FORM: dict[str, Any] = {
                 for name, highest in _HIGHEST.items()
             },
             "additionalProperties": False,
+            "allOf": [
+                {"anyOf": [_given("requests_per_minute"), _given("requests_per_hour", burst={"type": "null"})]},
+            ],
         },
+        {"type": "string", "enum": ["none"]},
         {"type": "null"},
     ],
 }

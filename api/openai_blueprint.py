@@ -21,8 +21,8 @@ from api.openai_answer_schema import ChatCompletionSchema, CompletionSchema, Emb
 from api.openai_generation import TextCall
 from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
-from api.sse import EVENT_SCHEMA
 from api.rate_class import RateClass
+from api.sse import EVENT_SCHEMA
 from api.text_frames import MakeChunks, text_frames
 from jobs.access.api_key import Scope
 from jobs.job import Job

@@ -21,8 +21,8 @@ from api.errors import FieldError, InvalidRequest, MalformedBody, UnsupportedBod
 from api.json_intake import child, parse_body
 from api.limited_requests import counted
 from api.problem_schema import EXAMPLE, ProblemSchema
-from api.schema_documents import RuledSchemas
 from api.rate_class import RateClass
+from api.schema_documents import RuledSchemas
 from jobs.access.api_key import Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
