@@ -45,7 +45,7 @@ class TakenSchema(Schema):
     refused = fields.Integer(required=True)
 
 
-class LimitsSchema(Schema):
+class StandingSchema(Schema):
     """How the key at hand stands."""
 
     object = fields.Constant("limits", required=True)
