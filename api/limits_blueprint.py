@@ -9,7 +9,7 @@ from typing import Any
 from api import limits_examples
 from api.auth import caller
 from api.limited_requests import look_at_limits
-from api.limits_document import StandingSchema, standing_document
+from api.limits_document import KeyStandingSchema, standing_document
 from api.openapi import Blueprint
 from api.request_limits import RequestLimits
 from jobs.access.api_key import Scope
@@ -22,7 +22,7 @@ def limits_blueprint(*, limits: RequestLimits) -> Blueprint:
     blueprint = Blueprint("limits", __name__, url_prefix="/v1/limits", description="How often a key may ask")
 
     @blueprint.view("GET", "", scope=Scope.JOBS_READ, looks=True, operationId="getLimits")
-    @blueprint.answers(HTTPStatus.OK, StandingSchema, example=limits_examples.LIMITS)
+    @blueprint.answers(HTTPStatus.OK, KeyStandingSchema, example=limits_examples.LIMITS)
     @blueprint.refuses(HTTPStatus.UNAUTHORIZED)
     def get() -> dict[str, Any]:
         """Look at the limits of your key.

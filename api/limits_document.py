@@ -45,7 +45,7 @@ class TakenSchema(Schema):
     refused = fields.Integer(required=True)
 
 
-class StandingSchema(Schema):
+class KeyStandingSchema(Schema):
     """How the key at hand stands."""
 
     object = fields.Constant("limits", required=True)
