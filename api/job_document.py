@@ -42,6 +42,7 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "not_before": None if job.is_final else _iso(job.not_before),
         "requeued_from": job.requeued_from,
         "requeued_as": job.requeued_as,
+        "follows": job.follows,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
         "queue": _queue(place) if place and job.state is JobState.QUEUED else None,

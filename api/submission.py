@@ -4,7 +4,7 @@
 
 A repeat is found before it is counted, so that it costs nothing. The idempotency key is checked once more by the
 atomic move that records the job: of any number of equal submits at the same moment one makes the job and the others
-find it. A job whose result is known ends with its record.
+find it. A job whose result is known ends with its record; one whose result another job will have waits for its run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from api.cache_fields import USUAL, AskedCache
 from api.deadlines import check_deadlines
+from api.equal_jobs import run_digest
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.known_results import FindKnown, nothing_known
@@ -168,6 +169,13 @@ class Submissions:
             if submission.is_foreground
             else None,
             reuse=reuse,
+            run_digest=run_digest(
+                request,
+                model=model,
+                tenant=tenant,
+                asked=submission.cache,
+                seed_is_given="seed" in submission.params,
+            ),
         )
         check_deadlines(self.store, job)
         self.reach(Failpoint.API_BEFORE_RECORD)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Self
 
 from jobs.answers import Emission
-from jobs.job import JobState, Lease, NewJob, Outcome, Reuse
+from jobs.job import JobState, Lease, NewJob, Outcome, Reuse, Usage
 from jobs.keys import idempotency_digest, ref
 from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
@@ -76,6 +77,7 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Boun
         bounds.tenant,
         bounds.usual_limits,
         *_reuse_arguments(job),
+        job.run_digest or "",
     )
 
 
@@ -103,7 +105,7 @@ def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
     _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
-    wasted, prompt, engine, others, tells, streamed, same, keep_ms, spec, *chunks = rest
+    wasted, prompt, engine, others, tells, streamed, same, keep_ms, shared, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
     emitted = unpack_tokens(chunks)
     return Lease(
@@ -126,6 +128,7 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         tells_result=tells == 1,
         is_streamed=streamed == 1,
         reuse=Reuse(digest=same.decode(), keep_seconds=keep_ms / 1000 if keep_ms else None) if same else None,
+        is_shared=shared == 1,
     )
 
 
@@ -168,7 +171,21 @@ def finish_arguments(
         outcome.usage.cached_tokens,
         outcome.usage.wasted_tokens,
         microseconds(outcome.usage.engine_seconds),
+        *_told_to_followers(lease, outcome),
     )
+
+
+def _told_to_followers(lease: Lease, outcome: Outcome) -> Sequence[Argument]:
+    """The end that others get from this run: nothing of it was generated for them."""
+    if not lease.is_shared or outcome.state not in {JobState.SUCCEEDED, JobState.FAILED}:
+        return "", ""
+    usage = Usage(
+        prompt_tokens=outcome.usage.prompt_tokens,
+        completion_tokens=outcome.usage.completion_tokens,
+        cached_tokens=outcome.usage.prompt_tokens + outcome.usage.completion_tokens,
+    )
+    theirs = replace(outcome, usage=usage)
+    return pack_outcome(theirs), told_of_end(lease.job_id, theirs)
 
 
 def _used_tokens(outcome: Outcome) -> Argument:

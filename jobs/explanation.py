@@ -29,8 +29,9 @@ class Reason:
 class Situation:
     """What is known of a queued job and of its model.
 
-    `stage` is where it is: queue, window or delayed. Of the jobs ahead, so many are `own_jobs`, of its tenant and
-    class, with so many `own_tokens`. So many `others_busy` jobs that are not interactive run or are on their way.
+    `stage` is where it is: queue, window, delayed or following. Of the jobs ahead, so many are `own_jobs`, of its
+    tenant and class, with so many `own_tokens`. So many `others_busy` jobs that are not interactive run or are on
+    their way.
     """
 
     job: Job
@@ -73,6 +74,9 @@ def _why_queued(now: Situation) -> Iterator[Reason]:
         yield _not_before(now.job)
     elif now.stage == "window":
         yield Reason(code="dispatched", message="It is on its way to a worker.")
+    elif now.stage == "following":
+        message = f"It will have the result of {now.job.follows}, and waits for that one's run."
+        yield Reason(code="follows", message=message, detail={"job_id": now.job.follows})
     yield from _of_model(now.load)
     if now.job.lost_leases >= SUSPECT_AFTER:
         message = (

@@ -155,7 +155,8 @@ class NewJob:
     """What the store needs to accept a job; instants are Unix seconds, durations end in `_seconds`.
 
     `key_id` is the API key that submits. `asked` is what the client's interface has to tell of its request again, as
-    JSON that means nothing here. With `is_streamed` somebody reads the tokens from the first on.
+    JSON that means nothing here. With `is_streamed` somebody reads the tokens from the first on. Jobs of a tenant with
+    the same `run_digest` have the same result, and those in flight together share one run.
     """
 
     id: str
@@ -177,6 +178,7 @@ class NewJob:
     is_streamed: bool = False
     foreground: Foreground | None = None
     reuse: Reuse | None = None
+    run_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,7 @@ class Job:
 
     `key_id` is the API key that submitted it; a requeue has that of who asked for it.
     `requeued_from` is the id of the job that this one tries again, `requeued_as` of the one that does so for it.
+    `follows` is the id of the job whose run it waits for, or has got its end from.
     `delivery` is that of its own `webhook`, once there is one. `text` of a job that ended early is what it had by then.
     One that `is_cached` has the result of an earlier job, and did not run. `digest` names what it asks for, where
     another job may get the same result, and `keep_seconds` for how long it is kept for that.
@@ -218,6 +221,7 @@ class Job:
     worker: str | None = None
     requeued_from: str | None = None
     requeued_as: str | None = None
+    follows: str | None = None
     text: str | None = None
     finish_reason: str | None = None
     error: AttemptError | None = None
@@ -246,7 +250,8 @@ class Lease:
     remains, at the claim, of the run limit or the deadline, whichever comes first; `ends_as` is the
     state the job takes when that is used up. `wasted_tokens`, `prompt_tokens` and `engine_seconds` are what attempts
     before this have used, as far as they could say. `tells_result`: its webhook includes the result. `is_streamed`:
-    somebody reads its tokens as they come. `reuse` where another job may get its result.
+    somebody reads its tokens as they come. `reuse` where another job may get its result;
+    with `is_shared` others may be waiting for this very run.
     """
 
     job_id: str
@@ -268,3 +273,4 @@ class Lease:
     tells_result: bool = False
     is_streamed: bool = False
     reuse: Reuse | None = None
+    is_shared: bool = False

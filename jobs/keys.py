@@ -7,6 +7,8 @@ Under a tenant (what a client could ask for):
   t:{tenant}:log:{id}      string   the packed token log of a job that a worker finished
   t:{tenant}:out:{id}      string   the packed outcome: text, usage, timing, error
   t:{tenant}:idem:{hash}   string   fingerprint and job id of an idempotency key
+  t:{tenant}:same:{digest} string   id of the job whose run equal ones wait for
+  t:{tenant}:followers:{id} zset    ids of the jobs that wait for the run of this one, by accept order
   t:{tenant}:fore:{hash}   zset     jobs by the fingerprint of the request that waits for an answer, while none arrived
   t:{tenant}:state:{state} zset     job ids by accept order
   t:{tenant}:dead          zset     ids of jobs that gave up and were not requeued, by the time they gave up, ms

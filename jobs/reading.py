@@ -17,6 +17,11 @@ from jobs.token_run import TokenRun
 from jobs.unattended import UNATTENDED_ENDS
 from jobs.webhooks.of_jobs import JobWebhookReader
 
+_FOLLOWING = b"following"
+"""The place of a job that waits for another one's run."""
+
+_Kept = tuple[Job, Mapping[bytes, bytes]]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -66,11 +71,14 @@ class JobReader:
         return str(job_id)
 
     def tokens(self, tenant: str, job_id: str) -> TokenRun:
-        """All tokens recorded so far, also of a final job."""
+        """All tokens recorded so far, also of a final job; of a follower its leader's."""
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
             pipeline.get(self._keys.tenant(tenant, "log", job_id))
             pipeline.lrange(self._keys.tenant(tenant, "tokens", job_id), 0, -1)
-            log, chunks = pipeline.execute()
+            pipeline.hmget(self._keys.tenant(tenant, "job", job_id), "place", "leader")
+            log, chunks, (place, leader) = pipeline.execute()
+        if place == _FOLLOWING:
+            return self.tokens(tenant, leader.decode())
         return unpack_tokens([log] if log else chunks)
 
     def page(
@@ -132,9 +140,32 @@ class JobReader:
         jobs = [
             (_job(tenant, job_id, fields, spec, out), fields) for job_id, fields, spec, out in rows if fields and spec
         ]
+        if any(fields.get(b"place") == _FOLLOWING for _, fields in jobs):
+            jobs = self._as_their_leaders_are(tenant, jobs)
         told = {job.id: fields.get(b"dlv", b"").decode() for job, fields in jobs if b"hook" in fields}
         webhooks = self._webhooks.of_jobs(tenant, told) if told else {}
         return [replace(job, **webhooks.get(job.id, {})) for job, _ in jobs] if told else [job for job, _ in jobs]
+
+    def _as_their_leaders_are(self, tenant: str, jobs: Sequence[_Kept]) -> list[_Kept]:
+        """Followers that wait, with what is known of the run that they wait for."""
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            for job, _ in jobs:
+                pipeline.hmget(self._keys.tenant(tenant, "job", job.follows or ""), "emitted", "not_before", "worker")
+            leaders = pipeline.execute()
+        return [
+            (_as_its_leader(job, leader) if fields.get(b"place") == _FOLLOWING else job, fields)
+            for (job, fields), leader in zip(jobs, leaders, strict=True)
+        ]
+
+
+def _as_its_leader(job: Job, leader: Sequence[bytes | None]) -> Job:
+    emitted, not_before, worker = leader
+    return replace(
+        job,
+        emitted_tokens=int(emitted or 0),
+        not_before=float(not_before) / 1000 if not_before else None,
+        worker=worker.decode() if worker else None,
+    )
 
 
 def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out: bytes | None) -> Job:
@@ -154,7 +185,7 @@ def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out:
         tenant=tenant,
         request=request,
         key_id=fields.get("key", OPERATOR_KEY),
-        priority=Priority(fields.get("class", Priority.STANDARD)),
+        priority=Priority(fields.get("own_class") or fields.get("class", Priority.STANDARD)),
         metadata=metadata,
         state=state,
         version=number("version"),
@@ -178,6 +209,7 @@ def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out:
         worker=fields.get("worker"),
         requeued_from=fields.get("requeued_from"),
         requeued_as=fields.get("requeued_as"),
+        follows=fields.get("leader"),
         text=outcome.text,
         finish_reason=outcome.finish_reason,
         error=outcome.error,

@@ -149,7 +149,7 @@ def _shared(*, with_deliveries: bool) -> str:
         outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
     texts = ("_shared", "_events"), ("_limits", "_policy", "_usage", "_record")
     before, after = ("".join(map(shared_text, names)) for names in texts)
-    return before + outbox + after
+    return before + outbox + after + f"make_sharing = function()\n{shared_text('_sharing')}\nend\n"
 
 
 def _flags(name: str) -> str:

@@ -63,20 +63,21 @@ local function draining(model)
   if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
 end
 
--- Why no job of a tenant is taken now, as the answer of a move; nil if it is. The bounds are '' for any number.
+-- Why no job of a tenant is taken now, as the answer of a move; nil if it is. The bounds are '' for any number, and hold
+-- for no job that has a `leader` to follow: it waits in no queue.
 --
 -- {'draining', model}, {'full', model, 'model' | 'tenant', limit, waiting}, {'quota', 'concurrent_jobs', limit, count}
 -- or {'quota', budget, limit, spent, wait in ms or -1 for ever, cost, each budget that is exceeded…}.
-local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults)
+local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults, leader)
   local drains = draining(model)
   if drains then return drains end
-  if bound ~= '' then
+  if bound ~= '' and not leader then
     local waiting = jobs_waiting(model)
     if waiting >= tonumber(bound) then return {'full', model, 'model', tonumber(bound), waiting} end
   end
   local limit_of = limits_of(tenant, defaults)
   local own_bound = limit_of('waiting_jobs') or tonumber(bound_of_tenant)
-  if own_bound then
+  if own_bound and not leader then
     local waiting = jobs_waiting_of(model, tenant)
     if waiting >= own_bound then return {'full', model, 'tenant', own_bound, waiting} end
   end

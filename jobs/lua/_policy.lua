@@ -152,6 +152,11 @@ local function policy_add(job, expires)
   end
 end
 
+-- A waiting job goes as if it expired at `expires`, if that is earlier.
+local function policy_hasten(job, expires)
+  redis.call('ZADD', flow_key(job.model, flow_of(job)), 'XX', 'LT', expires, entry_of(job))
+end
+
 -- Take a waiting job away, unpaid.
 local function policy_remove(job)
   local flow, entry = flow_of(job), entry_of(job)

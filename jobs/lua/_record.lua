@@ -21,9 +21,17 @@ local function job_id(ref)
   local _, id = split(ref)
   return id
 end
+local function same_key(tenant, digest) return PREFIX .. 't:' .. tenant .. ':same:' .. digest end
 local function dead_key(ref)
   local tenant = split(ref)
   return PREFIX .. 't:' .. tenant .. ':dead'
+end
+
+local make_sharing -- _sharing.lua
+local made_sharing = nil
+local function sharing() -- made for those moves alone that meet followers
+  made_sharing = made_sharing or make_sharing()
+  return made_sharing
 end
 
 local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
@@ -63,6 +71,7 @@ local function move(job, to)
   redis.call('ZADD', state_key(job.ref, to), job.seq, id)
   put(job, 'state', to, 'version', job.version + 1)
   wake(job)
+  if job.led and (to == 'running' or to == 'queued') then sharing().go_along(job) end
 end
 
 -- How many sequences the live workers of a model run at the same time.
@@ -110,10 +119,11 @@ local function take_back_price(job)
   drop(job, 'paid')
 end
 
--- A queued job is in one place: its flow's queue, the window (in the broker), or delayed (in watch alone).
+-- A queued job is in one place: its flow's queue, the window (in the broker), delayed (in watch alone), or behind the
+-- leader that it follows, also while that runs.
 local function enter_queue(job)
   take_back_price(job)
-  policy_add(job, expires_at(job))
+  policy_add(job, job.led and sharing().lift(job) or expires_at(job))
   put(job, 'place', 'queue')
   look_at(job, expires_at(job))
 end
@@ -161,6 +171,17 @@ local function begin(ref, spec, model, class, key, cost, deadline, timeout, rete
   return job
 end
 
+-- A new job waits for its turn, or for the run of `leader`, which will have its result.
+local function enter(job, digest, leader)
+  if digest ~= '' then put(job, 'run', digest) end
+  if leader then
+    sharing().follow(job, leader)
+  else
+    if digest ~= '' then sharing().lead(job) end
+    enter_queue(job)
+  end
+end
+
 local function enter_delay(job, until_ms)
   take_back_price(job)
   count_delay(job)
@@ -197,15 +218,36 @@ local function event_of_end(job, to, finish_reason)
   return 'response.' .. (to == 'expired' and 'failed' or to)
 end
 
+-- Nobody follows a job from now on, unless another one leads by now.
+local function lead_no_more(job)
+  local tenant, id = split(job.ref)
+  if redis.call('GET', same_key(tenant, job.run)) == id then redis.call('DEL', same_key(tenant, job.run)) end
+end
+
 -- Make a job final, and tell of it. `code` names the end in jobs.unattended where no worker has described it, `told`
 -- is the JSON of what a worker has to say of it: its members, without braces. `spent` is the tokens that it has used: of
 -- a job that has not run it is none, and where a running one ends without a word of its worker, the estimate stands.
 -- `used` is what is counted as usage, as `count_usage` takes it; without it, what the record knows.
 local function finalise(job, to, code, told, finish_reason, spent, used)
-  settle_budgets(job, job.state == 'queued' and (job.emitted or 0) or spent)
+  local is_follower = job.place == 'following'
+  if is_follower then
+    settle_budgets(job, 0) -- nothing was generated for it
+  else
+    settle_budgets(job, job.state == 'queued' and (job.emitted or 0) or spent)
+  end
   if job.state == 'queued' then spent = 0 end
   if job.paid and spent then policy_settle(job, spent) end
-  if job.state == 'running' then stop_running(job) else leave_place(job) end
+  if is_follower then
+    sharing().part(job)
+  elseif job.state == 'running' then
+    stop_running(job)
+  else
+    leave_place(job)
+  end
+  if job.own_class then
+    put(job, 'class', job.own_class)
+    drop(job, 'own_class')
+  end
   drop(job, 'lease', 'run_until', 'not_before', 'place', 'rescued', 'claim_id', 'streamed', 'seen', 'paid',
     'charged')
   put(job, 'finished', NOW, 'retire', NOW + job.retention)
@@ -223,6 +265,10 @@ local function finalise(job, to, code, told, finish_reason, spent, used)
       told = '"error":' .. cjson.encode({code = rules().ends[code].code, message = message})
     end
     tell_of_job(job, name, entry, told)
+  end
+  if job.run and not is_follower then
+    if job.led then sharing().ended(job, to, code) end
+    lead_no_more(job)
   end
 end
 

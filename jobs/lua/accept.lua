@@ -16,6 +16,7 @@
 -- ARGV[27] packed outcome of an earlier job that asked for the same, or '': with one, the job ends here
 -- ARGV[28] its packed token log, or ''   ARGV[29] its completion tokens   ARGV[30] its finish reason, or ''
 -- ARGV[31] what a webhook that includes the result tells of it: members of JSON, or ''   ARGV[32] its prompt tokens
+-- ARGV[33] digest by which it shares its run with others of its tenant, or ''
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
@@ -57,11 +58,12 @@ if waiting and ARGV[20] == '1' then
     redis.call('ZREM', waiting, known_id)
   end
 end
+local leader = not is_known and ARGV[33] ~= '' and sharing().find(tenant, ARGV[33]) or nil
 local refused = nil
 if is_known then -- a job that does not run fills no queue, and spends nothing
   refused = draining(model)
 else
-  refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24])
+  refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24], leader)
 end
 if refused then return refused end
 
@@ -94,5 +96,5 @@ if is_known then
   return {'accepted', id, 0}
 end
 if keep_ms ~= '' then put(job, 'keep', keep_ms) end
-enter_queue(job)
+enter(job, ARGV[33], leader)
 return {'accepted', id, can_start()}

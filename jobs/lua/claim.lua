@@ -13,11 +13,13 @@
 -- A worker that runs as many jobs as it has slots, while another has one free, passes the job on: back to its place in
 -- the queue. It does so once per job, so that one which lives but does not listen keeps nothing waiting.
 --
--- A job that its engine cannot continue begins anew, unless a reader has seen of its tokens: then it fails.
+-- A job that its engine cannot continue begins anew, unless a reader has seen of its tokens: then it fails. So do
+-- those who follow it of whose readers that is true.
 --
 -- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, tokens wasted, prompt tokens and microseconds of an
 -- engine that attempts have reported, others waiting, 1 if a webhook tells its result, 1 if somebody reads its tokens,
--- digest of what it asks for or '', how long its result is kept for others, ms, or 0, spec, token chunks…},
+-- digest of what it asks for or '', how long its result is kept for others, ms, or 0, 1 if others may wait for its run,
+-- spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
 
 local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -34,7 +36,7 @@ local function answer(job)
   if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
   local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
     job.wasted or 0, job.prompt or 0, job.engine or 0, redis.call('HLEN', model_key(model, 'window')), job.hook == '2' and 1 or 0,
-    job.streamed and 1 or 0, job.same or '', job.keep or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
+    job.streamed and 1 or 0, job.same or '', job.keep or 0, job.run and 1 or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
 end
@@ -80,6 +82,7 @@ if NOW >= expires_at(job) then
   return {'skipped', 'expired'}
 end
 local must_restart = ARGV[7] ~= '1' and (job.emitted or 0) > 0
+if must_restart and job.led then sharing().end_those_who_saw(job) end
 if must_restart and job.seen then
   finalise(job, 'failed', 'stream_lost')
   dead_letter(job)
@@ -104,9 +107,9 @@ if not job.passed_on and another_is_better() then
 end
 
 -- The clock is part of the token: a server that has lost its last writes must not give the same one again.
+put(job, 'attempt', (job.failures or 0) + (job.lost or 0) + 1)
 start_running(job, worker, lease_ms)
-put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'attempt', (job.failures or 0) + (job.lost or 0) + 1,
-  'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
+put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
 drop(job, 'rescued', 'not_before', 'dispatches', 'passed_on')
 if not job.started then put(job, 'started', NOW) end
 local thrown_away = (must_restart and job.emitted or 0) + (job.unsaved or 0)

@@ -19,5 +19,8 @@ if first < stored then return {'already', stored} end
 local count = tonumber(ARGV[6])
 redis.call('RPUSH', tenant_key(job.ref, 'tokens'), ARGV[7])
 put(job, 'emitted', stored + count)
-if job.streamed then wake(job) end
+if job.streamed then
+  wake(job)
+  if job.led then sharing().wake_all(job) end
+end
 return {'ok', stored + count}

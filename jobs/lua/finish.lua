@@ -8,6 +8,7 @@
 -- ARGV[12] finish reason, or ''     ARGV[13]  '1' if the engine can go on from emitted tokens
 -- ARGV[14] tokens that it has used, prompt and completion, or '' if nobody has counted them
 -- ARGV[15] prompt tokens    ARGV[16] cached tokens    ARGV[17] wasted tokens    ARGV[18] engine's time, microseconds
+-- ARGV[19] packed outcome of those who follow it, and ARGV[20] what a webhook tells of it; '' if nobody can
 --
 -- A failure that another attempt might heal ends a job whose cancel was asked for as cancelled. No attempt follows one
 -- of which readers have seen tokens that the engine cannot go on from.
@@ -42,10 +43,7 @@ if state == 'failed' then
   end
 end
 
-if ARGV[7] ~= '' then
-  redis.call('SET', tenant_key(job.ref, 'log'), ARGV[7])
-  redis.call('DEL', tenant_key(job.ref, 'tokens'))
-end
+job.recorded = job.emitted
 put(job, 'emitted', ARGV[8])
 if state == 'succeeded' then
   local pace = model_key(job.model, 'pace')
@@ -55,8 +53,16 @@ if state == 'succeeded' then
     'job_tokens', moved(tonumber(before[2] or ''), job.cost))
 end
 local gave_up = state == 'failed' and ARGV[9] ~= ''
+if state == ARGV[5] then
+  job.tells = {outcome = ARGV[19], words = ARGV[20], log = ARGV[7], emitted = ARGV[8], finish_reason = ARGV[12],
+    gave_up = gave_up, used = {prompt = ARGV[15], completion = ARGV[8], cached = ARGV[15] + ARGV[8]}}
+end
 finalise(job, state, nil, ARGV[11] ~= '' and state == ARGV[5] and ARGV[11] or nil, ARGV[12],
   tonumber(ARGV[14]),
   {prompt = ARGV[15], completion = ARGV[8], cached = ARGV[16], wasted = ARGV[17], engine = ARGV[18]})
+if ARGV[7] ~= '' then
+  redis.call('SET', tenant_key(job.ref, 'log'), ARGV[7])
+  redis.call('DEL', tenant_key(job.ref, 'tokens')) -- a follower that leads on has gone on from them
+end
 if gave_up then dead_letter(job) end
 return {'ok', state}

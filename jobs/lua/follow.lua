@@ -1,4 +1,5 @@
--- follow: one look of a reader at a job and its tokens; its worker records them as they come from now on.
+-- follow: one look of a reader at a job and its tokens; its worker records them as they come from now on. Those of a
+-- follower are its leader's.
 --
 -- ARGV[3]  ref
 -- ARGV[4]  chunks of the token log that the reader has
@@ -14,12 +15,16 @@ local log = is_over and redis.call('GET', tenant_key(job.ref, 'log'))
 if log then return {'ok', job.state, job.version, 1, 0, log} end
 
 local skip, most = tonumber(ARGV[4]), tonumber(ARGV[5])
-local chunks = redis.call('LRANGE', tenant_key(job.ref, 'tokens'), skip, skip + most - 1)
+local leader = job.place == 'following' and sharing().leader_of(job) or nil
+local chunks = redis.call('LRANGE', tenant_key(leader and leader.ref or job.ref, 'tokens'), skip, skip + most - 1)
 if not is_over then
   if not job.streamed then
     put(job, 'streamed', 1)
-    if job.state == 'running' then redis.call('PUBLISH', PREFIX .. 'c:' .. job.worker, job.ref) end
+    if job.state == 'running' and job.place ~= 'following' then
+      redis.call('PUBLISH', PREFIX .. 'c:' .. job.worker, job.ref)
+    end
   end
+  if leader then sharing().have_streamed(leader) end
   if #chunks > 0 and not job.seen then put(job, 'seen', 1) end
 end
 return {'ok', job.state, job.version, 0, #chunks == most and 1 or 0, unpack(chunks)}

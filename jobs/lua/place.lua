@@ -2,7 +2,7 @@
 --
 -- ARGV[3]  model
 -- ARGV[4]  tenant
--- ARGV[5]  id of the job that waits, or '' for jobs submitted now
+-- ARGV[5]  id of the job that waits, or '' for jobs submitted now; a follower waits where its leader does
 --
 -- A flow is served until its tag is past the virtual time at which the job's turn comes; jobs are taken to cost what
 -- those of their flow cost on average. Of many flows, some of each class speak for all.
@@ -58,6 +58,7 @@ end
 
 if id ~= '' then
   local job = read_job(tenant .. '/' .. id)
+  if job and job.place == 'following' then job = sharing().leader_of(job) end
   local rank = job and not job.newer and redis.call('ZRANK', flow_key(model, flow_of(job)), entry_of(job))
   if not rank then return {} end
   local _, average = filled(flow_of(job))

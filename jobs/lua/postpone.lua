@@ -12,6 +12,7 @@
 local job = read_job(ARGV[3])
 if not give_up(job, tonumber(ARGV[4]), tonumber(ARGV[6])) then return 0 end
 if job.started == job.claimed and (job.emitted or 0) == 0 then drop(job, 'started') end
+if job.led and (job.emitted or 0) == 0 then sharing().not_started(job) end
 put(job, 'attempt', math.max((job.failures or 0) + (job.lost or 0), job.started and 1 or 0))
 if job.cancel then
   finalise(job, 'cancelled')

@@ -25,7 +25,8 @@ if old.requeued_as == ARGV[4] then
 elseif old.requeued_as and redis.call('EXISTS', tenant_key(tenant .. '/' .. old.requeued_as, 'job')) == 1 then
   return {'replayed', old.requeued_as}
 end
-local refused = refusal(tenant, old.model, old.cost, ARGV[5], ARGV[7], ARGV[8])
+local leader = old.run and sharing().find(tenant, old.run) or nil
+local refused = refusal(tenant, old.model, old.cost, ARGV[5], ARGV[7], ARGV[8], leader)
 if refused then return refused end
 
 local spec = redis.call('GET', tenant_key(old.ref, 'spec'))
@@ -41,7 +42,7 @@ end
 if old.same then put(job, 'same', old.same) end
 if old.keep then put(job, 'keep', old.keep) end
 if old.trace then put(job, 'trace', old.trace) end
-enter_queue(job)
+enter(job, old.run or '', leader)
 put(old, 'requeued_as', ARGV[4], 'version', old.version + 1)
 redis.call('ZREM', dead_key(old.ref), id)
 return {'accepted', ARGV[4]}

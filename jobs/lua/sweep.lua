@@ -20,7 +20,7 @@ redis.call('SET', PREFIX .. 'tick', NOW)
 if NOW - last > tonumber(ARGV[7]) then
   for _, ref in ipairs(redis.call('ZRANGEBYSCORE', WATCH, '-inf', NOW + lease_ms)) do
     local job = read_job(ref)
-    if job and not job.newer and job.state == 'running' then
+    if job and not job.newer and job.state == 'running' and job.place ~= 'following' then
       put(job, 'lease', NOW + lease_ms)
       look_at(job, NOW + lease_ms)
     end
@@ -37,10 +37,12 @@ for _, ref in ipairs(due) do
     look_at(job, NOW + lease_ms)
   elseif is_final(job) then
     redis.call('ZREM', WATCH, ref)
-  elseif job.state == 'running' then
+  elseif job.state == 'running' and job.place ~= 'following' then
     rescue(job)
   elseif NOW >= expires_at(job) then
     finalise(job, 'expired', job.deadline <= NOW and 'deadline_exceeded' or 'not_started_in_time')
+  elseif job.place == 'following' then
+    sharing().look_at_leader(job)
   elseif job.place == 'delayed' then
     leave_place(job)
     drop(job, 'not_before')

@@ -28,12 +28,12 @@ class PlainBudgets:
         self.limits[tenant] = limits
         self.weights[tenant] = limits.weight or 1
 
-    def check(self, tenant: str, model: str, cost: int, now: int) -> None:
+    def check(self, tenant: str, model: str, cost: int, now: int, *, follows: bool) -> None:
         """Raises QueueFull or QuotaExceeded."""
         limits = self.limits.get(tenant, NO_LIMITS)
         waiting = [job for job in self.jobs.values() if job.place in {"queue", "delayed"} and job.model == model]
         own = [job for job in waiting if job.new.tenant == tenant]
-        if limits.waiting_jobs is not None and len(own) >= limits.waiting_jobs:
+        if not follows and limits.waiting_jobs is not None and len(own) >= limits.waiting_jobs:
             raise QueueFull(model, limits.waiting_jobs, whose="tenant")
         count = self.open_jobs(tenant)
         if limits.concurrent_jobs is not None and count >= limits.concurrent_jobs:

@@ -31,7 +31,7 @@ class PlainFlows:
     def waiting(self, flow: Flow) -> list[PlainJob]:
         """In the order in which they go."""
         found = [job for job in self._all_waiting() if flow_of(job) == flow]
-        return sorted(found, key=lambda job: (job.expires, job.sequence))
+        return sorted(found, key=lambda job: (job.turn, job.sequence))
 
     def active(self) -> dict[Flow, float]:
         """The flows where jobs wait, with their tags; that which goes next first."""
@@ -45,8 +45,11 @@ class PlainFlows:
         return None
 
     def join(self, job: PlainJob) -> None:
-        """The job waits; what it has paid is given back."""
+        """The job waits; what it has paid is given back. It waits as those that follow it would like best."""
         self.settle(job, 0)
+        group = [job, *followers_of(self.jobs, job)]
+        job.waits_as = min((one.new.priority for one in group), key=RANKS.index)
+        job.turn = min(one.expires for one in group)
         flow = flow_of(job)
         if not self.waiting(flow):
             self.tags[flow], self.floors[flow] = max(self.tags.get(flow, 0.0), self.clock), self.clock
@@ -111,7 +114,13 @@ class PlainFlows:
 
 
 def flow_of(job: PlainJob) -> Flow:
-    return job.new.priority, job.new.tenant
+    return job.waits_as, job.new.tenant
+
+
+def followers_of(jobs: dict[str, PlainJob], leader: PlainJob) -> list[PlainJob]:
+    """Those that wait for its run, in the order in which they were accepted."""
+    found = [job for job in jobs.values() if job.place == "following" and job.leader is leader]
+    return sorted(found, key=lambda job: job.sequence)
 
 
 def _order(flow: Flow) -> tuple[int, str]:

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from jobs.job import AttemptError, Job, JobState, NewJob, Outcome, Usage
+from jobs.job import AttemptError, Job, JobState, NewJob, Outcome, Priority, Usage
 from jobs.keys import ref
 from jobs.unattended import UNATTENDED_ENDS
 
-Place = Literal["queue", "window", "delayed"]
+Place = Literal["queue", "window", "delayed", "following"]
 
 
 @dataclass(kw_only=True)
 class PlainJob:
-    """What is known of one job. `place` is None unless it is queued."""
+    """What is known of one job. `place` is None unless it is queued, or follows its `leader`.
+
+    It waits in the class `waits_as`, and as if it expired at `turn`.
+    """
 
     new: NewJob
     sequence: int
@@ -24,6 +27,9 @@ class PlainJob:
     start_by: int | None
     state: JobState = JobState.QUEUED
     place: Place | None = None
+    leader: PlainJob | None = None
+    waits_as: Priority = field(init=False)
+    turn: int = 0
     paid: float | None = None
     charged: int | None = None
     published: int = 0
@@ -57,6 +63,9 @@ class PlainJob:
     requeued_from: str | None = None
     requeued_as: str | None = None
 
+    def __post_init__(self) -> None:
+        self.waits_as = self.new.priority
+
     @property
     def ref(self) -> str:
         return ref(self.new.tenant, self.new.id)
@@ -71,7 +80,13 @@ class PlainJob:
 
     @property
     def is_running(self) -> bool:
-        return self.state is JobState.RUNNING
+        """Whether a worker runs it; it may be its leader that runs."""
+        return self.state is JobState.RUNNING and self.place != "following"
+
+    @property
+    def run(self) -> PlainJob:
+        """The job that has the tokens for this one: its leader, or itself."""
+        return self.leader if self.place == "following" and self.leader else self
 
     @property
     def is_dead_letter(self) -> bool:
@@ -93,7 +108,7 @@ class PlainJob:
         """When somebody must look at a job that is not final."""
         if self.is_running:
             return self.lease_until
-        if self.place == "window":
+        if self.place in {"window", "following"}:
             return min(self.publish_again_at, self.expires)
         if self.place == "delayed":
             assert self.not_before is not None
@@ -130,7 +145,7 @@ class PlainJob:
             retention_seconds=self.new.retention_seconds,
             max_attempts=self.new.max_attempts,
             start_by=_seconds(self.start_by),
-            not_before=_seconds(self.not_before),
+            not_before=_seconds(self.run.not_before),
             started_at=_seconds(self.started),
             claimed_at=_seconds(self.claimed),
             finished_at=_seconds(self.finished),
@@ -139,10 +154,11 @@ class PlainJob:
             attempt=self.attempt,
             failures=self.failures,
             lost_leases=self.lost,
-            emitted_tokens=len(self.tokens),
-            worker=self.worker,
+            emitted_tokens=len(self.run.tokens),
+            worker=self.run.worker,
             requeued_from=self.requeued_from,
             requeued_as=self.requeued_as,
+            follows=self.leader.new.id if self.leader else None,
             text=ending.text,
             finish_reason=ending.finish_reason,
             error=ending.error,

@@ -23,9 +23,10 @@ from jobs.model_load import ModelMode
 from jobs.queues import ClassStatus, QueuePlace, QueueStatus
 from jobs.tenant_limits import NO_LIMITS
 from jobs.token_run import TokenRun
-from tests.jobs.plain_flows import flow_of
+from tests.jobs.plain_flows import flow_of, followers_of
 from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_record import PlainRecord, PlainWorker, milliseconds
+from tests.jobs.plain_sharing import Told, find_leader, follow, look_again
 
 FORGOTTEN_AFTER = 86_400_000
 RESERVED_FOR = 5_000
@@ -39,7 +40,7 @@ class PlainModel(PlainRecord):
 
     def tokens(self, tenant: str, job_id: str) -> TokenRun:
         job = self.jobs.get(ref(tenant, job_id))
-        return _run(job.tokens if job else ())
+        return _run(job.run.tokens if job else ())
 
     def signals(self, leases: Sequence[Lease]) -> list[Signals]:
         jobs = [self._of(lease) for lease in leases]
@@ -69,7 +70,7 @@ class PlainModel(PlainRecord):
         )
 
     def place(self, told: Job) -> QueuePlace | None:
-        job = self.jobs[ref(told.tenant, told.id)]
+        job = self.jobs[ref(told.tenant, told.id)].run
         if job.state is not JobState.QUEUED or job.not_before is not None:
             return None
         flows = self.flows_of(job.model)
@@ -108,13 +109,14 @@ class PlainModel(PlainRecord):
                 return Accepted(job.new.id, replayed=not is_new, can_start=is_new and self._can_start(new))
         if ref(new.tenant, new.id) in self.jobs:
             return Accepted(new.id, replayed=False, can_start=self._can_start(new))
-        self._check_room(new, max_waiting)
+        leader = find_leader(self, new.tenant, new.run_digest)
+        self._check_room(new, max_waiting, leader)
         deadline = (
             milliseconds(new.deadline_at)
             if new.deadline_at
             else self.now + milliseconds(self.settings.deadline_seconds)
         )
-        self._begin(new, deadline)
+        self._begin(new, deadline, leader)
         return Accepted(new.id, replayed=False, can_start=self._can_start(new))
 
     def requeue(
@@ -128,9 +130,10 @@ class PlainModel(PlainRecord):
         if old.requeued_as and ref(tenant, old.requeued_as) in self.jobs:
             is_new = old.requeued_as == new_id
             return Accepted(old.requeued_as, replayed=not is_new, can_start=is_new)
-        self._check_room(old.new, max_waiting)
+        leader = find_leader(self, tenant, old.new.run_digest)
+        self._check_room(old.new, max_waiting, leader)
         new = replace(old.new, id=new_id, key_id=key_id, start_within_seconds=None, idempotency_key=None)
-        self._begin(new, self.now + old.deadline - old.created).requeued_from = job_id
+        self._begin(new, self.now + old.deadline - old.created, leader).requeued_from = job_id
         old.requeued_as = new_id
         return Accepted(new_id, replayed=False, can_start=True)
 
@@ -139,7 +142,7 @@ class PlainModel(PlainRecord):
         if not job.state.is_final:
             job.cancel_asked = job.cancel_asked or self.now
             if not job.is_running:
-                self._end(job, JobState.CANCELLED)
+                self.end(job, JobState.CANCELLED)
         return job.found()
 
     def cancel_matching(self, tenant: str, *, metadata: Mapping[str, str]) -> Cancellation:
@@ -154,9 +157,9 @@ class PlainModel(PlainRecord):
     def follow(self, tenant: str, job_id: str) -> Followed:
         job = self._known(tenant, job_id)
         if not job.state.is_final:
-            job.has_reader = True
-            job.is_seen = job.is_seen or bool(job.tokens)
-        return Followed(state=job.state, version=0, tokens=_run(job.tokens), cursor=BEGINNING, has_more=False)
+            job.has_reader = job.run.has_reader = True
+            job.is_seen = job.is_seen or bool(job.run.tokens)
+        return Followed(state=job.state, version=0, tokens=_run(job.run.tokens), cursor=BEGINNING, has_more=False)
 
     def erase(self, tenant: str, job_id: str) -> None:
         job = self._known(tenant, job_id)
@@ -223,9 +226,11 @@ class PlainModel(PlainRecord):
         if self.now >= job.expires:
             self._expire(job)
             return Skipped("expired")
+        if not can_continue and job.tokens:
+            self._end_those_who_saw(job)
         if not can_continue and job.tokens and job.is_seen:
             job.code, job.gave_up_at = "stream_lost", self.now
-            self._end(job, JobState.FAILED)
+            self.end(job, JobState.FAILED)
             return Skipped("its tokens were read")
         if self._must_wait(job, worker):
             job.publish_again_at = self.now + self._lease
@@ -234,10 +239,10 @@ class PlainModel(PlainRecord):
             self.flows_of(model).join(job)
             job.is_passed_on = True
             return Skipped("another worker has room")
+        job.attempt = job.failures + job.lost + 1
         self._start(job, worker)
         job.is_passed_on = False
         job.token = max(job.token + 1, self.now)
-        job.attempt = job.failures + job.lost + 1
         job.claim_id, job.claimed, job.run_until = claim_id, self.now, self.now + milliseconds(job.new.timeout_seconds)
         job.started = job.started if job.started is not None else self.now
         job.token_of_the_lost = job.not_before = None
@@ -286,9 +291,11 @@ class PlainModel(PlainRecord):
             assert job.claimed is not None
             took, before = self.now - job.claimed, self.pace.get(job.model)
             self.pace[job.model] = int(took if before is None else before * 0.9 + took * 0.1)
-        job.take(list(zip(tokens.ids, tokens.pieces, strict=True)))
+        log = list(zip(tokens.ids, tokens.pieces, strict=True))
         used = outcome.usage.prompt_tokens + outcome.usage.completion_tokens
-        self._end(job, state, used if used or outcome.state is not JobState.SUCCEEDED else None)
+        told = Told(outcome, log, gave_up=job.gave_up_at is not None)
+        self.end(job, state, used if used or outcome.state is not JobState.SUCCEEDED else None, told)
+        job.take(log)
         return "ok"
 
     def release(self, lease: Lease) -> bool:
@@ -308,6 +315,9 @@ class PlainModel(PlainRecord):
         job.token += 1
         if job.started == job.claimed and not job.tokens:
             job.started = None
+        for one in followers_of(self.jobs, job):
+            if not job.tokens and one.started is not None and one.started >= (job.claimed or 0):
+                one.started = None
         job.attempt = max(job.failures + job.lost, int(job.started is not None))
         self._delay(job, self.now + milliseconds(seconds))
         return True
@@ -346,8 +356,12 @@ class PlainModel(PlainRecord):
         """Whether its message is to be published again."""
         if job.is_running:
             self._rescue(job)
+        elif job.state.is_final or (job.place == "queue" and self.now < job.expires):
+            pass  # it followed another one, which has ended just now
         elif self.now >= job.expires:
             self._expire(job)
+        elif job.place == "following":
+            look_again(self, job)
         elif job.place == "delayed" or not self.live_workers(job.model):
             self.flows_of(job.model).join(job)
             job.not_before = None
@@ -379,6 +393,7 @@ class PlainModel(PlainRecord):
             emitted_pieces=tuple(emitted.pieces),
             company_expected=bool(self.window_of(job.model)),
             is_streamed=job.has_reader,
+            is_shared=job.new.run_digest is not None,
         )
 
     def _must_wait(self, job: PlainJob, name: str) -> bool:
@@ -398,26 +413,42 @@ class PlainModel(PlainRecord):
         free = {other for other, one in live.items() if len(self.running_on(other)) < one.slots}
         return name in live.keys() - free and any(self.workers[one].kept_until <= self.now for one in free)
 
-    def _check_room(self, new: NewJob, max_waiting: int | None) -> None:
+    def _check_room(self, new: NewJob, max_waiting: int | None, leader: PlainJob | None) -> None:
         model = new.request.model
         if self.mode_of(model) == "draining":
             raise ModelDraining(model)
-        if max_waiting is not None and len(self.queue_of(model)) + len(self.delayed_of(model)) >= max_waiting:
+        if (
+            leader is None
+            and max_waiting is not None
+            and len(self.queue_of(model)) + len(self.delayed_of(model)) >= max_waiting
+        ):
             raise QueueFull(model, max_waiting)
-        self.budgets.check(new.tenant, model, new.request.estimated_tokens, self.now)
+        cost = new.request.estimated_tokens
+        self.budgets.check(new.tenant, model, cost, self.now, follows=leader is not None)
 
-    def _begin(self, new: NewJob, deadline: int) -> PlainJob:
+    def _begin(self, new: NewJob, deadline: int, leader: PlainJob | None) -> PlainJob:
         self.accepted += 1
         within = new.start_within_seconds
         start_by = None if within is None else self.now + milliseconds(within)
         job = PlainJob(new=new, sequence=self.accepted, created=self.now, deadline=deadline, start_by=start_by)
         self.jobs[job.ref] = job
         self.budgets.charge(job, self.now)
+        if leader:
+            follow(self, job, leader)
+            return job
+        if new.run_digest:
+            self.leads[new.tenant, new.run_digest] = new.id
         self.flows_of(job.model).join(job)
         return job
 
     def _can_start(self, new: NewJob) -> bool:
         return self.room_for(new.request.model, new.priority) > 0
+
+    def _end_those_who_saw(self, leader: PlainJob) -> None:
+        for job in followers_of(self.jobs, leader):
+            if job.is_seen:
+                job.code, job.gave_up_at = "stream_lost", self.now
+                self.end(job, JobState.FAILED)
 
     def _renew(self, lease: Lease) -> bool:
         job = self._of(lease)

@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 from jobs.errors import JobNotFound, JobRetired
-from jobs.job import JobState, Lease, Priority
+from jobs.job import JobState, Lease, Priority, Usage
 from jobs.keys import ref
 from jobs.model_load import ModelMode
 from jobs.settings import StoreSettings
 from tests.jobs.plain_budgets import PlainBudgets
 from tests.jobs.plain_flows import PlainFlows
 from tests.jobs.plain_job import PlainJob
+from tests.jobs.plain_sharing import Told, ended, go_along
 
 DAY = 86_400_000
 
@@ -34,7 +35,7 @@ class PlainRecord:
     """All jobs and workers, by the clock `now` (ms), which the test moves.
 
     Queues, windows, counters and indexes are not kept but read off the jobs, so that nothing can forget to update one;
-    of flows, their virtual times are kept.
+    of flows, their virtual times are kept, and of tenants' digests, who leads those that come.
     """
 
     settings: StoreSettings
@@ -44,6 +45,7 @@ class PlainRecord:
     gone: dict[str, int] = field(default_factory=dict)
     pace: dict[str, int] = field(default_factory=dict)
     flows: dict[str, PlainFlows] = field(default_factory=dict)
+    leads: dict[tuple[str, str], str] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
     modes: dict[str, tuple[ModelMode, int]] = field(default_factory=dict)
     used: dict[tuple[str, int], Counter[tuple[str, str]]] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class PlainRecord:
             return self.room(model)
         slots = sum(worker.slots for worker in self.live_workers(model))
         busy = [*self.running_of(model), *self.window_of(model)]
-        others = sum(job.new.priority is not Priority.INTERACTIVE for job in busy)
+        others = sum(job.waits_as is not Priority.INTERACTIVE for job in busy)
         return min(self.room(model), max(1, slots - reserved) - others)
 
     def mode_of(self, model: str) -> ModelMode:
@@ -120,6 +122,7 @@ class PlainRecord:
             self.flows_of(job.model).pay(job)
         job.state, job.place, job.worker, job.lease_until = JobState.RUNNING, None, worker, self.now + self._lease
         self.flows_of(job.model).tidy()
+        go_along(self, job)
 
     def _stop(self, job: PlainJob) -> None:
         worker = self.workers.get(job.worker or "")
@@ -129,29 +132,42 @@ class PlainRecord:
     def _to_the_queue(self, job: PlainJob) -> None:
         self._stop(job)
         if job.cancel_asked:
-            self._end(job, JobState.CANCELLED)
+            self.end(job, JobState.CANCELLED)
         else:
             job.state = JobState.QUEUED
+            go_along(self, job)
             self.flows_of(job.model).join(job)
 
     def _delay(self, job: PlainJob, until: int) -> None:
         self._stop(job)
         if job.cancel_asked:
-            self._end(job, JobState.CANCELLED)
+            self.end(job, JobState.CANCELLED)
         else:
             self.flows_of(job.model).settle(job, 0)
             job.state, job.place, job.paid, job.not_before = JobState.QUEUED, "delayed", None, until
+            go_along(self, job)
 
-    def _end(self, job: PlainJob, state: JobState, spent: int | None = None) -> None:
+    def end(self, job: PlainJob, state: JobState, spent: int | None = None, told: Told | None = None) -> None:
+        """A job is final; `told` by the worker that ran it."""
+        is_follower = job.place == "following"
+        if is_follower and told:
+            job.take(told.log)
+        elif is_follower:
+            job.tokens = list(job.run.tokens)
+            job.failed_with = Usage(cached_tokens=len(job.tokens))
         self._stop(job)
-        self.budgets.settle(job, spent if job.is_running else len(job.tokens), self.now)
+        used = 0 if is_follower else spent if job.is_running else len(job.tokens)
+        self.budgets.settle(job, used, self.now)
         spent = spent if job.is_running else 0
         if spent is not None:
             self.flows_of(job.model).settle(job, spent)
         job.state, job.place, job.paid, job.not_before, job.finished = state, None, None, None, self.now
         self.flows_of(job.model).tidy()
         job.has_reader = job.is_seen = False
+        job.waits_as = job.new.priority
         self._count(job)
+        if not is_follower:
+            ended(self, job, told)
 
     def _count(self, job: PlainJob) -> None:
         """The usage of a day is what the jobs that ended on it say of theirs."""
@@ -164,7 +180,7 @@ class PlainRecord:
 
     def _expire(self, job: PlainJob) -> None:
         job.code = "deadline_exceeded" if job.deadline <= self.now else "not_started_in_time"
-        self._end(job, JobState.EXPIRED)
+        self.end(job, JobState.EXPIRED)
 
     def _rescue(self, job: PlainJob) -> None:
         job.lost += 1
@@ -173,7 +189,7 @@ class PlainRecord:
             self._expire(job)
         elif job.cancel_asked is None and job.lost > 2:
             job.code, job.gave_up_at = "worker_lost", self.now
-            self._end(job, JobState.FAILED)
+            self.end(job, JobState.FAILED)
         else:
             self._to_the_queue(job)
 

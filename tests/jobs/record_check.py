@@ -12,6 +12,7 @@ import redis
 from jobs.job import JobState, Priority
 from jobs.keys import Keys, idempotency_digest
 from jobs.tenant_limits import NO_LIMITS
+from tests.jobs.plain_flows import followers_of
 from tests.jobs.plain_job import PlainJob
 from tests.jobs.plain_model import PlainModel
 
@@ -45,6 +46,7 @@ class RecordCheck:
         self._kept = everything(self._client)
         jobs = list(self._model.jobs.values())
         self._check_times(jobs)
+        self._check_followers(jobs)
         for tenant in self._tenants:
             of_tenant = [job for job in jobs if job.new.tenant == tenant]
             self._check_indexes(tenant, of_tenant)
@@ -72,6 +74,14 @@ class RecordCheck:
         dead = self._scores(KEYS.owned(tenant, "dead"))
         assert dead == {job.new.id: job.gave_up_at for job in jobs if job.is_dead_letter}
 
+    def _check_followers(self, jobs: list[PlainJob]) -> None:
+        """Each is where its leader is, and known to it."""
+        for job in jobs:
+            led = {one.new.id: one.sequence for one in followers_of(self._model.jobs, job)}
+            assert self._scores(self._key(job, "followers")) == led
+            assert not led or (not job.state.is_final and job.place != "following")
+            assert all(one.state is job.state for one in followers_of(self._model.jobs, job))
+
     def _check_places(self, model: str) -> None:
         queue = self._model.queue_of(model)
         self._check_flows(model)
@@ -80,7 +90,7 @@ class RecordCheck:
         assert self._members(KEYS.model(model, "running")) == {job.ref for job in self._model.running_of(model)}
         waiting: Counter[str] = Counter()
         for job in queue:
-            waiting[f"{job.new.priority}/{job.new.tenant}"] += job.cost
+            waiting[f"{job.waits_as}/{job.new.tenant}"] += job.cost
         delayed = Counter(job.new.tenant for job in self._model.delayed_of(model))
         assert {name: int(count) for name, count in self._fields(KEYS.model(model, "delayed")).items()} == delayed
         counted = self._fields(KEYS.model(model, "waiting"))
@@ -89,7 +99,7 @@ class RecordCheck:
         assert int(counted.pop("jobs", "0")) == len(queue)
         assert {name: int(tokens) for name, tokens in counted.items()} == waiting
         busy = [*self._model.window_of(model), *self._model.running_of(model)]
-        interactive = {job.ref for job in busy if job.new.priority is Priority.INTERACTIVE}
+        interactive = {job.ref for job in busy if job.waits_as is Priority.INTERACTIVE}
         assert self._members(KEYS.model(model, "interactive")) == interactive
 
     def _check_flows(self, model: str) -> None:
@@ -123,6 +133,9 @@ class RecordCheck:
                 expected.add(KEYS.tenant(job.new.tenant, "idem", idempotency_digest(job.new.idempotency_key)))
             if job.is_dead_letter:
                 expected.add(KEYS.owned(job.new.tenant, "dead"))
+            if job.place == "following":
+                expected.add(self._key(job.run, "followers"))
+        expected |= {KEYS.tenant(tenant, "same", digest) for tenant, digest in self._model.leads}
         expected |= {key for tenant in self._tenants if (key := KEYS.owned(tenant, "events")) in self._kept}
         expected |= {KEYS.owned(tenant, f"usage:{day}") for tenant, day in self._model.used}
         kept = {key for key in self._kept if key.startswith(f"{KEYS.prefix}t:")}

@@ -93,7 +93,18 @@ class SideBySide(RuleBasedStateMachine):
     @property
     def wanted(self) -> list[str]:
         """Running jobs, and then any."""
-        return [job.new.id for job in self.model.jobs.values() if job.is_running] + self.recent
+        running = [job.new.id for job in self.model.jobs.values() if job.is_running]
+        return running + self.followers[:3] + self.recent
+
+    @property
+    def leaders(self) -> list[str]:
+        """Those whose run others would wait for, newest first; those that run twice."""
+        ids = [job_id for job_id in reversed(self.model.leads.values()) if job_id in self.submits]
+        return [job_id for job_id in ids if self.model.jobs[f"{self.submits[job_id].tenant}/{job_id}"].is_running] + ids
+
+    @property
+    def followers(self) -> list[str]:
+        return [job.new.id for job in self.model.jobs.values() if job.place == "following"]
 
     @property
     def ended(self) -> list[str]:

@@ -99,6 +99,7 @@ class StoreMachine(SideBySide):
         max_tokens=st.integers(1, 3),
         key=st.sampled_from([None, None, None, "k1", "k2"]),
         body=st.sampled_from("ffg"),
+        same=st.sampled_from([None, "d", "d", "e"]),
         lives=st.sampled_from([None, None, None, 200, 30, -1]),
         limits=st.sampled_from(LIMITS),
         max_waiting=st.sampled_from([None, None, None, 2, 0]),
@@ -112,6 +113,7 @@ class StoreMachine(SideBySide):
         max_tokens: int,
         key: str | None,
         body: str,
+        same: str | None,
         lives: int | None,
         limits: Mapping[str, Any],
         max_waiting: int | None,
@@ -121,9 +123,34 @@ class StoreMachine(SideBySide):
         deadline_at = None if lives is None else self.model.now / 1000 + lives
         new = replace(self.new(model, max_tokens), tenant=tenant, metadata={"body": body}, deadline_at=deadline_at)
         new = replace(new, idempotency_key=key, fingerprint=body, priority=priority, **limits)
+        new = replace(new, run_digest=same and f"{same}-{model}")
         self.submit(new, max_waiting)
         if then_work:
             self.work(f"{model}1", 1)
+
+    @there_are("leaders")
+    @rule(
+        leader=one_of("leaders"),
+        priority=st.sampled_from([Priority.STANDARD, *Priority]),
+        lives=st.sampled_from([None, None, 200, 30]),
+        limits=st.sampled_from(LIMITS),
+        reads=st.booleans(),
+        count=st.integers(1, 2),
+    )
+    def ask_the_same(
+        self, leader: str, priority: Priority, lives: int | None, limits: Mapping[str, Any], count: int, *, reads: bool
+    ) -> None:
+        """What is in flight already; some look at once what has come."""
+        asked = self.submits[leader]
+        for _ in range(count):
+            deadline_at = None if lives is None else self.model.now / 1000 + lives
+            new = replace(
+                self.new(asked.request.model), tenant=asked.tenant, run_digest=asked.run_digest, priority=priority
+            )
+            new = replace(new, deadline_at=deadline_at, **limits)
+            self.submit(new, 0)
+            if reads and new.id in self.submits:
+                self.a_client_wishes(new.id, "read")
 
     def submit(self, new: NewJob, max_waiting: int | None) -> None:
         accepted = self.both(lambda it: it.accept(new, max_waiting=max_waiting))
@@ -373,7 +400,9 @@ class StoreMachine(SideBySide):
     def new(self, model: str, max_tokens: int = 1) -> NewJob:
         params = SamplingParams(max_tokens=max_tokens)
         request = InferenceRequest(model=model, type=RequestType.COMPLETION, prompt="Once", params=params)
-        return NewJob(id=self.new_id(), tenant=TENANTS[0], request=request, retention_seconds=100)
+        return NewJob(
+            id=self.new_id(), tenant=TENANTS[0], request=request, retention_seconds=100, run_digest=f"d-{model}"
+        )
 
     def new_id(self) -> str:
         return f"job_{next(self.numbers):03}"

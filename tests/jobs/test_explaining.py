@@ -105,3 +105,10 @@ def test_what_its_tenant_weighs_is_told(bench: Any) -> None:
     job_id = bench.accept()
     TenantStore(bench.client).set_limits("default", TenantLimits(weight=4))
     assert bench.store.explain("default", job_id).situation.tenant_weight == 4
+
+
+def test_whose_run_it_waits_for_is_told(bench: Any) -> None:
+    bench.join()
+    leader, follower = bench.accept(run_digest="same"), bench.accept(run_digest="same")
+    assert codes(bench, leader) == ["goes-next"]
+    assert reason(bench, follower, "follows").detail == {"job_id": leader}

@@ -141,6 +141,7 @@ class Books:
             "window": client.hgetall(keys.model(MODEL, "window")),
             "running": client.smembers(keys.model(MODEL, "running")),
             "interactive": client.smembers(keys.model(MODEL, "interactive")),
+            "leaders and followers": [*self._named("t:*:same:*"), *self._named("t:*:followers:*")],
             "held by workers": self._named("w:*:jobs"),
             "receivers to look at": client.zrange(keys.name("hooks"), 0, -1),
             "deliveries under way": client.zrange(keys.name("flights"), 0, -1),
