@@ -20,6 +20,8 @@ from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
 from api.body_deadline import BodyDeadline
 from api.cache_blueprint import cache_blueprint
+from api.circuit_sources import AllCircuits, ModelCircuits
+from api.circuits_blueprint import circuits_blueprint
 from api.client_address import ClientAddress
 from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
@@ -38,6 +40,7 @@ from api.key_uses import FLUSH_SECONDS, KeyUses
 from api.limited_requests import add_limits, charge_submission
 from api.limiting import make_limiting
 from api.limits_blueprint import limits_blueprint
+from api.model_gate import ModelGate
 from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
 from api.openapi import Json, ProblemApi, spec_options
@@ -65,6 +68,8 @@ from jobs.store import JobStore
 from jobs.tenants import TenantStore
 from jobs.usage import UsageReader
 from models.catalog import Catalog
+from resilience.circuit.circuits import Circuits
+from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher, Rounds
@@ -75,7 +80,7 @@ REDIS_CONNECTIONS = 4
 """Per process, and one more for limits: requests hold one only for a read or a move, never while they wait."""
 
 PUBLISHERS = 2
-"""To the broker, with two connections each; one more to Redis hears of changes. A process has no more than ten."""
+"""To the broker, with two connections each; one more hears of changes, one asks for circuits: eleven in all."""
 
 
 class ApiProcess(Flask):
@@ -87,6 +92,7 @@ class ApiProcess(Flask):
     sweeps: Rounds
     key_uses: KeyUses
     key_rounds: Rounds
+    circuits: Circuits
 
     def make_default_options_response(self) -> Response:
         """Tell the methods of an address; Flask's own would tell those of all that fit."""
@@ -114,6 +120,7 @@ class ApiProcess(Flask):
         with suppress(StoreUnavailable):
             self.key_uses.flush()
         self.wakeups.close()
+        self.circuits.close()
 
 
 def create_app(
@@ -127,10 +134,13 @@ def create_app(
     catalog = Catalog.load(settings.config)
     client = connect(settings.redis_url, max_connections=REDIS_CONNECTIONS)
     store = JobStore(client, store_settings)
-    dispatcher = Dispatcher(store, make_app(settings.redis_url, publishers=PUBLISHERS))
+    circuits = circuits_at(settings.redis_url, settings.circuits, connections=1, random=random.SystemRandom())
+    gate = ModelGate(circuits)
+    dispatcher = Dispatcher(store, make_app(settings.redis_url, publishers=PUBLISHERS), circuits)
 
     app = ApiProcess(__name__, static_folder=None)
     app.store = store
+    app.circuits = circuits
     app.wakeups = Wakeups(subscriber_pool(settings.redis_url))
     app.sweeps = dispatcher.sweep_rounds(
         lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
@@ -187,6 +197,7 @@ def create_app(
         new_id=new_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
+        gate=gate,
         reach=arm(settings.failpoints),
     )
     foreground = Foreground(
@@ -198,7 +209,9 @@ def create_app(
         wait_seconds=settings.foreground_seconds,
     )
     responses = Responses(store=store, waiting=waiting, following=following, streams=streams, erase_job=results.erase)
-    requeues = Requeues(store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id, charge=charge_submission)
+    requeues = Requeues(
+        store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id, gate=gate, charge=charge_submission
+    )
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
@@ -215,18 +228,19 @@ def create_app(
             catalog=catalog,
         ),
         dead_letters_blueprint(store=store, catalog=catalog),
-        queue_blueprint(store=store, catalog=catalog),
+        queue_blueprint(store=store, catalog=catalog, gate=gate),
         usage_blueprint(usage=UsageReader(client), clock=clock),
         cache_blueprint(cache=results.cache, settings=settings.cache),
         limits_blueprint(limits=limiting.requests),
+        circuits_blueprint(AllCircuits(ModelCircuits(circuits, catalog, dispatcher))),
         models_blueprint(
-            catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher
+            catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher, gate=gate
         ),
         api_keys_blueprint(
             keys=ApiKeys(store=key_store, hasher=settings.hasher, draw=partial(KeyText.new, settings.key_env))
         ),
         tenants_blueprint(tenants=TenantStore(client, store_settings)),
-        health_blueprint(store=store, catalog=catalog),
+        health_blueprint(store=store, catalog=catalog, gate=gate),
         *webhooks.blueprints,
     ):
         api.register_blueprint(blueprint)

@@ -100,6 +100,14 @@ class ProbeNotAnswered(ApiError):
     """Raised when the test of an endpoint was sent, or could not be, and no answer came."""
 
 
+class CircuitOpen(ApiError):
+    """Raised when a model takes no new jobs because its circuit is open."""
+
+
+class UnknownCircuit(ApiError):
+    """Raised when nothing has the circuit asked for."""
+
+
 class UnknownModel(ApiError):
     """Raised when no model has the name asked for."""
 

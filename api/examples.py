@@ -100,6 +100,7 @@ QUEUES: dict[str, Any] = {
             "object": "queue",
             "model": "shakespeare",
             "mode": "running",
+            "circuit": "closed",
             "depth": 12,
             "delayed": 2,
             "dispatched": 4,
@@ -132,7 +133,7 @@ MODELS = {"object": "list", "data": [MODEL, ALIAS]}
 HEALTH = {
     "status": "ok",
     "redis": "ok",
-    "models": {"shakespeare": {"workers": 1, "slots": 32, "waiting": 12, "running": 32}},
+    "models": {"shakespeare": {"workers": 1, "slots": 32, "waiting": 12, "running": 32, "circuit": "closed"}},
 }
 READINESS = {"ready": True, "redis": "ok", "models": {"shakespeare": True}}
 

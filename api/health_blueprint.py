@@ -9,10 +9,12 @@ from marshmallow import Schema, fields, validate
 
 from api import examples
 from api.auth import OPERATOR_TENANT
+from api.model_gate import ModelGate
 from api.openapi import NO_KEY, Blueprint
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from models.catalog import Catalog
+from resilience.circuit.permit import State
 
 Answer = tuple[dict[str, Any], HTTPStatus]
 
@@ -22,10 +24,11 @@ class ModelHealthSchema(Schema):
     slots = fields.Integer(required=True)
     waiting = fields.Integer(required=True)
     running = fields.Integer(required=True)
+    circuit = fields.String(required=True, validate=validate.OneOf([state.value for state in State]))
 
 
 class HealthSchema(Schema):
-    """`degraded` while a model has no live worker: jobs are accepted and wait; `unavailable` without Redis."""
+    """`degraded` while a model has no live worker, or fails and its circuit is open; `unavailable` without Redis."""
 
     status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded", "unavailable"]))
     redis = fields.String(required=True, validate=validate.OneOf(["ok", "unavailable"]))
@@ -47,7 +50,7 @@ class LivenessSchema(Schema):
     status = fields.Constant("ok", required=True)
 
 
-def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
+def health_blueprint(*, store: JobStore, catalog: Catalog, gate: ModelGate) -> Blueprint:
     """Open to everybody: nothing here tells of jobs or of clients."""
     blueprint = Blueprint("health", __name__, url_prefix="/health", description="Whether the system is well")
 
@@ -57,13 +60,14 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
     def health() -> Answer:
         """See how the system is.
 
-        `degraded` while a model has no worker: its jobs are accepted, and wait.
+        `degraded` while a model has no worker: its jobs are accepted, and wait. Also while a model fails and is left
+        alone: its jobs wait, and new ones are refused.
         """
         try:
             models = look()
         except StoreUnavailable:
             return {"status": "unavailable", "redis": "unavailable", "models": {}}, HTTPStatus.SERVICE_UNAVAILABLE
-        is_served = all(model["workers"] for model in models.values())
+        is_served = all(model["workers"] and model["circuit"] != State.OPEN for model in models.values())
         return {"status": "ok" if is_served else "degraded", "redis": "ok", "models": models}, HTTPStatus.OK
 
     @blueprint.view("GET", "/live", scope=NO_KEY, operationId="getLiveness")
@@ -89,7 +93,7 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
             return {"ready": False, "redis": "unavailable", "models": {}}, HTTPStatus.SERVICE_UNAVAILABLE
         return {"ready": True, "redis": "ok", "models": served}, HTTPStatus.OK
 
-    def look() -> dict[str, dict[str, int]]:
+    def look() -> dict[str, dict[str, Any]]:
         store.ping()
         queues = {name: store.queue(name, OPERATOR_TENANT) for name in catalog.models}
         return {
@@ -98,6 +102,7 @@ def health_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
                 "slots": queue.slots,
                 "waiting": queue.waiting + queue.dispatched,
                 "running": queue.running,
+                "circuit": gate.state(name).value,
             }
             for name, queue in queues.items()
         }

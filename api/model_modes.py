@@ -8,6 +8,7 @@ from typing import Any
 
 from api import examples
 from api.auth import caller
+from api.model_gate import ModelGate
 from api.model_lookup import find_model
 from api.openapi import Blueprint, View
 from api.queue_document import QueueSchema, queue_document
@@ -20,7 +21,9 @@ from tasks.dispatch import Dispatcher
 log = logging.getLogger(__name__)
 
 
-def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatcher, catalog: Catalog) -> None:
+def add_mode_views(
+    blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatcher, catalog: Catalog, gate: ModelGate
+) -> None:
     """Add the views that change a model's mode."""
 
     def answers(view: View) -> View:
@@ -33,7 +36,7 @@ def add_mode_views(blueprint: Blueprint, *, store: JobStore, dispatcher: Dispatc
         store.set_mode(model, mode)
         log.info("model_mode_set", extra={"model": model, "mode": mode})
         dispatcher.dispatch(model)
-        return queue_document(model, store.queue(model, caller().tenant), config.limits)
+        return queue_document(model, store.queue(model, caller().tenant), config.limits, gate.state(model))
 
     @blueprint.view("POST", "/<path:name>/pause", scope=Scope.ADMIN, operationId="pauseModel")
     @answers

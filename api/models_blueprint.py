@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from api import examples
 from api.model_addresses import model_at, refuse_other_methods
+from api.model_gate import ModelGate
 from api.model_lookup import find_model
 from api.model_modes import add_mode_views
 from api.openapi import ANY_KEY, Blueprint
@@ -38,7 +39,9 @@ class ModelListSchema(Schema):
     data = fields.List(fields.Nested(ModelSchema), required=True)
 
 
-def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatcher: Dispatcher) -> Blueprint:
+def models_blueprint(
+    *, catalog: Catalog, created: int, store: JobStore, dispatcher: Dispatcher, gate: ModelGate
+) -> Blueprint:
     """The models of the configuration, and their modes; `created` is a Unix second."""
     blueprint = Blueprint("models", __name__, url_prefix="/v1/models", description="What can be asked")
 
@@ -65,7 +68,7 @@ def models_blueprint(*, catalog: Catalog, created: int, store: JobStore, dispatc
         return describe(name, model_at(catalog, name))
 
     refuse_other_methods(blueprint, catalog)
-    add_mode_views(blueprint, store=store, dispatcher=dispatcher, catalog=catalog)
+    add_mode_views(blueprint, store=store, dispatcher=dispatcher, catalog=catalog, gate=gate)
 
     def describe(name: str, model: ModelConfig) -> dict[str, Any]:
         body = {

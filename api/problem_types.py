@@ -84,6 +84,15 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     api_errors.ProbeNotSent: ProblemType(
         slug="test-not-sent", status=HTTPStatus.GATEWAY_TIMEOUT, title="No webhook worker has sent the test in time."
     ),
+    api_errors.CircuitOpen: ProblemType(
+        slug="circuit-open",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The model fails, and takes no new jobs until it has been tried again.",
+        retryable=True,
+    ),
+    api_errors.UnknownCircuit: ProblemType(
+        slug="circuit-not-found", status=HTTPStatus.NOT_FOUND, title="There is no such circuit."
+    ),
     api_errors.UnknownModel: ProblemType(
         slug="model-not-found", status=HTTPStatus.NOT_FOUND, title="There is no such model."
     ),

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 from api import examples
 from api.auth import caller
 from api.fields import Text
+from api.model_gate import ModelGate
 from api.model_lookup import find_model
 from api.openapi import Blueprint
 from api.queue_document import QueueSchema, queue_document
@@ -28,7 +29,7 @@ class QueuesSchema(Schema):
     data = fields.List(fields.Nested(QueueSchema), required=True)
 
 
-def queue_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
+def queue_blueprint(*, store: JobStore, catalog: Catalog, gate: ModelGate) -> Blueprint:
     """A look at the queues."""
     blueprint = Blueprint("queue", __name__, url_prefix="/v1/queue", description="How long it will take")
 
@@ -45,7 +46,10 @@ def queue_blueprint(*, store: JobStore, catalog: Catalog) -> Blueprint:
         """
         models = [find_model(catalog, query["model"])] if "model" in query else list(catalog.models.values())
         tenant = caller().tenant
-        data = [queue_document(model.name, store.queue(model.name, tenant), model.limits) for model in models]
+        data = [
+            queue_document(model.name, store.queue(model.name, tenant), model.limits, gate.state(model.name))
+            for model in models
+        ]
         return {"object": "list", "data": data}
 
     return blueprint

@@ -12,6 +12,7 @@ from jobs.job import Priority
 from jobs.model_load import ModelMode
 from jobs.queues import ClassStatus, QueueStatus
 from models.catalog import ModelLimits
+from resilience.circuit.permit import State
 
 
 class ShareSchema(Schema):
@@ -59,6 +60,11 @@ class QueueSchema(Schema):
     mode_since = fields.String(
         metadata={"format": "date-time", "description": "Since when it is paused or draining; absent while it runs"}
     )
+    circuit = fields.String(
+        required=True,
+        validate=validate.OneOf([state.value for state in State]),
+        metadata={"description": "`open`: the model fails, none of its jobs starts; `half_open`: a few are tried"},
+    )
     depth = fields.Integer(required=True, metadata={"description": "Jobs that wait"})
     delayed = fields.Integer(
         required=True, metadata={"description": "Jobs that wait for their `not_before`; `depth` leaves them out"}
@@ -75,7 +81,7 @@ class QueueSchema(Schema):
     classes = fields.Nested(ClassesSchema, required=True)
 
 
-def queue_document(model: str, queue: QueueStatus, limits: ModelLimits) -> dict[str, Any]:
+def queue_document(model: str, queue: QueueStatus, limits: ModelLimits, circuit: State) -> dict[str, Any]:
     """One entry of `GET /v1/queue`."""
     since = {} if queue.mode_since is None else {"mode_since": iso(queue.mode_since)}
     return {
@@ -83,6 +89,7 @@ def queue_document(model: str, queue: QueueStatus, limits: ModelLimits) -> dict[
         "model": model,
         "mode": queue.mode,
         **since,
+        "circuit": circuit.value,
         "depth": queue.waiting,
         "delayed": queue.delayed,
         "dispatched": queue.dispatched,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.errors import UnknownModel
+from api.model_gate import ModelGate
 from api.submission import unlimited
 from jobs.answers import Accepted
 from jobs.errors import JobNotFound, JobRetired
@@ -25,6 +26,7 @@ class Requeues:
     store: JobStore
     dispatcher: Dispatcher
     catalog: Catalog
+    gate: ModelGate
     new_id: Callable[[str], str]
     charge: Callable[[], object] = unlimited
 
@@ -32,7 +34,8 @@ class Requeues:
         """Record the new job, or find the one that an earlier requeue has made, and let it start.
 
         It belongs to the API key `key_id`.
-        Raises what `JobStore.requeue` does, RateLimited, and UnknownModel if the job's model is no longer configured.
+        Raises what `JobStore.requeue` does, RateLimited, CircuitOpen, and UnknownModel if the job's model is no longer
+        configured.
         """
         old = self.store.find(tenant, job_id)
         name = old.request.model
@@ -42,14 +45,16 @@ class Requeues:
         if not self._is_repeat(old):
             self.charge()
         new_id = self.new_id(job_id.partition("_")[0])
-        made = self.store.requeue(
-            tenant,
-            job_id,
-            new_id=new_id,
-            key_id=key_id,
-            max_waiting=model.limits.max_waiting,
-            max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
-        )
+        with self.gate.at(name) as takes_new:
+            made = self.store.requeue(
+                tenant,
+                job_id,
+                new_id=new_id,
+                key_id=key_id,
+                max_waiting=model.limits.max_waiting,
+                max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
+                takes_new=takes_new,
+            )
         if not made.replayed:
             self.dispatcher.dispatch(name)
         log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})

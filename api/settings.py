@@ -17,6 +17,7 @@ from jobs.access.hashing import KeyHasher
 from jobs.environment import Environment, SettingError, between
 from jobs.webhooks.sealing import Sealer
 from models.catalog import SHIPPED_CONFIG, config_file
+from resilience.circuit.settings import CircuitSettings
 from resilience.egress.guard import EgressRules
 from resilience.egress.settings import egress_rules_from_env
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
@@ -27,6 +28,7 @@ UNPEPPERED = KeyHasher()
 BARE = EdgeSettings()
 UNCACHED = CacheSettings(backend="none")
 USUAL_LIMITS = LimitSettings()
+USUAL_CIRCUITS = CircuitSettings()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
@@ -59,6 +61,7 @@ class ApiSettings:
     hasher: KeyHasher = UNPEPPERED
     key_env: str = "live"
     cache: CacheSettings = UNCACHED
+    circuits: CircuitSettings = USUAL_CIRCUITS
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -103,6 +106,7 @@ class ApiSettings:
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),
+            circuits=CircuitSettings.from_env(env),
             failpoints=failpoints_from_env(env),
         )
 

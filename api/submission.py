@@ -20,6 +20,7 @@ from api.equal_jobs import run_digest
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.known_results import FindKnown, nothing_known
+from api.model_gate import ModelGate
 from api.model_lookup import find_model
 from api.recorded_job import recorded_job
 from jobs.job import OPERATOR_KEY, Foreground, Job, NewJob, Priority
@@ -110,6 +111,7 @@ class Submissions:
     new_id: Callable[[str], str]
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
+    gate: ModelGate
     take_webhook: TakeWebhook = no_webhooks
     charge: Callable[[], object] = unlimited
     find_known: FindKnown = nothing_known
@@ -130,7 +132,7 @@ class Submissions:
         It belongs to the API key `key_id`. A retry in the foreground finds the job of an earlier try, if that one's
         answer was never delivered.
         Raises UnknownModel, InvalidRequest, DeadlineUnmeetable, UrlRefused, NoSealer, IdempotencyMismatch, RateLimited,
-        ModelDraining, QueueFull, QuotaExceeded, StorageFull or StoreUnavailable.
+        CircuitOpen, ModelDraining, QueueFull, QuotaExceeded, StorageFull or StoreUnavailable.
         """
         if idempotency_key is not None:
             known = self.store.submitted(tenant, idempotency_key, submission.fingerprint)
@@ -179,11 +181,11 @@ class Submissions:
         )
         check_deadlines(self.store, job)
         self.reach(Failpoint.API_BEFORE_RECORD)
-        accepted = self.store.accept(
-            job,
-            max_waiting=model.limits.max_waiting,
-            max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
-        )
+        with self.gate.at(model.name) as takes_new:
+            most, most_of_tenant = model.limits.max_waiting, model.limits.max_waiting_per_tenant
+            accepted = self.store.accept(
+                job, max_waiting=most, max_waiting_per_tenant=most_of_tenant, takes_new=takes_new
+            )
         self.reach(Failpoint.API_AFTER_RECORD)
         if accepted.can_start:
             self.dispatcher.dispatch(model.name)

@@ -51,7 +51,9 @@ def ref_of(lease: Lease) -> str:
     return ref(lease.tenant, lease.job_id)
 
 
-def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Bounds) -> Sequence[Argument]:
+def accept_arguments(
+    job: NewJob, *, usual_deadline_seconds: float, bounds: Bounds, takes_new: bool
+) -> Sequence[Argument]:
     """For `accept.lua`."""
     return (
         ref(job.tenant, job.id),
@@ -78,6 +80,7 @@ def accept_arguments(job: NewJob, *, usual_deadline_seconds: float, bounds: Boun
         bounds.usual_limits,
         *_reuse_arguments(job),
         job.run_digest or "",
+        "" if takes_new else "1",
     )
 
 

@@ -86,6 +86,10 @@ class QuotaTooSmall(QuotaExceeded):
     """Raised when the job alone is above a limit: it fits at no time."""
 
 
+class NothingNew(JobError):
+    """Raised when no new job was to be recorded, and none was found that had been."""
+
+
 class ModelDraining(JobError):
     """Raised when a model takes no new jobs because it is being drained."""
 

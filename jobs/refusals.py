@@ -13,6 +13,7 @@ from jobs.errors import (
     JobSucceeded,
     ModelDraining,
     NewerRecord,
+    NothingNew,
     QueueFull,
     QuotaExceeded,
     QuotaTooSmall,
@@ -24,12 +25,15 @@ from jobs.room import RoomReader
 def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
     """What a move that makes a job has answered.
 
-    Raises IdempotencyMismatch, ModelDraining, QueueFull or QuotaExceeded; the last two know when there will be room.
+    Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull or QuotaExceeded; the last two know when there will
+    be room.
     """
     verdict, detail = answer[0], answer[1].decode()
     match verdict:
         case b"mismatch":
             raise IdempotencyMismatch(detail)
+        case b"nothing new":
+            raise NothingNew(detail)
         case b"draining":
             raise ModelDraining(detail)
         case b"full":

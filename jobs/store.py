@@ -60,12 +60,20 @@ class JobStore:
         self._explaining = ExplanationReader(client, self.keys, self._moves)
 
     def accept(
-        self, job: NewJob, *, max_waiting: int | None = None, max_waiting_per_tenant: int | None = None
+        self,
+        job: NewJob,
+        *,
+        max_waiting: int | None = None,
+        max_waiting_per_tenant: int | None = None,
+        takes_new: bool = True,
     ) -> Accepted:
-        """Record a new job. Raises IdempotencyMismatch, ModelDraining, QueueFull, QuotaExceeded or StorageFull."""
+        """Record a new job, or unless `takes_new` only find the one that an equal submit has made, or its result.
+
+        Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull, QuotaExceeded or StorageFull.
+        """
         usual = self.settings.deadline_seconds
         bounds = self._bounds(max_waiting, max_waiting_per_tenant)
-        arguments = accept_arguments(job, usual_deadline_seconds=usual, bounds=bounds)
+        arguments = accept_arguments(job, usual_deadline_seconds=usual, bounds=bounds, takes_new=takes_new)
         return accepted(self._grow("accept", *arguments), job.tenant, self._room)
 
     def requeue(
@@ -77,22 +85,27 @@ class JobStore:
         key_id: str = OPERATOR_KEY,
         max_waiting: int | None = None,
         max_waiting_per_tenant: int | None = None,
+        takes_new: bool = True,
     ) -> Accepted:
         """Make a new job of one that failed, was cancelled or expired; a repeat finds it, as long as it exists.
 
-        Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded, ModelDraining, QueueFull, QuotaExceeded or
-        StorageFull.
+        Unless `takes_new`, only a repeat is answered. Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded,
+        NothingNew, ModelDraining, QueueFull, QuotaExceeded or StorageFull.
         """
         of_all, of_tenant, usual = self._bounds(max_waiting, max_waiting_per_tenant)
-        answer = self._grow("requeue", ref(tenant, job_id), new_id, of_all, key_id, of_tenant, usual)
+        only_repeats = "" if takes_new else "1"
+        answer = self._grow("requeue", ref(tenant, job_id), new_id, of_all, key_id, of_tenant, usual, only_repeats)
         self._check(answer[0], tenant, job_id)
         return accepted(answer, tenant, self._room)
 
-    def dispatch(self, model: str) -> list[str]:
-        """Move waiting jobs into the window while it has room; the ids are to be published."""
-        ids = self._moves.run(
-            "dispatch", model, milliseconds(self.settings.dispatch_grace_seconds), self.settings.dispatch_limit
-        )
+    def dispatch(self, model: str, *, most_in_window: int | None = None) -> list[str]:
+        """Move waiting jobs into the window while it has room; the ids are to be published.
+
+        Up to `most_in_window` are in it then, if its workers have room for so many.
+        """
+        grace_ms = milliseconds(self.settings.dispatch_grace_seconds)
+        most = "" if most_in_window is None else most_in_window
+        ids = self._moves.run("dispatch", model, grace_ms, self.settings.dispatch_limit, most)
         return [job_id.decode() for job_id in ids]
 
     def claim(

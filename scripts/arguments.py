@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 
-def _name(name: str) -> str:
+def name_of(name: str) -> str:
+    """*name*, which raises BadParameter if it cannot be one."""
     if not name:
         raise typer.BadParameter("is empty")
     if {".", ".."} & set(name.split("/")):
@@ -20,7 +21,7 @@ def _name(name: str) -> str:
 
 
 def _names(names: list[str] | None) -> list[str] | None:
-    return names and [_name(name) for name in names]
+    return names and [name_of(name) for name in names]
 
 
 def given(value: str | None) -> str | None:
@@ -40,8 +41,8 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-JobId = Annotated[str, typer.Argument(metavar="ID", callback=_name)]
+JobId = Annotated[str, typer.Argument(metavar="ID", callback=name_of)]
 JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID", callback=_names)]
-KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", callback=_name)]
-ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.", callback=_name)]
-TenantName = Annotated[str, typer.Argument(metavar="TENANT", callback=_name)]
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", callback=name_of)]
+ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.", callback=name_of)]
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", callback=name_of)]

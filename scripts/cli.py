@@ -6,6 +6,7 @@ import typer
 
 from scripts.commands import (
     bulk,
+    circuits,
     doctor,
     health,
     infer,
@@ -35,6 +36,7 @@ app.command()(submit.submit)
 app.command()(bulk.bulk)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
+app.add_typer(circuits.app, name="circuits")
 app.add_typer(keys.app, name="keys")
 app.command()(usage.usage)
 app.add_typer(tenants.app, name="tenants")

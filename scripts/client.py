@@ -14,6 +14,7 @@ from urllib.parse import quote
 import requests
 
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
+from scripts.circuit_calls import CircuitCalls
 from scripts.job_following import JobFollowing, events_call, infer_call
 from scripts.job_view import JobView
 from scripts.key_calls import KeyCalls
@@ -93,6 +94,11 @@ class FrontierClient:
     def tenants(self) -> TenantCalls:
         """What an operator does with the limits of tenants."""
         return TenantCalls(self._transport)
+
+    @property
+    def circuits(self) -> CircuitCalls:
+        """What is left alone because it fails."""
+        return CircuitCalls(self._transport)
 
     def close(self) -> None:
         """Closes idle connections; one in use by another thread closes when that thread is through with it."""

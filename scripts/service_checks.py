@@ -78,8 +78,12 @@ def check_api(data_dir: Path, *, host: str, port: int) -> Iterator[Finding]:
 
 def _api(url: str, health: Mapping[str, Any]) -> Finding:
     idle = [name for name, facts in health.get("models", {}).items() if not facts.get("workers")]
+    failing = [name for name, facts in health.get("models", {}).items() if facts.get("circuit") == "open"]
     if health.get("redis") != "ok":
         return Finding("api", Level.BAD, f"{url} does not reach Redis", LOOK_AT_LOGS)
     if idle:
         return Finding("api", Level.WARN, f"{url} has no worker for {', '.join(idle)}", LOOK_AT_LOGS)
+    if failing:
+        advice = "Its worker's log says why; it is tried again by itself. `frontier circuits list` says when."
+        return Finding("api", Level.WARN, f"{url} leaves alone what fails: {', '.join(failing)}", advice)
     return Finding("api", Level.OK, url)

@@ -1,7 +1,8 @@
 """One attempt of one job: claim, generate, record the outcome. Knows no Celery.
 
 Whatever happens in between, exactly one of three things is true afterwards: an outcome is recorded, the
-job waits again, or its lease runs out and a sweep puts it back.
+job waits again, or its lease runs out and a sweep puts it back. Before it, the model's circuit is asked for leave,
+after it, the circuit is told how the attempt went.
 """
 
 from __future__ import annotations
@@ -16,28 +17,22 @@ from uuid import uuid4
 from jobs.answers import FinishAnswer, Skipped
 from jobs.errors import StoreUnavailable
 from jobs.events import AttemptFinished, AttemptStarted, Listener, notify
-from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
+from jobs.job import Lease, Outcome
 from jobs.store import JobStore
-from models.engine import (
-    Completion,
-    Engine,
-    EngineBusy,
-    EngineError,
-    GenerationCancelled,
-    OnToken,
-    RequestRefused,
-    Spent,
-)
+from models.engine import Engine, EngineBusy, EngineError, GenerationCancelled, OnToken
 from resilience.backoff import Backoff
+from resilience.circuit.permit import Permit
 from resilience.failpoints import Failpoint, Reach, unarmed
+from tasks import outcomes
 from tasks.insisting import STORE_BACKOFF, Insistence
+from tasks.model_circuit import ModelCircuit
 from tasks.running import RunningAttempt, RunningAttempts, StopReason
+from tasks.verdicts import Verdict, verdict_on
 
 log = logging.getLogger(__name__)
 
 RETRY_BACKOFF = Backoff(base_seconds=1.0, cap_seconds=60.0)
 SUSPECT_POLL_SECONDS = 0.25
-NOTHING = Spent()
 RECORDED = frozenset({"ok", "already"})
 
 
@@ -55,6 +50,7 @@ class Attempts:
     store: JobStore
     engine: Engine
     running: RunningAttempts
+    circuit: ModelCircuit
     receiver: Callable[[RunningAttempt], OnToken]
     refill: Callable[[], object]
     model: str
@@ -71,6 +67,15 @@ class Attempts:
     def run(self, job_id: str) -> str:
         """Attempt the job that a message names; says what became of it, for logs and Flower."""
         self.reach(Failpoint.WORKER_AFTER_MESSAGE)
+        permit = self.circuit.permit()
+        if permit is None:
+            return self._leave_queued(job_id)
+        try:
+            return self._run(job_id, permit)
+        finally:
+            self.circuit.give_back(permit)
+
+    def _run(self, job_id: str, permit: Permit) -> str:
         claimed = self._claim(job_id)
         if claimed is None:
             return "skipped"
@@ -82,11 +87,15 @@ class Attempts:
             self.running.stop(attempt, StopReason.SHUTDOWN)
         notify(self.listeners, AttemptStarted(lease, self.model))
         try:
-            outcome, is_transient = self._generate(attempt)
-            attempt.is_ending = outcome is not None
-            answer = self._record(attempt, outcome, is_transient=is_transient) if outcome else self._give_up(attempt)
-        except EngineBusy as busy:
-            outcome, answer = None, self._postpone(attempt, busy.retry_after_seconds)
+            outcome, verdict, put_off = self._generate(attempt)
+            put_off = self._judge(attempt, permit, verdict) or put_off
+            if put_off is not None:
+                outcome, answer = None, self._postpone(attempt, put_off)
+            elif outcome:
+                attempt.is_ending = True
+                answer = self._record(attempt, outcome, is_transient=verdict is Verdict.FAILURE)
+            else:
+                answer = self._give_up(attempt)
         finally:
             self.running.remove(attempt)
         notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
@@ -94,6 +103,18 @@ class Attempts:
         if outcome and answer in RECORDED:
             self.keep(attempt, outcome)
         return f"{answer}: {outcome.state}" if outcome else answer
+
+    def _leave_queued(self, job_id: str) -> str:
+        """The circuit lets nothing through: the job goes back to its place, as if no message had come."""
+        with suppress(StoreUnavailable):  # then its message counts as lost, and a sweep publishes it again
+            self.store.put_back(job_id, model=self.model)
+        log.info("message_skipped", extra={"job_id": job_id, "reason": "the model's circuit is open"})
+        return "circuit open"
+
+    def _judge(self, attempt: RunningAttempt, permit: Permit, verdict: Verdict) -> float | None:
+        """Tell the circuit. A probe that failed counts against the model alone: the seconds for which its job waits."""
+        self.circuit.record(permit, verdict, self.clock() - attempt.claimed_at)
+        return self.circuit.pause_of_probe() if permit.is_probe and verdict is Verdict.FAILURE else None
 
     def _claim(self, job_id: str) -> tuple[Lease, float] | None:
         """The lease, once the worker is free for it, and when it was asked for; its time runs from then on.
@@ -127,15 +148,16 @@ class Attempts:
             self.store.put_back(job_id, model=self.model)
         return None
 
-    def _generate(self, attempt: RunningAttempt) -> tuple[Outcome | None, bool]:
-        """The outcome, and whether another attempt may do better; no outcome if it is not ours to record.
+    def _generate(self, attempt: RunningAttempt) -> tuple[Outcome | None, Verdict, float | None]:
+        """The outcome, or None if it is not ours to record, and what it says of the model.
 
-        Raises EngineBusy if there was no attempt to speak of.
+        Third, for how many seconds the engine asks to be left alone: then there was no attempt to speak of.
         """
         lease = attempt.lease
         if self.clock() >= attempt.run_until:  # the worker stood still since its claim
             self.running.stop(attempt, StopReason.OUT_OF_TIME)
-            return self._stopped(attempt, NOTHING)
+            cancelled = GenerationCancelled("the attempt had run out of time before it began")
+            return outcomes.of_error(attempt, cancelled, now=self.clock()), verdict_on(cancelled), None
         try:
             generated = self.engine.submit(
                 attempt.request_id,
@@ -147,34 +169,20 @@ class Attempts:
             if attempt.stop_reason is not None:  # told to stop before the engine knew the request
                 self.engine.cancel(attempt.request_id)
             completion = generated.result()
-        except RequestRefused as refusal:
-            error = AttemptError(code=refusal.code, message=str(refusal), field=refusal.field)
-            return self._failed(attempt, error, refusal.spent), False
-        except GenerationCancelled as cancelled:
-            return self._stopped(attempt, cancelled.spent)
-        except EngineBusy:
-            raise
-        except EngineError as failure:
-            return self._failed(attempt, AttemptError(code="engine_error", message=str(failure)), failure.spent), True
-        except Exception:
+        except EngineBusy as busy:
+            return None, verdict_on(busy), busy.retry_after_seconds
+        except EngineError as error:
+            return outcomes.of_error(attempt, error, now=self.clock()), verdict_on(error), None
+        except Exception as error:
             log.exception("attempt_failed_unexpectedly", extra={"job_id": lease.job_id})
-            error = AttemptError(code="internal_error", message="The worker failed; its log says how.")
-            return self._failed(attempt, error), True
-        return self._succeeded(attempt, completion), False
+            return outcomes.of_error(attempt, error, now=self.clock()), verdict_on(error), None
+        outcome = outcomes.of_completion(attempt, completion, now=self.clock(), made_by=self._made_by(attempt))
+        return outcome, verdict_on(None), None
 
-    def _stopped(self, attempt: RunningAttempt, spent: Spent) -> tuple[Outcome | None, bool]:
-        match attempt.stop_reason:
-            case StopReason.CANCELLED:
-                return self._ended(attempt, JobState.CANCELLED, None, spent), False
-            case StopReason.OUT_OF_TIME if attempt.ends_as is JobState.EXPIRED:
-                error = AttemptError(code="deadline_exceeded", message="The job did not finish before its deadline.")
-                return self._ended(attempt, JobState.EXPIRED, error, spent), False
-            case StopReason.OUT_OF_TIME:
-                seconds = attempt.lease.run_seconds
-                error = AttemptError(code="timeout", message=f"The attempt ran for its limit of {seconds:.3g} s.")
-                return self._failed(attempt, error, spent), False
-            case _:
-                return None, False
+    def _made_by(self, attempt: RunningAttempt) -> str | None:
+        """What began with tokens of an earlier attempt may be of two revisions: then nobody else gets it."""
+        lease = attempt.lease
+        return self.revision if lease.reuse is not None and not lease.emitted_ids else None
 
     def _record(self, attempt: RunningAttempt, outcome: Outcome, *, is_transient: bool) -> FinishAnswer | str:
         """Tell the store how it ended."""
@@ -211,53 +219,3 @@ class Attempts:
         except StoreUnavailable as error:
             log.error("outcome_not_recorded", extra={"job_id": attempt.lease.job_id, "reason": str(error)})  # noqa: TRY400 - no trace helps here
             return "not recorded"
-
-    def _succeeded(self, attempt: RunningAttempt, completion: Completion) -> Outcome:
-        return Outcome(
-            state=JobState.SUCCEEDED,
-            text=completion.text,
-            finish_reason=completion.finish_reason,
-            usage=Usage(
-                prompt_tokens=max(completion.prompt_tokens, attempt.lease.prompt_tokens),
-                completion_tokens=completion.completion_tokens,
-                cached_tokens=completion.cached_tokens,
-                wasted_tokens=attempt.lease.wasted_tokens,
-                engine_seconds=round(attempt.lease.engine_seconds + completion.engine_seconds, 6),
-            ),
-            timing=self._timing(attempt),
-            vectors=completion.vectors,
-            made_by=self._made_by(attempt),
-        )
-
-    def _made_by(self, attempt: RunningAttempt) -> str | None:
-        """What began with tokens of an earlier attempt may be of two revisions: then nobody else gets it."""
-        lease = attempt.lease
-        return self.revision if lease.reuse is not None and not lease.emitted_ids else None
-
-    def _failed(self, attempt: RunningAttempt, error: AttemptError, spent: Spent = NOTHING) -> Outcome:
-        return self._ended(attempt, JobState.FAILED, error, spent)
-
-    def _ended(self, attempt: RunningAttempt, state: JobState, error: AttemptError | None, spent: Spent) -> Outcome:
-        """An end before the last token; what there is of the text is kept."""
-        usage = Usage(
-            prompt_tokens=max(spent.prompt_tokens, attempt.lease.prompt_tokens),
-            completion_tokens=len(attempt.ids),
-            cached_tokens=spent.cached_tokens,
-            wasted_tokens=attempt.lease.wasted_tokens,
-            engine_seconds=round(attempt.lease.engine_seconds + spent.engine_seconds, 6),
-        )
-        text = attempt.tokens().text or None
-        return Outcome(state=state, text=text, error=error, usage=usage, timing=self._timing(attempt))
-
-    def _timing(self, attempt: RunningAttempt) -> Timing:
-        first, last = attempt.first_token_at, attempt.last_token_at
-        tpot = (last - first) / (attempt.new_tokens - 1) if first and last and attempt.new_tokens > 1 else None
-        return Timing(
-            ttft_seconds=_rounded(first - attempt.claimed_at if first else None),
-            tpot_seconds=_rounded(tpot),
-            attempt_seconds=_rounded(self.clock() - attempt.claimed_at),
-        )
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)

@@ -12,6 +12,8 @@ from redis import RedisError
 
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
+from resilience.circuit.circuits import Circuits
+from resilience.circuit.keys import key_of_model
 from tasks.app import ATTEMPT, queue_name
 from tasks.rounds import Rounds
 
@@ -28,11 +30,16 @@ GATHER_SECONDS = 0.01
 
 
 class Dispatcher:
-    """Publishes what the store moves into the window. Safe to share between threads and greenlets."""
+    """Publishes what the store moves into the window. Safe to share between threads and greenlets.
 
-    def __init__(self, store: JobStore, app: Celery) -> None:
+    Of a model whose circuit is open nothing is moved, and while it is half_open no more than may be tried. Without
+    `circuits` nothing is held back.
+    """
+
+    def __init__(self, store: JobStore, app: Celery, circuits: Circuits | None = None) -> None:
         self._store = store
         self._app = app
+        self._circuits = circuits
 
     def dispatch(self, model: str) -> int:
         """Move waiting jobs of a model into the broker while the window has room; how many were moved.
@@ -40,8 +47,11 @@ class Dispatcher:
         A store or broker that is away is not an error here: the jobs are recorded, and a later sweep
         moves or publishes them.
         """
+        room = self._circuits.look(key_of_model(model), is_doubted=True).room if self._circuits else None
+        if room == 0:
+            return 0
         try:
-            job_ids = self._store.dispatch(model)
+            job_ids = self._store.dispatch(model, most_in_window=room)
         except StoreUnavailable as error:
             log.warning("dispatch_postponed", extra={"model": model, "reason": str(error)})
             return 0
@@ -60,9 +70,17 @@ class Dispatcher:
         for model in self._store.models():
             self.dispatch(model)
 
-    def refill_rounds(self, model: str) -> Rounds:
-        """A thread that dispatches when it is nudged, once for all attempts that have just ended; not started yet."""
-        return Rounds("dispatch", lambda: self.dispatch(model), lambda: None, gather_seconds=GATHER_SECONDS)
+    def refill_rounds(self, model: str, *, before: Callable[[], object]) -> Rounds:
+        """A thread that dispatches when it is nudged, once for all attempts that have just ended; not started yet.
+
+        Each time *before* is called first.
+        """
+
+        def refill() -> None:
+            before()
+            self.dispatch(model)
+
+        return Rounds("dispatch", refill, lambda: None, gather_seconds=GATHER_SECONDS)
 
     def sweep_rounds(self, next_pause_seconds: Callable[[], float]) -> Rounds:
         """A thread, or greenlet, that sweeps again and again; not started yet."""

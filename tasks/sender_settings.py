@@ -14,6 +14,7 @@ from jobs.environment import Environment, between
 from jobs.settings import StoreSettings
 from jobs.webhooks.receivers import ReceiverRules
 from jobs.webhooks.sealing import Sealer
+from resilience.circuit.settings import CircuitSettings
 from resilience.egress.guard import EgressRules
 from resilience.egress.post import Limits
 from resilience.egress.settings import egress_rules_from_env
@@ -41,6 +42,7 @@ class SenderSettings:
     egress: EgressRules = field(default_factory=EgressRules)
     events: bool = False
     store: StoreSettings
+    circuits: CircuitSettings = field(default_factory=CircuitSettings)
     sealer: Sealer | None = field(default=None, repr=False)
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
@@ -73,6 +75,7 @@ class SenderSettings:
             egress=egress_rules_from_env(env),
             events=events,
             store=StoreSettings.from_env(env),
+            circuits=CircuitSettings.from_env(env),
             sealer=Sealer.from_env(env),
             failpoints=failpoints_from_env(env),
         )

@@ -10,6 +10,7 @@ from typing import Self
 from jobs.environment import Environment, SettingError, between
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, ModelConfig, config_file
+from resilience.circuit.settings import CircuitSettings
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 from resilience.result_cache.settings import CacheSettings
 
@@ -30,6 +31,7 @@ class WorkerSettings:
     watchdog_seconds: float = 120.0
     events: bool = False
     store: StoreSettings
+    circuits: CircuitSettings = field(default_factory=CircuitSettings)
     upstream_key: str | None = field(default=None, repr=False)
     cache: CacheSettings = UNCACHED
     failpoints: tuple[ArmedFailpoint, ...] = ()
@@ -53,6 +55,7 @@ class WorkerSettings:
             watchdog_seconds=reader.seconds("FRONTIER_WATCHDOG_S", cls.watchdog_seconds),
             events=reader.bool("CELERY_EVENTS", default=False),
             store=StoreSettings.from_env(env),
+            circuits=CircuitSettings.from_env(env),
             upstream_key=model.upstream_key(env),
             cache=CacheSettings.from_env(env),
             failpoints=failpoints_from_env(env),

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from importlib.metadata import version
-from random import Random
+from random import Random, SystemRandom
 
 from celery import Celery
 
@@ -20,6 +20,7 @@ from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from jobs.webhooks.outbox import Outbox
 from observability.delivery_log import log_delivery_attempt
+from resilience.circuit.connecting import circuits_at
 from resilience.egress.guard import EgressGuard
 from resilience.egress.post import Poster
 from resilience.failpoints import arm
@@ -48,6 +49,7 @@ class Sender:
         store = JobStore(client, settings.store)
         wait_for_redis(store.ping)
         store.check_server()
+        circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
         outbox = Outbox(client, settings.store)
         self._closing = threading.Event()
         self._presence = presence = Presence(
@@ -90,7 +92,9 @@ class Sender:
             Ear(client, outbox.keys.name("outbox"), self._announcing.nudge),
             self._announcing,
             Rounds("presence", presence.renew, lambda: settings.store.lease_seconds / BEATS_PER_LEASE),
-            Dispatcher(store, app).sweep_rounds(lambda: random.uniform(0.75, 1.25) * settings.store.sweep_seconds),
+            Dispatcher(store, app, circuits).sweep_rounds(
+                lambda: random.uniform(0.75, 1.25) * settings.store.sweep_seconds
+            ),
         )
         for thread in self._threads:
             thread.start()

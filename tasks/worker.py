@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from random import Random
+from random import Random, SystemRandom
 
 from celery import Celery
 
@@ -20,6 +20,7 @@ from jobs.store import JobStore
 from models.catalog import CatalogError
 from models.loader import ModelUnavailable
 from observability.attempt_log import log_attempt
+from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from resilience.result_cache.result_cache import ResultCache
 from tasks.app import ATTEMPT, make_app, model_queue
@@ -32,6 +33,7 @@ from tasks.keeping import ResultKeeper
 from tasks.leases import LeaseKeeper
 from tasks.lifecycle import follow_celery, settings_or_exit, wait_for_redis
 from tasks.loading import load
+from tasks.model_circuit import ModelCircuit
 from tasks.running import RunningAttempt, RunningAttempts
 from tasks.settings import WorkerSettings
 from tasks.shutdown import Shutdown
@@ -51,14 +53,16 @@ class Worker:
         store = JobStore(client, settings.store)
         wait_for_redis(store.ping)
         store.check_server()
+        circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
+        circuit = ModelCircuit(circuits, model)
         engine, revision = load(settings)
         self._engine = engine
         keep: Callable[[RunningAttempt, Outcome], None] = keep_nothing
         if settings.cache.backend == "redis":
             cache = ResultCache(settings.cache, client, prefix=store.keys.name("cache:"))
             keep = ResultKeeper(cache=cache, keys=store.keys).keep
-        dispatcher = Dispatcher(store, app)
-        self._refill = dispatcher.refill_rounds(model)
+        dispatcher = Dispatcher(store, app, circuits)
+        self._refill = dispatcher.refill_rounds(model, before=circuit.flush)
         running = RunningAttempts(engine.cancel)
         reach = arm(settings.failpoints)
         emitter = Emitter(store, running, time.monotonic, reach=reach)
@@ -77,6 +81,7 @@ class Worker:
             store=store,
             engine=engine,
             running=running,
+            circuit=circuit,
             receiver=emitter.receiver,
             refill=self._refill.nudge,
             model=model,
@@ -98,6 +103,7 @@ class Worker:
             emitter,
             keeper,
             self._refill,
+            circuit.renewals(),
             Control(store, client, running, worker=settings.worker, clock=time.monotonic, on_reader=emitter.nudge),
             dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * sweep_seconds),
             Watchdog(engine, limit_seconds=settings.watchdog_seconds, end_process=os._exit),

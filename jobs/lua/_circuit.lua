@@ -164,16 +164,16 @@ function Circuit:sum()
   return sums
 end
 
-function Circuit:count_call(outcome, is_slow, share)
+function Circuit:count_calls(ended, outcome, is_slow, share)
   local rules = self.rules
   local start = string.format('%d', self.now - self.now % rules.width)
-  local calls = redis.call('HINCRBY', self.window, start .. ':calls', 1)
-  if outcome == 'failure' then redis.call('HINCRBY', self.window, start .. ':failures', 1) end
-  if is_slow then redis.call('HINCRBY', self.window, start .. ':slow', 1) end
+  local calls = redis.call('HINCRBY', self.window, start .. ':calls', ended)
+  if outcome == 'failure' then redis.call('HINCRBY', self.window, start .. ':failures', ended) end
+  if is_slow then redis.call('HINCRBY', self.window, start .. ':slow', ended) end
   redis.call('PEXPIRE', self.window, rules.window)
-  if calls == 1 then redis.call('ZREMRANGEBYSCORE', self.known, '-inf', self.now) end
+  if calls == ended then redis.call('ZREMRANGEBYSCORE', self.known, '-inf', self.now) end
   local is_bad = outcome == 'failure' or is_slow
-  if calls > 1 and not is_bad then return end
+  if calls > ended and not is_bad then return end
   local sums = self:sum()
   local is_failing = sums.failures >= rules.threshold and sums.failures >= rules.failure_rate * sums.calls
   local is_slowing = sums.slow >= rules.threshold and sums.slow >= rules.slow_rate * sums.calls
@@ -194,13 +194,15 @@ function Circuit:count_probe(outcome, is_slow, share)
 end
 
 -- A call has ended as 'success', 'failure' or 'ignored'. It counts if the circuit has not moved since `period`; a
--- probe, if its lease holds. `id` is that of a probe, else nil; `share` as for open.
-function Circuit:record(id, period, outcome, is_slow, share)
-  self:add(COUNTED_AS[outcome])
+-- probe, if its lease holds. `id` is that of a probe, else nil; `share` as for open; of other calls than probes, `calls`
+-- may have ended alike.
+function Circuit:record(id, period, outcome, is_slow, share, calls)
+  local ended = calls or 1
+  self:add(COUNTED_AS[outcome], ended)
   if id then
     if self:give_back(id) then self:count_probe(outcome, is_slow, share) end
   elseif outcome ~= 'ignored' and self:position() == 'closed' and period == self.period then
-    self:count_call(outcome, is_slow, share)
+    self:count_calls(ended, outcome, is_slow, share)
   end
   self:keep()
 end

@@ -17,12 +17,13 @@
 -- ARGV[28] its packed token log, or ''   ARGV[29] its completion tokens   ARGV[30] its finish reason, or ''
 -- ARGV[31] what a webhook that includes the result tells of it: members of JSON, or ''   ARGV[32] its prompt tokens
 -- ARGV[33] digest by which it shares its run with others of its tenant, or ''
+-- ARGV[34] '1' if nothing new is recorded that would run: only a job that was made before is found
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
 --
--- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id} or what
--- `refusal` has answered.
+-- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id},
+-- {'nothing new', model} or what `refusal` has answered.
 
 local ref, model = ARGV[3], ARGV[4]
 local digest, keep_ms, outcome, token_log, tokens, finish_reason, told, prompt_tokens = unpack(ARGV, 25, 32)
@@ -62,6 +63,8 @@ local leader = not is_known and ARGV[33] ~= '' and sharing().find(tenant, ARGV[3
 local refused = nil
 if is_known then -- a job that does not run fills no queue, and spends nothing
   refused = draining(model)
+elseif ARGV[34] == '1' then
+  refused = {'nothing new', model}
 else
   refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24], leader)
 end

@@ -3,6 +3,7 @@
 -- ARGV[3]  model
 -- ARGV[4]  how long a message may stay unclaimed before it is published again, ms
 -- ARGV[5]  most jobs per call
+-- ARGV[6]  most jobs in the window, or '' for as many as the workers have room for
 --
 -- Returns the ids to publish.
 
@@ -26,6 +27,7 @@ end
 adopt()
 local published = {}
 local room, room_for_others = room_in_window(model)
+if ARGV[6] ~= '' then room = math.min(room, tonumber(ARGV[6]) - redis.call('HLEN', model_key(model, 'window'))) end
 local more = true
 while more and room > 0 and #published < most do
   local next_ = policy_next(model, room_for_others <= 0)

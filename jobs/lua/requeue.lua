@@ -6,11 +6,12 @@
 -- ARGV[6]  id of the API key that asks for it
 -- ARGV[7]  most waiting jobs of the tenant, or ''
 -- ARGV[8]  limits of a tenant that has none of its own, JSON or ''
+-- ARGV[9]  '1' if nothing new is recorded: only what an earlier requeue has made is found
 --
 -- The new job has the same request, priority, webhook, limits and length of life, but no time by which it must have started.
 --
 -- Returns {'accepted', new id}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
--- none: what `refusal` has answered or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
+-- none: {'nothing new', model}, what `refusal` has answered or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
 
 local old = read_job(ARGV[3])
 if old == nil then return {'missing', ''} end
@@ -25,6 +26,7 @@ if old.requeued_as == ARGV[4] then
 elseif old.requeued_as and redis.call('EXISTS', tenant_key(tenant .. '/' .. old.requeued_as, 'job')) == 1 then
   return {'replayed', old.requeued_as}
 end
+if ARGV[9] == '1' then return {'nothing new', old.model} end
 local leader = old.run and sharing().find(tenant, old.run) or nil
 local refused = refusal(tenant, old.model, old.cost, ARGV[5], ARGV[7], ARGV[8], leader)
 if refused then return refused end

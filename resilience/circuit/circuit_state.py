@@ -58,6 +58,12 @@ class CircuitState:
     closed: int
     probes: Probes
 
+    @classmethod
+    def unused(cls, key: str) -> Self:
+        """A circuit of which nobody has heard yet, or any more."""
+        view = View(State.CLOSED, period=0, wait_seconds=0.0, room=None, trips=0, is_forced=False)
+        return cls.of(key, view, {}, calls=0, failures=0, slow=0, running=0)
+
     @property
     def permitted(self) -> int:
         """Calls that were let through and have ended; a permit that was never used is none."""

@@ -62,13 +62,16 @@ class Circuits:
         self._known: dict[str, Known] = {}
         self._inserting = threading.Lock()
 
-    def admit(self, key: str) -> Permit | Refused:
-        """Leave for one call, or none. A permit that is never used counts as nothing; a probe's place comes back."""
+    def admit(self, key: str, *, is_doubted: bool = False) -> Permit | Refused:
+        """Leave for one call, or none. A permit that is never used counts as nothing; a probe's place comes back.
+
+        A refusal that *is_doubted* is asked for anew: it is no second old.
+        """
         known = self._known_of(key)
         view = known.fresh_view(self._clock())
-        if view is None or view.room:
+        if view is None or view.room or (is_doubted and view.room == 0):
             probe_id = f"{self._random.getrandbits(64):016x}"
-            admission = self._ask(known, probe_id)
+            admission = self._ask(known, probe_id, is_doubted=is_doubted)
             view = admission.view
             if admission.is_probe:
                 return Permit(key, view.period, probe_id)
@@ -77,14 +80,28 @@ class Circuits:
         known.count("rejected")
         return Refused(view.state, view.wait_seconds)
 
-    def look(self, key: str) -> Outlook:
+    def look(self, key: str, *, is_doubted: bool = False) -> Outlook:
         """What `admit` would say, up to a second ago; takes and counts nothing."""
         known = self._known_of(key)
-        view = known.fresh_view(self._clock()) or self._ask(known, "").view
+        view = known.fresh_view(self._clock())
+        if view is None or (is_doubted and view.room == 0):
+            view = self._ask(known, "", is_doubted=is_doubted).view
         return Outlook(view.state, view.room, view.wait_seconds)
 
-    def record(self, permit: Permit, outcome: Outcome, seconds: float) -> None:
-        """How a call ended and how long it took; once for each permit that was used.
+    def give_back(self, permit: Permit) -> None:
+        """A permit was not used; the place of a probe is free at once, not only when its lease ends."""
+        if not permit.is_probe:
+            return
+        known = self._known_of(permit.key)
+        if self._try(known, lambda counted: self._shared.give_back(permit, counted), lambda view: view) is None:
+            self._alone(known).give_back(permit, self._clock())
+
+    def reject(self, key: str) -> None:
+        """Count a call that was sent away for what `look` had said."""
+        self._known_of(key).count("rejected")
+
+    def record(self, permit: Permit, outcome: Outcome, seconds: float, *, calls: int = 1) -> None:
+        """How a call ended and how long it took, or several alike with permits alike; once for each that was used.
 
         What ended after the circuit has moved, and a probe that ended after its lease, say nothing about it any more.
         """
@@ -93,11 +110,11 @@ class Circuits:
         share = self.settings.draw_share(self._random)
 
         def record(counted: Mapping[str, int]) -> View:
-            return self._shared.record(permit, outcome, counted, is_slow=is_slow, share=share)
+            return self._shared.record(permit, outcome, counted, is_slow=is_slow, share=share, calls=calls)
 
         if self._try(known, record, lambda view: view) is None:
-            known.count(COUNTED_AS[outcome])
-            self._alone(known).record(permit, outcome, self._clock(), is_slow=is_slow)
+            known.count(COUNTED_AS[outcome], calls)
+            self._alone(known).record(permit, outcome, self._clock(), is_slow=is_slow, calls=calls)
 
     def renew(self, permit: Permit) -> bool:
         """Whether a call's outcome will count. A probe that takes longer than its lease must renew it in time."""
@@ -127,12 +144,16 @@ class Circuits:
         """What operators have done, newest first, the last 50 at most. Raises StoreUnavailable."""
         return self._shared.audit(key)
 
-    def _ask(self, known: Known, probe_id: str) -> Admission:
+    def close(self) -> None:
+        """Close the connections that are idle; for whoever has made them for these circuits alone."""
+        self._shared.close()
+
+    def _ask(self, known: Known, probe_id: str, *, is_doubted: bool) -> Admission:
         if self._reach.is_lost:
             return self._admission(known, probe_id)
         with known.asking:
             view = known.fresh_view(self._clock())
-            if view is not None and not (view.room and probe_id):
+            if view is not None and not (view.room and probe_id) and not (view.room == 0 and is_doubted):
                 return Admission(is_probe=False, view=view)
             return self._admission(known, probe_id)
 

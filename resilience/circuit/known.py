@@ -63,10 +63,10 @@ class Known:
             if seen is None or not do_cross or (view.period, sent) >= (seen.view.period, seen.sent):
                 self._sight = _Sight(view, sent, received)
 
-    def count(self, field: str) -> None:
+    def count(self, field: str, number: int = 1) -> None:
         """Something has happened of which Redis is told with the next question."""
         with self._guard:
-            self._counts[field] += 1
+            self._counts[field] += number
 
     def take_counts(self) -> Mapping[str, int]:
         with self._guard:

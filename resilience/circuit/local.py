@@ -44,15 +44,21 @@ class LocalCircuit:
             self._probes[probe_id] = now + self._settings.probe_lease_seconds
             return Admission(is_probe=True, view=self._view(now))
 
-    def record(self, permit: Permit, outcome: Outcome, now: float, *, is_slow: bool) -> None:
-        """A call has ended; it counts as it does in Redis."""
+    def record(self, permit: Permit, outcome: Outcome, now: float, *, is_slow: bool, calls: int = 1) -> None:
+        """So many calls have ended; they count as they do in Redis."""
         with self._lock:
             state = self._view(now).state
             if permit.is_probe:
                 if self._probes.pop(permit.probe_id, None) is not None:
                     self._probe(outcome, now, is_slow=is_slow)
             elif outcome is not Outcome.IGNORED and state is State.CLOSED and permit.period == self._period:
-                self._count(outcome, now, is_slow=is_slow)
+                self._count(outcome, now, is_slow=is_slow, calls=calls)
+
+    def give_back(self, permit: Permit, now: float) -> None:
+        """The probe was not begun."""
+        with self._lock:
+            self._view(now)
+            self._probes.pop(permit.probe_id, None)
 
     def renew(self, permit: Permit, now: float) -> bool:
         """Whether the probe keeps its place for another lease."""
@@ -85,17 +91,17 @@ class LocalCircuit:
             return State.CLOSED
         return State.OPEN if now < self._reopens_at else State.HALF_OPEN
 
-    def _count(self, outcome: Outcome, now: float, *, is_slow: bool) -> None:
+    def _count(self, outcome: Outcome, now: float, *, is_slow: bool, calls: int) -> None:
         width = self._settings.window_seconds / BUCKETS
         is_failure = outcome is Outcome.FAILURE
         bucket = self._window.setdefault(now - now % width, [0, 0, 0])
         for index, has_happened in enumerate((True, is_failure, is_slow)):
-            bucket[index] += has_happened
+            bucket[index] += calls * has_happened
         self._window = {
             start: counts for start, counts in self._window.items() if start > now - self._settings.window_seconds
         }
-        calls, failures, slow = map(sum, zip(*self._window.values(), strict=True))
-        if (is_failure or is_slow) and self._forced is None and self._settings.trips(calls, failures, slow):
+        sums = map(sum, zip(*self._window.values(), strict=True))
+        if (is_failure or is_slow) and self._forced is None and self._settings.trips(*sums):
             self._open(now)
 
     def _probe(self, outcome: Outcome, now: float, *, is_slow: bool) -> None:

@@ -21,7 +21,7 @@ BUCKETS = 10
 """Parts of the window: as each of them ends, the oldest is left out."""
 
 _FOLDER = resources.files("resilience.circuit").joinpath("lua")
-_SCRIPTS = ("admit", "doubt", "force", "record", "renew", "tell")
+_SCRIPTS = ("admit", "doubt", "force", "give_back", "record", "renew", "tell")
 _CHUNK = 200
 
 
@@ -44,11 +44,15 @@ class SharedCircuits:
         return Admission(is_probe=bool(is_probe), view=_view(view))
 
     def record(
-        self, permit: Permit, outcome: Outcome, counted: Mapping[str, int], *, is_slow: bool, share: float
+        self, permit: Permit, outcome: Outcome, counted: Mapping[str, int], *, is_slow: bool, share: float, calls: int
     ) -> View:
-        """How the circuit stands now that a call has ended."""
-        arguments = (permit.probe_id, permit.period, outcome.value, int(is_slow), share)
+        """How the circuit stands now that so many calls have ended."""
+        arguments = (permit.probe_id, permit.period, outcome.value, int(is_slow), share, calls)
         return _view(self._run("record", permit.key, counted, *arguments))
+
+    def give_back(self, permit: Permit, counted: Mapping[str, int]) -> View:
+        """How the circuit stands without a probe that was not begun."""
+        return _view(self._run("give_back", permit.key, counted, permit.probe_id))
 
     def renew(self, permit: Permit, counted: Mapping[str, int]) -> bool:
         """Whether the probe keeps its place for another lease."""
@@ -75,6 +79,9 @@ class SharedCircuits:
         with unavailable_as_our_error():
             entries: Any = self._client.lrange(f"{self._prefix}audit:{key}", 0, -1)
         return [_forcing(**json.loads(entry)) for entry in entries]
+
+    def close(self) -> None:
+        self._client.connection_pool.disconnect()
 
     def _tell(self, keys: Sequence[str]) -> list[tuple[str, Any]]:
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:

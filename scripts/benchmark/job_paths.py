@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from random import Random
 
 from celery import Celery
 from kombu import pools
 from redis import Redis
 
+from api.model_gate import ModelGate
 from api.submission import Submission, Submissions
 from jobs.ids import new_id
 from jobs.job import JobState
@@ -23,6 +25,7 @@ from jobs.keys import Keys
 from jobs.request import RequestType
 from jobs.store import JobStore
 from models.catalog import Catalog
+from resilience.circuit.circuits import Circuits
 from scripts.benchmark import servers
 from scripts.benchmark.jobs_per_second import Way
 from scripts.benchmark.noop_worker import READY, STRIDES, TASK, make_noop_app, noop_program
@@ -65,13 +68,15 @@ def without_http(url: str, folder: Path) -> Iterator[Way]:
         _publishing(make_app(url)) as app,
     ):
         store = JobStore(client)
+        circuits = Circuits(client, random=Random())  # noqa: S311 - no secret
         submissions = Submissions(
             store=store,
-            dispatcher=Dispatcher(store, app),
+            dispatcher=Dispatcher(store, app, circuits),
             catalog=Catalog.load(config),
             new_id=new_id,
             draw_seed=partial(secrets.randbelow, 2**53),
             clock=time.time,
+            gate=ModelGate(circuits),
         )
         submission = Submission(type=RequestType.COMPLETION, fingerprint="0" * 32, prompt=PROMPT, params=PARAMS)
         yield Way(

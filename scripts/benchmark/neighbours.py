@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 
 from redis import Redis
 
+from api.model_gate import ModelGate
 from api.submission import Submission, Submissions
 from jobs.ids import new_id
 from jobs.job import Job, JobState
 from jobs.request import RequestType
 from jobs.store import JobStore
 from models.catalog import Catalog
+from resilience.circuit.circuits import Circuits
 from scripts.benchmark import servers
 from scripts.benchmark.crowd import crowd
 from scripts.benchmark.scripted import clock_config
@@ -56,13 +59,15 @@ class Street:
             make_app(url) as app,
         ):
             store = JobStore(client)
+            circuits = Circuits(client, random=Random())  # noqa: S311 - no secret
             submissions = Submissions(
                 store=store,
-                dispatcher=Dispatcher(store, app),
+                dispatcher=Dispatcher(store, app, circuits),
                 catalog=Catalog.load(config),
                 new_id=new_id,
                 draw_seed=partial(secrets.randbelow, 2**53),
                 clock=time.time,
+                gate=ModelGate(circuits),
             )
             yield cls(client=client, store=store, submissions=submissions)
 

@@ -47,6 +47,33 @@ def cache(system: System) -> None:
     expect(min(answer["tenant"].values()) >= 0, "the numbers make no sense")
 
 
+@case("circuits", "GET /v1/circuits", "the circuit of each model")
+def circuits(system: System) -> None:
+    told = system.call("GET /v1/circuits").expect(200)["data"]
+    expect(f"model:{system.model}" in {one["key"] for one in told}, f"{system.model} has none")
+
+
+@case("circuits", "GET /v1/circuits/{key}", "one of them with its audit; an unknown one is 404")
+def circuit(system: System) -> None:
+    operation = "GET /v1/circuits/{key}"
+    expect(isinstance(system.call(operation, f"model:{system.model}").expect(200)["audit"], list), "there is no audit")
+    system.call(operation, "model:no-such-model").refuses(404, "circuit-not-found")
+
+
+@case("circuits", "POST /v1/circuits/{key}/force", "it is held closed, and let go of")
+def force(system: System) -> None:
+    operation, key = "POST /v1/circuits/{key}/force", f"model:{system.model}"
+    system.needs_disruption(f"it would hold the circuit of {system.model} closed for a moment")
+    if (before := system.call("GET /v1/circuits/{key}", key).expect(200)["forced"]) is not None:
+        raise Skipped(f"{before['by']} holds it {before['state']}")
+    try:
+        forced = system.call(operation, key, json={"state": "closed"}).expect(200)["forced"]
+    finally:
+        free = system.call(operation, key, json={"state": None})
+    expect(forced is not None and forced["state"] == "closed", "it was not held closed")
+    expect(free.expect(200)["forced"] is None, "it was not let go of")
+
+
 def _mode_case(change: str, mode: str, words: str) -> Case:
     operation = f"POST /v1/models/{{name}}/{change}"
 
@@ -74,6 +101,9 @@ CASES = (
     model,
     queue,
     cache,
+    circuits,
+    circuit,
+    force,
     _mode_case("pause", "paused", "the model is paused, and runs again after a resume"),
     _mode_case("drain", "draining", "the model is draining, and runs again after a resume"),
     _mode_case("resume", "running", "a model that runs goes on running"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from flask.testing import FlaskClient
@@ -21,6 +22,7 @@ from api.key_ring import KeyRing
 from api.limit_settings import LimitSettings
 from api.limited_requests import add_limits
 from api.limiting import make_limiting
+from api.model_gate import ModelGate
 from api.openapi import ProblemApi, spec_options
 from api.requeues import Requeues
 from api.settings import ApiSettings
@@ -36,6 +38,7 @@ from jobs.job import JobState
 from jobs.store import JobStore
 from jobs.webhooks.log import DeliveryLog
 from models.catalog import Catalog
+from resilience.circuit.circuits import Circuits
 from scripts.ports import free_port
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher
@@ -52,6 +55,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     wakeups = Wakeups(subscriber_pool(away))
     catalog = Catalog.load(catalog_file)
     dispatcher = Dispatcher(store, make_app(redis_url))
+    gate = ModelGate(Circuits(connect(redis_url), random=Random()))
     submissions = Submissions(
         store=store,
         dispatcher=dispatcher,
@@ -59,6 +63,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
         new_id=new_id,
         draw_seed=lambda: 7,
         clock=lambda: 1_795_384_800.0,
+        gate=gate,
     )
     waiting = Waiting(store=gone, wakeups=wakeups, clock=lambda: 0.0)
     following = Following(store=gone, wakeups=wakeups, clock=lambda: 0.0, spread=lambda: 1.0)
@@ -77,7 +82,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     require_key(app, TOKEN, ring, limiting.failures)
     add_limits(app, limiting.requests)
     api = ProblemApi(app, spec_kwargs=spec_options())
-    requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=new_id)
+    requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=new_id, gate=gate)
     api.register_blueprint(
         jobs_blueprint(
             submissions=submissions,

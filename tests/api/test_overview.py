@@ -71,7 +71,8 @@ def test_health_is_degraded_while_a_model_has_no_worker(api: Api, worker: Worker
     assert response.status_code == 200
     assert response.json["status"] == "degraded"
     assert response.json["redis"] == "ok"
-    assert response.json["models"]["poet"] == {"workers": 1, "slots": 2, "waiting": 0, "running": 0}
+    told = {"workers": 1, "slots": 2, "waiting": 0, "running": 0, "circuit": "closed"}
+    assert response.json["models"]["poet"] == told
     assert response.json["models"]["clerk"]["workers"] == 0
 
 

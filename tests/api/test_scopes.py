@@ -65,6 +65,8 @@ def test_what_is_the_operators_needs_the_scope_admin(needed: dict[tuple[str, str
         "/v1/admin/keys/<key_id>/rotate",
         "/v1/admin/tenants",
         "/v1/admin/tenants/<tenant>/limits",
+        "/v1/circuits/<key>",
+        "/v1/circuits/<key>/force",
         "/v1/models/<name>/pause",
         "/v1/models/<name>/drain",
         "/v1/models/<name>/resume",

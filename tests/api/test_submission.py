@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from api.errors import UrlRefused
 from api.job_webhooks import AskedWebhook
+from api.model_gate import ModelGate
 from api.submission import Submission, Submissions
+from jobs.connection import connect
 from jobs.errors import IdempotencyMismatch
 from jobs.ids import new_id
 from jobs.request import RequestType
 from jobs.store import JobStore
 from jobs.webhooks.webhook import JobWebhook
 from models.catalog import Catalog
+from resilience.circuit.circuits import Circuits
 from resilience.failpoints import Failpoint
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher
@@ -30,6 +34,7 @@ def make_submissions(store: JobStore, redis_url: str, catalog_file: Path) -> Any
             new_id=new_id,
             draw_seed=lambda: 7,
             clock=lambda: 1_795_384_800.0,
+            gate=ModelGate(Circuits(connect(redis_url), random=Random())),
             **parts,
         )
 

@@ -99,6 +99,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "GET /v1/usage": [query("tenant", "default", "nobody", 403)],
         "GET /v1/cache": [],
         "GET /v1/limits": [],
+        "GET /v1/circuits": [],
         "GET /v1/webhook_event_types": [],
         "GET /v1/webhook_secret": [],
         "POST /v1/webhook_secret/rotate": [],
@@ -158,8 +159,10 @@ OF_ALL = {
     "POST /v1/models/<path:name>/pause",
     "POST /v1/models/<path:name>/drain",
     "POST /v1/models/<path:name>/resume",
+    "GET /v1/circuits/<path:key>",
+    "POST /v1/circuits/<path:key>/force",
 }
-"""Models belong to no tenant."""
+"""Models belong to no tenant, and whoever has the scope admin sees their circuits."""
 
 
 def routes(process: ApiProcess) -> list[str]:

@@ -19,8 +19,11 @@ from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
 from models.scripted import ScriptedEngine
+from resilience.circuit.circuits import Circuits
+from resilience.circuit.settings import CircuitSettings
 from tasks.attempt import Attempts
 from tasks.emitter import Emitter
+from tasks.model_circuit import ModelCircuit
 from tasks.running import RunningAttempt, RunningAttempts
 
 MODEL = "m"
@@ -31,13 +34,21 @@ class Desk:
     """A worker without Celery: a real store, a scripted engine, and the attempts between them."""
 
     def __init__(
-        self, client: redis.Redis, script: Any, *, can_continue: bool = True, engine: ScriptedEngine | None = None
+        self,
+        client: redis.Redis,
+        script: Any,
+        *,
+        can_continue: bool = True,
+        engine: ScriptedEngine | None = None,
+        circuit: CircuitSettings | None = None,
     ) -> None:
         self.client = client
         self.store = JobStore(client, StoreSettings(lease_seconds=30))
         self.engine = engine or ScriptedEngine(script, slots=4)
         self.engine.can_continue = can_continue
         self.running = RunningAttempts(self.engine.cancel)
+        self.circuits = Circuits(client, circuit, random=Random())
+        self.circuit = ModelCircuit(self.circuits, MODEL)
         self.emitter = Emitter(self.store, self.running, time.monotonic)
         self.events: list[Event] = []
         self.started = threading.Event()
@@ -48,6 +59,7 @@ class Desk:
             store=self.store,
             engine=self.engine,
             running=self.running,
+            circuit=self.circuit,
             receiver=self.emitter.receiver,
             refill=lambda: self.store.dispatch(MODEL),
             model=MODEL,

@@ -1,0 +1,51 @@
+"""Turns new jobs away from a model whose circuit is open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from api.errors import CircuitOpen
+from jobs.errors import NothingNew
+from resilience.circuit.circuits import Circuits
+from resilience.circuit.keys import key_of_model
+from resilience.circuit.permit import State
+
+LONGEST_RETRY_AFTER = 120
+"""Seconds; what must wait longer is told not to try by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGate:
+    """Answers from what the process knows, up to a second old. While a circuit is half_open new jobs are taken."""
+
+    circuits: Circuits
+
+    def state(self, model: str) -> State:
+        """Where the model's circuit stands."""
+        return self.circuits.look(key_of_model(model)).state
+
+    def is_shut(self, model: str) -> bool:
+        """Whether the model takes no new jobs."""
+        return self.state(model) is State.OPEN
+
+    @contextmanager
+    def at(self, model: str) -> Iterator[bool]:
+        """Whether a new job may be recorded; where none was, for that reason, CircuitOpen is raised."""
+        try:
+            yield not self.is_shut(model)
+        except NothingNew as error:
+            raise self.refusal(model) from error
+
+    def refusal(self, model: str) -> CircuitOpen:
+        """What a job is refused with that is turned away now, which is counted."""
+        key = key_of_model(model)
+        self.circuits.reject(key)
+        seconds = max(1, math.ceil(self.circuits.look(key).retry_after_seconds))
+        headers = {"Retry-After": str(min(seconds, LONGEST_RETRY_AFTER))}
+        if seconds > LONGEST_RETRY_AFTER:
+            headers["x-should-retry"] = "false"
+        detail = f"{model} fails and is left alone; it is tried again in {seconds} s. Jobs that wait go on waiting."
+        return CircuitOpen(detail, headers=headers)

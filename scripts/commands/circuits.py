@@ -1,0 +1,83 @@
+"""`frontier circuits`: what is left alone because it fails, and the operator's word on it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from scripts.address import find_address
+from scripts.arguments import name_of
+from scripts.circuit_calls import Forced
+from scripts.client import FrontierClient
+from scripts.generation import DataDirOption, JsonOption, UrlOption
+from scripts.job_table import to_the_second, word
+from scripts.screen import drawable, one_line_errors, stdout
+
+app = typer.Typer(help="Look at circuits; hold them open or closed, and let go of them.", no_args_is_help=True)
+
+COLOURS = {"open": "bold red", "half_open": "yellow"}
+CircuitName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A model or alias, or a key such as model:NAME.", callback=name_of)
+]
+
+
+@app.command("list")
+def list_circuits(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """List the circuits; with --json one per line."""
+    address = find_address(url, data_dir, os.environ)
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
+        circuits = client.circuits.listed()
+    if as_json:
+        for circuit in circuits:
+            typer.echo(json.dumps(circuit, ensure_ascii=False))
+        return
+    numbers = [Column(name, justify="right") for name in ("calls", "failed", "rejected")]
+    table = Table("circuit", "state", "tried again", *numbers, "held by", box=None, pad_edge=False)
+    for circuit in circuits:
+        window, state = circuit["window"], word(circuit["state"])
+        table.add_row(
+            Text(drawable(word(circuit["key"]))),
+            Text(state, style=COLOURS.get(state, "")),
+            to_the_second(word(circuit["reopens_at"])),
+            str(window["calls"]),
+            f"{window['failure_rate']:.0%}",
+            str(circuit["counts"]["rejected"]),
+            Text(drawable(word((circuit["forced"] or {}).get("by")))),
+        )
+    stdout().print(table if circuits else "no circuits")
+
+
+@app.command("open")
+def hold_open(name: CircuitName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """Start no more of its jobs and have new ones refused, until it is released."""
+    _force(name, "open", url, data_dir)
+
+
+@app.command("close")
+def hold_closed(name: CircuitName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """Let everything through, whatever fails, until it is released."""
+    _force(name, "closed", url, data_dir)
+
+
+@app.command()
+def release(name: CircuitName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """Let it go by what it sees; it begins anew, closed."""
+    _force(name, None, url, data_dir)
+
+
+def _force(name: str, state: Forced | None, url: str | None, data_dir: Path | None) -> None:
+    address = find_address(url, data_dir, os.environ)
+    with one_line_errors(address), FrontierClient(address.url, address.token) as client:
+        circuit = client.circuits.force(name, state)
+    typer.echo(_words(circuit))
+
+
+def _words(circuit: dict[str, Any]) -> str:
+    held = f", held by {word(circuit['forced']['by'])}" if circuit.get("forced") else ""
+    return drawable(f"{word(circuit['key'])} is {word(circuit['state'])}{held}")
