@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from api.id_pages import IdPageSchema
 from jobs.signature import Secret
-from jobs.webhooks.endpoint import Endpoint, EndpointState
+from jobs.webhooks.endpoint import CircuitState, Endpoint, EndpointState
 
 
 def _unix(description: str, **options: Any) -> fields.Integer:
@@ -39,6 +39,11 @@ class EndpointSchema(Schema):
     disabled_at = _unix("When it was disabled", required=True, allow_none=True)
     failing_since = _unix(
         "When the first failed of the attempts since the last success", required=True, allow_none=True
+    )
+    circuit = fields.String(
+        required=True,
+        validate=validate.OneOf([state.value for state in CircuitState]),
+        metadata={"description": "While it is `open` nothing is sent but tests; `half_open`, one attempt at a time"},
     )
     waiting = fields.Integer(required=True, metadata={"description": "Deliveries that are not over"})
 
@@ -103,6 +108,7 @@ def endpoint_document(endpoint: Endpoint, hint: str | None) -> dict[str, Any]:
         "disabled_reason": endpoint.disabled_reason,
         "disabled_at": _whole(endpoint.disabled_at),
         "failing_since": _whole(endpoint.failing_since),
+        "circuit": endpoint.circuit.value,
         "waiting": endpoint.waiting,
     }
 

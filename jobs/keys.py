@@ -103,6 +103,10 @@ class Keys:
         """A key of one model: `kind` is one of those above."""
         return f"{self.prefix}m:{model}:{kind}"
 
+    def circuit_of_receiver(self, tenant: str, receiver: str) -> str:
+        """The hash of a receiver's circuit."""
+        return f"{self.prefix}circuit:receiver:state:{ref(tenant, receiver)}"
+
     def api_key(self, key_id: str) -> str:
         """The hash of an API key."""
         return f"{self.prefix}key:{key_id}"

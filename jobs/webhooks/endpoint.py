@@ -17,6 +17,14 @@ class EndpointState(StrEnum):
     DISABLED = "disabled"
 
 
+class CircuitState(StrEnum):
+    """Whether attempts are made; the values are those on the wire. In a half_open circuit one at a time is."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
     """What the store needs to make one."""
@@ -47,6 +55,7 @@ class Endpoint:
     disabled_reason: str | None = None
     disabled_at: float | None = None
     failing_since: float | None = None
+    circuit: CircuitState = CircuitState.CLOSED
     waiting: int = 0
 
 

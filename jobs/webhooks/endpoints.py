@@ -11,7 +11,7 @@ import redis
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.scripts import Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
-from jobs.webhooks.endpoint import Endpoint, EndpointPage, EndpointState, NewEndpoint
+from jobs.webhooks.endpoint import CircuitState, Endpoint, EndpointPage, EndpointState, NewEndpoint
 from jobs.webhooks.errors import EndpointLimit, EndpointNotFound
 from jobs.webhooks.telling import pack_types, unpack_types
 
@@ -101,22 +101,47 @@ class EndpointStore:
 
     def _read(self, tenant: str, ids: Sequence[str]) -> list[Endpoint]:
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            pipeline.time()
             for endpoint_id in ids:
+                pipeline.hmget(self._keys.circuit_of_receiver(tenant, endpoint_id), "forced", "reopens_at")
                 pipeline.hgetall(self._keys.tenant(tenant, "endpoint", endpoint_id))
                 pipeline.hget(self._keys.tenant(tenant, "receiver", endpoint_id), "failing")
                 pipeline.zcard(self._keys.tenant(tenant, "due", endpoint_id))
                 pipeline.scard(self._keys.tenant(tenant, "flying", endpoint_id))
-            parts = pipeline.execute()
-        rows = zip(ids, parts[0::4], parts[1::4], parts[2::4], parts[3::4], strict=True)
+            (seconds, micros), *parts = pipeline.execute()
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        rows = zip(ids, parts[0::5], parts[1::5], parts[2::5], parts[3::5], parts[4::5], strict=True)
         return [
-            _endpoint(tenant, endpoint_id, raw, failing, due + flying)
-            for endpoint_id, raw, failing, due, flying in rows
+            _endpoint(
+                tenant,
+                endpoint_id,
+                raw,
+                failing=failing,
+                circuit=_circuit(*circuit, now_ms=now_ms),
+                waiting=due + flying,
+            )
+            for endpoint_id, circuit, raw, failing, due, flying in rows
             if raw
         ]
 
 
+def _circuit(forced: bytes | None, reopens_at: bytes | None, *, now_ms: int) -> CircuitState:
+    """As `_circuit.lua` finds it."""
+    if forced:
+        return CircuitState(forced.decode())
+    if not reopens_at:
+        return CircuitState.CLOSED
+    return CircuitState.OPEN if now_ms < int(reopens_at) else CircuitState.HALF_OPEN
+
+
 def _endpoint(
-    tenant: str, endpoint_id: str, raw: Mapping[bytes, bytes], failing: bytes | None, waiting: int
+    tenant: str,
+    endpoint_id: str,
+    raw: Mapping[bytes, bytes],
+    *,
+    failing: bytes | None,
+    circuit: CircuitState,
+    waiting: int,
 ) -> Endpoint:
     fields = {name.decode(): value.decode() for name, value in raw.items()}
     return Endpoint(
@@ -131,5 +156,6 @@ def _endpoint(
         disabled_reason=fields.get("reason"),
         disabled_at=float(fields["disabled"]) / 1000 if "disabled" in fields else None,
         failing_since=float(failing) / 1000 if failing else None,
+        circuit=circuit,
         waiting=waiting,
     )

@@ -344,6 +344,27 @@ def test_a_deleted_endpoint_leaves_no_circuit_whatever_was_under_way(post: PostR
     assert keys_of_circuits(post) == set()
 
 
+def test_an_endpoint_tells_how_its_circuit_stands(post: PostRoom) -> None:
+    endpoint = post.endpoint()
+
+    def told() -> str:
+        return post.endpoints.find(TENANT, endpoint.id).circuit
+
+    seen = [told()]
+    for _ in range(6):
+        post.cancelled(webhook=None)
+    for delivery_id in post.announce():
+        post.fail(post.claim(delivery_id), retry_in_seconds=1)
+    seen.append(told())
+    lease = probe(post)
+    seen.append(told())
+    post.settle(lease)
+    seen.append(told())
+    post.circuits.force(TENANT, endpoint.id, "open", by="alice")
+    seen.append(told())
+    assert seen == ["closed", "open", "half_open", "closed", "open"]
+
+
 def test_a_test_that_succeeds_closes_the_circuit(post: PostRoom) -> None:
     endpoint = post.endpoint()
     for _ in range(6):
