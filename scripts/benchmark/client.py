@@ -116,12 +116,13 @@ class Client:
 
 
 def body_of(request: InferenceRequest) -> dict[str, Any]:
-    """The submission of *request* for `POST /v1/jobs`."""
+    """The submission of *request* for `POST /v1/jobs`, which has a run of its own whatever was asked before."""
     params = request.params
     return {
         "type": request.type.value,
         "model": request.model,
         "input": {"prompt": request.prompt},
+        "cache": "bypass",
         "params": {
             "max_tokens": params.max_tokens,
             "temperature": params.temperature,
