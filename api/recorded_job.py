@@ -1,23 +1,29 @@
-"""A job that was accepted just now, as its record says, but for the server's own clock and count."""
+"""A job that was accepted just now, as its record says."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.answers import Accepted
 from jobs.job import Job, JobState, NewJob
 
 
-def recorded_job(job: NewJob, *, now: float, usual_deadline_seconds: float) -> Job:
-    """Queued, or, where its result was known, at its end; `now` is in Unix seconds."""
+def recorded_job(job: NewJob, accepted: Accepted, *, now: float, usual_deadline_seconds: float) -> Job:
+    """Queued, but for the server's own clock and count; or, where its result was known, at its end, exactly.
+
+    `now` is in Unix seconds. The delivery of a webhook of its own is not told.
+    """
+    now = now if accepted.ended_at is None else accepted.ended_at
     queued = Job(
         id=job.id,
         tenant=job.tenant,
         request=job.request,
         state=JobState.QUEUED,
         version=1,
-        sequence=0,
+        sequence=accepted.sequence,
         created_at=now,
         deadline_at=job.deadline_at or now + usual_deadline_seconds,
+        start_by=None if job.start_within_seconds is None else now + job.start_within_seconds,
         timeout_seconds=job.timeout_seconds,
         retention_seconds=job.retention_seconds,
         max_attempts=job.max_attempts,
@@ -43,4 +49,5 @@ def recorded_job(job: NewJob, *, now: float, usual_deadline_seconds: float) -> J
         usage=known.outcome.usage,
         vectors=known.outcome.vectors,
         is_cached=True,
+        made_by=known.outcome.made_by,
     )

@@ -23,6 +23,7 @@ from api.known_results import FindKnown, nothing_known
 from api.model_gate import ModelGate
 from api.model_lookup import find_model
 from api.recorded_job import recorded_job
+from jobs.answers import Accepted
 from jobs.job import OPERATOR_KEY, Foreground, Job, NewJob, Priority
 from jobs.request import InferenceRequest, Message, RequestType, SamplingParams
 from jobs.store import JobStore
@@ -92,6 +93,11 @@ class Submitted:
     @property
     def is_cached(self) -> bool:
         return self.new is not None and self.new.is_cached
+
+    @property
+    def is_final(self) -> bool:
+        """Whether `new` is its end, with all that there is to tell of it."""
+        return self.new is not None and self.new.is_final and self.new.sequence > 0 and self.new.webhook is None
 
     @property
     def replayed(self) -> bool:
@@ -191,10 +197,11 @@ class Submissions:
             self.dispatcher.dispatch(model.name)
         self.reach(Failpoint.API_AFTER_DISPATCH)
         log.info("job_accepted", extra={"job_id": accepted.job_id, "model": model.name, "replayed": accepted.replayed})
-        return Submitted(job_id=accepted.job_id, new=None if accepted.replayed else self._recorded(job))
+        return Submitted(job_id=accepted.job_id, new=None if accepted.replayed else self._recorded(job, accepted))
 
-    def _recorded(self, job: NewJob) -> Job:
-        return recorded_job(job, now=self.clock(), usual_deadline_seconds=self.store.settings.deadline_seconds)
+    def _recorded(self, job: NewJob, accepted: Accepted) -> Job:
+        usual = self.store.settings.deadline_seconds
+        return recorded_job(job, accepted, now=self.clock(), usual_deadline_seconds=usual)
 
     def _model(self, submission: Submission) -> ModelConfig:
         model = self.catalog.default if submission.model is None else find_model(self.catalog, submission.model)

@@ -50,8 +50,10 @@ class Waiting:
 
         What was recorded is not refused because it cannot be read back: then it is told as it was recorded.
         """
+        if submitted.is_final and submitted.new is not None:
+            return submitted.new
         try:
-            job = self.find(tenant, submitted.job_id, seconds=0 if submitted.is_cached else seconds, is_enough=is_final)
+            job = self.find(tenant, submitted.job_id, seconds=seconds, is_enough=is_final)
         except StoreUnavailable:
             if submitted.new is None:
                 raise

@@ -14,12 +14,15 @@ from jobs.request import TokenLogprobs
 class Accepted:
     """A job on record; `replayed` if its idempotency key, an earlier requeue or an undelivered try had made it before.
 
-    Unless `can_start`, workers have all they can run: one of them dispatches when it has ended a job.
+    Unless `can_start`, workers have all they can run: one of them dispatches when it has ended a job. One that ended
+    with its accept did so at `ended_at`, in Unix seconds, and is the `sequence`-th that was ever accepted.
     """
 
     job_id: str
     replayed: bool
     can_start: bool
+    ended_at: float | None = None
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,14 @@ def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
         case b"quota":
             raise _quota_exceeded(detail, tenant, answer[2:], room)
     is_new = verdict == b"accepted"
-    return Accepted(detail, replayed=not is_new, can_start=is_new and answer[2:] != [0])
+    ended_ms, sequence = answer[3:5] or (None, 0)
+    return Accepted(
+        detail,
+        replayed=not is_new,
+        can_start=is_new and answer[2:3] != [0],
+        ended_at=None if ended_ms is None else ended_ms / 1000,
+        sequence=sequence,
+    )
 
 
 def _queue_full(model: str, tenant: str, told: Sequence[Any], room: RoomReader) -> QueueFull:

@@ -22,8 +22,8 @@
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
 --
--- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, {'replayed' | 'mismatch', job id},
--- {'nothing new', model} or what `refusal` has answered.
+-- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, and behind that the time, ms, and the accept
+-- order of a job that ends here; {'replayed' | 'mismatch', job id}, {'nothing new', model} or what `refusal` has answered.
 
 local ref, model = ARGV[3], ARGV[4]
 local digest, keep_ms, outcome, token_log, tokens, finish_reason, told, prompt_tokens = unpack(ARGV, 25, 32)
@@ -96,7 +96,7 @@ if is_known then
   put(job, 'reused', 1, 'emitted', tokens)
   finalise(job, 'succeeded', nil, told ~= '' and told or nil, finish_reason, 0,
     {prompt = prompt_tokens, completion = tokens, cached = prompt_tokens + tokens})
-  return {'accepted', id, 0}
+  return {'accepted', id, 0, NOW, job.seq}
 end
 if keep_ms ~= '' then put(job, 'keep', keep_ms) end
 enter(job, ARGV[33], leader)

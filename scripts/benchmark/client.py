@@ -49,6 +49,13 @@ class Client:
         """The same for whatever is sent to `POST /v1/jobs`."""
         return self._job("POST", "/v1/jobs", wait_seconds=wait_seconds, body=body)
 
+    def infer(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The completion that `POST /v1/infer` waits for."""
+        status, document = self._call("POST", "/v1/infer", body)
+        if status != 200:  # noqa: PLR2004 - the status of HTTP
+            raise RuntimeError(f"POST /v1/infer was answered with {status}: {document}")
+        return document
+
     def result(self, job: dict[str, Any]) -> dict[str, Any]:
         """The job once it has succeeded, by long polls.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.benchmark.section import Section
 from scripts.benchmark.sections import (
+    cache,
     engine,
     fairness,
     latency,
@@ -25,6 +26,7 @@ SECTIONS: tuple[Section, ...] = (
     streams.SECTION,
     webhooks.SECTION,
     limits.SECTION,
+    cache.SECTION,
     memory.SECTION,
     settings.SECTION,
 )

@@ -101,6 +101,14 @@ def test_the_same_job_again_is_final_at_once_with_the_same_result(site: Site) ->
     assert site.api.get(f"/v1/jobs/{again.json['id']}").json == again.json
 
 
+def test_a_time_by_which_no_job_could_start_is_no_reason_to_refuse_what_need_not_run(site: Site) -> None:
+    site.run_once()
+    for _ in range(3):
+        site.submit(cache="bypass")
+
+    assert site.submit(start_within_s=0.001).status_code == 200
+
+
 def test_a_hit_dispatches_nothing_and_needs_no_worker(site: Site, store: JobStore) -> None:
     site.run_once()
     store.leave("w1", model="poet")
@@ -150,6 +158,24 @@ def test_chat_completions_are_answered_whole_and_as_a_stream_with_log_probabilit
     assert (streamed.text.count('"logprob":'), streamed.text.strip().splitlines()[-1]) == (2, "data: [DONE]")
 
 
+def test_a_response_is_answered_whole_and_as_a_stream(site: Site) -> None:
+    messages = [{"role": "user", "content": "Hark!"}]
+    asked_before = site.submit({"input": {"messages": messages}, "params": {**GREEDY, "max_tokens": 100}})
+    site.run(asked_before.json["id"])
+    asked = {"model": "poet", "input": "Hark!", **GREEDY}
+
+    whole = site.api.post("/v1/responses", asked)
+    streamed = site.api.post("/v1/responses", {**asked, "stream": True})
+    own = site.api.post("/v1/responses", {**asked, "cache": "bypass", "background": True})
+
+    assert (whole.json["status"], whole.headers["Cache-Status"]) == ("completed", "frontier; hit")
+    assert whole.json["output"][0]["content"][0]["text"] == "Who knocks?"
+    assert whole.json["usage"]["input_tokens_details"]["cached_tokens"] == 3
+    deltas = [line for line in streamed.text.splitlines() if line == "event: response.output_text.delta"]
+    assert (len(deltas), streamed.text.count("event: response.completed")) == (2, 1)
+    assert own.json["status"] == "queued"
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -180,10 +206,11 @@ def test_a_seed_that_the_client_gave_makes_a_text_repeatable_and_one_that_was_dr
 
 def test_bypass_keeps_nothing_and_refresh_keeps_the_new_result(site: Site) -> None:
     site.run_once(cache="bypass")
-    assert site.submit(cache="refresh").status_code == 202
+    site.run_once()
+    refreshed = site.submit(cache="refresh")
+    assert refreshed.status_code == 202
 
-    refreshed = site.submit(cache="refresh").json["id"]
-    site.run(refreshed, text="Nobody.")
+    site.run(refreshed.json["id"], text="Nobody.")
     assert site.submit().json["result"]["text"] == "Nobody."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from api.recorded_job import recorded_job
 from jobs.errors import ModelDraining
 from jobs.job import Job, JobState, KnownResult, Lease, Outcome, Reuse, Usage
 from jobs.known_result import pack_result, unpack_result
@@ -65,12 +66,37 @@ def test_a_job_whose_result_is_known_succeeds_at_once_and_is_never_dispatched(be
     assert job.expires_at == pytest.approx(job.created_at + job.retention_seconds)
 
 
+def test_what_an_accept_answers_is_enough_to_tell_its_record_without_reading_it(bench: Bench) -> None:
+    asked: dict[str, Any] = {"metadata": {"a": "b"}, "start_within_seconds": 5.0, "deadline_at": 4_000_000_000.0}
+    for new in (bench.new(reuse=known()), bench.new(reuse=known(keep_seconds=None), **asked)):
+        accepted = bench.store.accept(new)
+
+        usual = bench.store.settings.deadline_seconds
+        assert recorded_job(new, accepted, now=0, usual_deadline_seconds=usual) == find(bench, new.id)
+
+
+def test_what_it_has_used_is_counted_with_all_of_its_tokens_as_cached(bench: Bench, redis_client: Redis) -> None:
+    bench.accept(reuse=known())
+
+    [used] = [redis_client.hgetall(key) for key in redis_client.keys("frontier:t:default:usage:*")]
+    assert used == {f"succeeded/operator/{MODEL}".encode(): b"1 3 2 5 0 0"}
+
+
 def test_its_readers_are_told_the_same_tokens_under_the_same_numbers(bench: Bench) -> None:
     job_id = bench.accept(reuse=known())
 
     assert bench.store.tokens("default", job_id) == TOKENS
     followed = bench.store.follow("default", job_id)
     assert (followed.tokens, followed.has_more, followed.state) == (TOKENS, False, JobState.SUCCEEDED)
+
+
+def test_vectors_are_told_as_they_were_made(bench: Bench) -> None:
+    vectors = ("AACAPw==", "AAAAAA==")
+    outcome = Outcome(state=JobState.SUCCEEDED, vectors=vectors, usage=Usage(prompt_tokens=3), made_by="r1")
+    job_id = bench.accept(reuse=replace(known(), known=unpack_result(pack_result(outcome, TokenRun()))))
+
+    job = find(bench, job_id)
+    assert (job.vectors, job.text, job.usage) == (vectors, None, Usage(prompt_tokens=3, cached_tokens=3))
 
 
 def test_its_end_is_listed_and_told_to_its_webhook_with_the_result(bench: Bench, redis_client: Redis) -> None:

@@ -13,7 +13,19 @@ from jobs.job import JobState
 
 TOKEN = "secret-for-tests"
 FIELDS = frozenset(
-    {"model", "type", "input", "params", "priority", "start_within_s", "deadline", "timeout_s", "metadata", "webhook"}
+    {
+        "cache",
+        "model",
+        "type",
+        "input",
+        "params",
+        "priority",
+        "start_within_s",
+        "deadline",
+        "timeout_s",
+        "metadata",
+        "webhook",
+    }
 )
 USAGE = {"prompt_tokens": 3, "cached_tokens": 0, "completion_tokens": 5, "wasted_tokens": 0, "engine_seconds": 0.1}
 TIMING = {"queue_wait_s": 0.012, "ttft_s": 0.045, "tpot_s": 0.008, "attempt_s": 0.1, "time_to_result_s": 0.61}

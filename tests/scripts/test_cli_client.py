@@ -58,7 +58,7 @@ def test_infer_reads_the_prompt_from_stdin_when_given_a_dash(frontier: Frontier)
 def test_infer_sends_every_option_it_is_given_and_nothing_else(frontier: Frontier, server: JobServer) -> None:
     options = (
         "--max-tokens 9 --temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --stop a --stop b --model shakespeare "
-        "--priority batch"
+        "--priority batch --cache refresh"
     )
     frontier("infer", "hello", *options.split())
     frontier("infer", "hello", "--chat")
@@ -70,6 +70,7 @@ def test_infer_sends_every_option_it_is_given_and_nothing_else(frontier: Frontie
         "model": "shakespeare",
         "params": {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "seed": 3, "stop": ["a", "b"]},
         "priority": "batch",
+        "cache": "refresh",
     }
     assert bare == {
         "type": "chat.completion",
