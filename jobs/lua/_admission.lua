@@ -71,14 +71,12 @@ end
 local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults, leader)
   local drains = draining(model)
   if drains then return drains end
-  if bound ~= '' and not leader then
-    local waiting = jobs_waiting(model)
-    if waiting >= tonumber(bound) then return {'full', model, 'model', tonumber(bound), waiting} end
-  end
+  local waiting = leader and -1 or jobs_waiting(model) -- who follows a run fills no queue
+  if bound ~= '' and waiting >= tonumber(bound) then return {'full', model, 'model', tonumber(bound), waiting} end
   local limit_of = limits_of(tenant, defaults)
   local own_bound = limit_of('waiting_jobs') or tonumber(bound_of_tenant)
-  if own_bound and not leader then
-    local waiting = jobs_waiting_of(model, tenant)
+  if own_bound and waiting >= own_bound then -- else the tenant's, who are among them, are fewer too
+    waiting = jobs_waiting_of(model, tenant)
     if waiting >= own_bound then return {'full', model, 'tenant', own_bound, waiting} end
   end
   local most_open = limit_of('concurrent_jobs')

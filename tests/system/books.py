@@ -83,6 +83,7 @@ class Books:
         self._check_that_each_result_was_recorded_once()
         self._check_that_each_end_was_counted_once(jobs)
         self._check_that_no_work_is_left()
+        self._check_that_each_job_was_charged_once(jobs)
         self._check_that_retired_jobs_leave_nothing()
         self._deployment.has_closed_books = True
         return jobs
@@ -129,6 +130,13 @@ class Books:
 
     def _check_that_no_work_is_left(self) -> None:
         wait_for(lambda: self._left_over() == {}, PATIENCE_SECONDS, tell=lambda: str(self._left_over()))
+
+    def _check_that_each_job_was_charged_once(self, jobs: Sequence[Job]) -> None:
+        """What its tenant has spent is what its jobs have used, whoever died between a charge and its correction."""
+        budgets = [self._prefix + key for key in self._named(f"t:{TENANT}:spent:*")]
+        days: Any = [self._client.get(key) for key in budgets if "tokens_per_day" in key]
+        assert sum(map(int, days)) == sum(map(_charge, jobs))
+        self._client.delete(*budgets)
 
     def _left_over(self) -> dict[str, object]:
         """Everything that says that there is something to do."""
@@ -192,6 +200,18 @@ class Books:
     def _tell(self) -> str:
         waiting = "\n".join(str(job) for job in self.jobs() if not job.is_final)
         return f"not final:\n{waiting}\n{self._deployment.words()}"
+
+
+def _charge(job: Job) -> int:
+    """What a tenant pays for a job in the end: what it has used, or the estimate if no worker has told.
+
+    For one that has got the result of another, nothing was generated.
+    """
+    if job.follows or job.is_cached:
+        return 0
+    used = job.usage.prompt_tokens + job.usage.completion_tokens
+    is_untold = job.error is not None and job.error.code == "worker_lost"
+    return job.request.estimated_tokens if is_untold or not used else used
 
 
 def nothing_was_counted(jobs: Sequence[Job]) -> bool:
