@@ -146,6 +146,7 @@ def create_app(
         lambda: store_settings.sweep_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
     )
     key_store = KeyStore(client, store_settings)
+    tenants = TenantStore(client, store_settings)
     app.key_uses = KeyUses(clock=time.monotonic, write=key_store.touch)
     app.key_rounds = Rounds("key-uses", app.key_uses.flush, lambda: FLUSH_SECONDS)
     ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=app.key_uses.note)
@@ -231,7 +232,7 @@ def create_app(
         queue_blueprint(store=store, catalog=catalog, gate=gate),
         usage_blueprint(usage=UsageReader(client), clock=clock),
         cache_blueprint(cache=results.cache, settings=settings.cache),
-        limits_blueprint(limits=limiting.requests),
+        limits_blueprint(limits=limiting.requests, tenants=tenants),
         circuits_blueprint(AllCircuits(ModelCircuits(circuits, catalog, dispatcher))),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher, gate=gate
@@ -239,7 +240,7 @@ def create_app(
         api_keys_blueprint(
             keys=ApiKeys(store=key_store, hasher=settings.hasher, draw=partial(KeyText.new, settings.key_env))
         ),
-        tenants_blueprint(tenants=TenantStore(client, store_settings)),
+        tenants_blueprint(tenants=tenants),
         health_blueprint(store=store, catalog=catalog, gate=gate),
         *webhooks.blueprints,
     ):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from api import tenant_document
 from api.job_document import rounded
 from api.key_limits_field import FORM, limits_document
 from api.limited_requests import is_of_class
 from api.rate_class import RateClass
+from api.tenant_document import StandingSchema
 from jobs.access.key_limits import Limits
+from jobs.tenants import Standing
 from resilience.rate_limit.decision import Decision, WindowState
 from resilience.rate_limit.shared import Taken
 
@@ -46,7 +49,7 @@ class TakenSchema(Schema):
 
 
 class KeyStandingSchema(Schema):
-    """How the key at hand stands."""
+    """How the key at hand stands, and its tenant."""
 
     object = fields.Constant("limits", required=True)
     key_id = fields.String(required=True)
@@ -57,6 +60,12 @@ class KeyStandingSchema(Schema):
         required=True, metadata={"description": "Redis is away: this is what one process lets in by itself"}
     )
     classes = fields.List(fields.Nested(ClassLimitsSchema), required=True)
+    tenant = fields.List(
+        fields.Nested(StandingSchema),
+        required=True,
+        allow_none=True,
+        metadata={"description": "How its tenant stands by limits on tokens and jobs; null while Redis is away"},
+    )
     statistics = fields.Dict(
         keys=fields.String(),
         values=fields.Nested(TakenSchema),
@@ -67,7 +76,11 @@ class KeyStandingSchema(Schema):
 
 
 def standing_document(
-    key_id: str, own: Limits | None, decision: Decision | None, statistics: Mapping[str, Taken] | None
+    key_id: str,
+    own: Limits | None,
+    decision: Decision | None,
+    tenant: Sequence[Standing] | None,
+    statistics: Mapping[str, Taken] | None,
 ) -> dict[str, Any]:
     """What `GET /v1/limits` answers."""
     states = decision.states if decision else ()
@@ -80,6 +93,7 @@ def standing_document(
             {"class": rate.value, "windows": [_window(state) for state in states if is_of_class(state, rate)]}
             for rate in RateClass
         ],
+        "tenant": None if tenant is None else [tenant_document.standing_document(one) for one in tenant],
         "statistics": statistics
         and {name: {"allowed": one.allowed, "refused": one.refused} for name, one in sorted(statistics.items())},
     }

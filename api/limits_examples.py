@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.limits_document import standing_document
 from jobs.access.key_limits import KeyLimits
+from jobs.tenants import Standing
 from resilience.rate_limit.decision import Decision, WindowState
 from resilience.rate_limit.shared import Taken
 
@@ -21,5 +22,6 @@ LIMITS = standing_document(
     _KEY,
     KeyLimits(requests_per_minute=60, requests_per_hour=1_000, burst=10),
     Decision(allowed=True, states=_STATES, retry_after_seconds=0.0, violated=()),
+    (Standing(policy="tokens_per_minute", limit=100_000, used=21_320, window_seconds=60, reset_seconds=71.25),),
     {"submit": Taken(allowed=8_120, refused=37), "read": Taken(allowed=51_934), "address": Taken(allowed=12)},
 )

@@ -171,3 +171,12 @@ def test_why_a_job_waits_is_told(api: Api) -> None:
     assert [reason["code"] for reason in final["reasons"]] == ["final"]
     assert "queue" not in final
     assert "weight" not in final
+
+
+def test_a_tenant_is_told_how_it_stands_where_its_key_is(api: Api) -> None:
+    acme = api.of("acme")
+    assert acme.get("/v1/limits").json["tenant"] == []
+    limit(api, tokens_per_minute=100, concurrent_jobs=3)
+    submit(acme)
+    told = {one["policy"]: (one["used"], one["remaining"]) for one in acme.get("/v1/limits").json["tenant"]}
+    assert told == {"tokens-per-minute": (COST, 100 - COST), "concurrent-jobs": (1, 2)}
