@@ -7,8 +7,10 @@ from typing import Any
 
 from api import examples
 from api.auth import caller
+from api.circuit_reason import with_circuit
 from api.explanation_document import ExplanationSchema, explanation_document
 from api.job_requests import checked_id
+from api.model_gate import ModelGate
 from api.openapi import Blueprint
 from jobs.access.api_key import Scope
 from jobs.store import JobStore
@@ -35,7 +37,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def add_explanation(blueprint: Blueprint, *, store: JobStore) -> None:
+def add_explanation(blueprint: Blueprint, *, store: JobStore, gate: ModelGate) -> None:
     """Add the view."""
 
     @blueprint.view("GET", "/<job_id>/explain", scope=Scope.JOBS_READ, operationId="explainJob")
@@ -47,4 +49,5 @@ def add_explanation(blueprint: Blueprint, *, store: JobStore) -> None:
         Reasons for people and for programs, with its place, and what its priority and tenant weigh. Of a job that runs
         or is final it says so.
         """
-        return explanation_document(store.explain(caller().tenant, checked_id(job_id)))
+        explanation = store.explain(caller().tenant, checked_id(job_id))
+        return explanation_document(with_circuit(explanation, gate.outlook(explanation.job.request.model)))

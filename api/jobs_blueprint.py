@@ -110,7 +110,7 @@ def jobs_blueprint(
 
     add_mass_cancel(blueprint, store=store, catalog=catalog)
     add_job_views(blueprint, store=store, waiting=waiting, requeues=requeues, erase=erase)
-    add_explanation(blueprint, store=store)
+    add_explanation(blueprint, store=store, gate=submissions.gate)
     add_events_of_job(blueprint, job_streams=job_streams)
     add_deliveries_of_job(blueprint, store=store, log=log)
     return blueprint

@@ -11,7 +11,7 @@ from api.errors import CircuitOpen
 from jobs.errors import NothingNew
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.keys import key_of_model
-from resilience.circuit.permit import State
+from resilience.circuit.permit import Outlook, State
 
 LONGEST_RETRY_AFTER = 120
 """Seconds; what must wait longer is told not to try by itself."""
@@ -23,9 +23,13 @@ class ModelGate:
 
     circuits: Circuits
 
+    def outlook(self, model: str) -> Outlook:
+        """How the model's circuit stands."""
+        return self.circuits.look(key_of_model(model))
+
     def state(self, model: str) -> State:
-        """Where the model's circuit stands."""
-        return self.circuits.look(key_of_model(model)).state
+        """The same in a word."""
+        return self.outlook(model).state
 
     def is_shut(self, model: str) -> bool:
         """Whether the model takes no new jobs."""

@@ -140,6 +140,21 @@ def test_jobs_that_wait_are_cancelled_and_expire_as_ever(api: Api, worker: Worke
     assert api.get(f"/v1/jobs/{second}").json["status"] == "expired"
 
 
+def test_a_job_that_waits_says_that_its_model_fails(api: Api, fails: Fails, redis_client: Redis) -> None:
+    job_id = api.submit()
+
+    def first_reason() -> Any:
+        return api.get(f"/v1/jobs/{job_id}/explain").json["reasons"][0]
+
+    assert not first_reason()["code"].startswith("circuit")
+    fails(api)
+    assert first_reason()["code"] == "circuit-open"
+    assert 1 <= first_reason()["detail"]["tried_again_in_s"] <= 60
+    redis_client.hset(f"frontier:circuit:state:{KEY}", "reopens_at", 1)
+    wait_until(api, "half_open")
+    assert first_reason()["code"] == "circuit-half-open"
+
+
 def test_a_circuit_tells_all_about_itself(api: Api, fails: Fails) -> None:
     assert [one["key"] for one in api.get("/v1/circuits").json["data"]] == ["model:poet", "model:clerk"]
     assert (entry(api)["state"], entry(api)["since"]) == ("closed", None)
