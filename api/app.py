@@ -76,11 +76,11 @@ from tasks.dispatch import Dispatcher, Rounds
 
 log = logging.getLogger(__name__)
 
-REDIS_CONNECTIONS = 4
-"""Per process, and one more for limits: requests hold one only for a read or a move, never while they wait."""
+REDIS_CONNECTIONS = 5
+"""Per process, and four more for limits: requests hold one only for a read or a move, never while they wait."""
 
 PUBLISHERS = 2
-"""To the broker, with two connections each; one more hears of changes, one asks for circuits: eleven in all."""
+"""To the broker, with two connections each; one more hears of changes, one asks for circuits: fifteen in all."""
 
 
 class ApiProcess(Flask):

@@ -13,11 +13,11 @@ from jobs.connection import connect
 from jobs.keys import Keys
 from resilience.rate_limit.limiter import RateLimiter
 
-CONNECTIONS = 1
-"""Nobody holds it for longer than a round trip."""
+CONNECTIONS = 4
+"""Nobody holds one for longer than a round trip, but a busy process may take a while to hear that it is over."""
 
-ANSWER_SECONDS = 1.0
-"""How long Redis may take. Whoever waits for limits gets one without it soon, which is worth more than an exact one."""
+ANSWER_SECONDS = 2.0
+"""How long Redis may take, where the record waits for longer."""
 
 
 class Limiting(NamedTuple):

@@ -12,21 +12,25 @@ from jobs.errors import UnsupportedServer
 from jobs.scripts import unavailable_as_our_error
 from jobs.settings import Durability
 
+CONNECT_SECONDS = 2.0
+
 _OLDEST_SERVER = (7, 0)
 
 
-def connect(url: str, *, max_connections: int = 64, socket_timeout_seconds: float = 5.0) -> redis.Redis:
+def connect(
+    url: str, *, max_connections: int = 64, socket_timeout_seconds: float = 5.0, wait_seconds: float = 5.0
+) -> redis.Redis:
     """A client over a bounded pool of connections.
 
     One retry replaces a pooled connection that a restarted server has closed; every move may be
-    repeated, so a blind replay is safe. Beyond `max_connections` callers wait for a free one.
+    repeated, so a blind replay is safe. Beyond `max_connections` callers wait for a free one, so long.
     """
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=max_connections,
-        timeout=socket_timeout_seconds,
+        timeout=wait_seconds,
         socket_timeout=socket_timeout_seconds,
-        socket_connect_timeout=2.0,
+        socket_connect_timeout=min(CONNECT_SECONDS, socket_timeout_seconds),
         socket_keepalive=True,
         health_check_interval=10,
         retry=Retry(ConstantBackoff(0.05), 1),
