@@ -37,7 +37,7 @@ class Client:
     def answers(self, path: str) -> bool:
         """Whether a GET is answered with 200."""
         try:
-            return self._call("GET", path)[0] == 200  # noqa: PLR2004 - the status of HTTP
+            return self.call("GET", path)[0] == 200  # noqa: PLR2004 - the status of HTTP
         except (OSError, HTTPException):
             return False
 
@@ -87,18 +87,19 @@ class Client:
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job."""
-        self._call("POST", f"/v1/jobs/{job_id}/cancel")
+        self.call("POST", f"/v1/jobs/{job_id}/cancel")
 
     def _job(self, method: str, path: str, *, wait_seconds: int, body: Any = None) -> dict[str, Any]:
         headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}
-        status, document = self._call(method, path, body, headers)
+        status, document = self.call(method, path, body, headers)
         if status not in {200, 201, 202}:
             raise RuntimeError(f"{method} {path} was answered with {status}: {document}")
         return document
 
-    def _call(
+    def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
+        """The status and the document of an answer, whatever they are."""
         with self._connection() as connection:
             payload = None if body is None else json.dumps(body)
             connection.request(method, path, payload, {**self._headers, **(headers or {})})

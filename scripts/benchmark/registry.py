@@ -11,6 +11,7 @@ from scripts.benchmark.sections import (
     limits,
     memory,
     overhead,
+    overload,
     settings,
     streams,
     through,
@@ -27,6 +28,7 @@ SECTIONS: tuple[Section, ...] = (
     webhooks.SECTION,
     limits.SECTION,
     cache.SECTION,
+    overload.SECTION,
     memory.SECTION,
     settings.SECTION,
 )
