@@ -15,7 +15,7 @@ from typing import Any
 import gevent  # type: ignore[import-untyped]
 
 from api.settings import ApiSettings
-from api.unread_requests import answer_unread_requests
+from api.unread_requests import QuotesNothing, answer_unread_requests
 from jobs.settings import StoreSettings
 from models.catalog import Catalog
 from observability.logs import configure_logging
@@ -52,7 +52,8 @@ RESOLVER_THREADS = 64
 
 
 def on_starting(server: Any) -> None:
-    """Gunicorn's own words go where all others go, as JSON: some quote what strangers send."""
+    """Gunicorn's own words go where all others go, as JSON, and without what strangers send."""
+    server.log.error_log.addFilter(QuotesNothing())
     server.log.error_log.handlers.clear()
     server.log.error_log.propagate = True
 

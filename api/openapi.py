@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Final, Literal, NoReturn, TypeVar, cast
+from urllib.parse import unquote_to_bytes
 
 import flask
 import flask_smorest  # type: ignore[import-untyped]
@@ -63,6 +64,7 @@ class StrictParser(FlaskParser):
 
     def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         del schema
+        _check_unicode(req.query_string)
         return _each_once(req.args)
 
     def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
@@ -107,6 +109,16 @@ def _read(request: flask.Request) -> bytes:
     if len(body) > limit:
         raise RequestEntityTooLarge
     return body
+
+
+def _check_unicode(query: bytes) -> None:
+    """Refuse what Werkzeug would read with question marks in it."""
+    for pair in query.split(b"&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError as error:
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "backslashreplace")
+            raise InvalidRequest.of(name or "query", "is not UTF-8") from error
 
 
 def _each_once(query: MultiDict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from http import HTTPStatus
 from typing import Final
@@ -21,6 +22,16 @@ _DETAILS: Final = {
 def answer_unread_requests() -> None:
     """Have gunicorn answer so, in the place of a page that quotes what was sent."""
     util.write_error = _write_problem
+
+
+class QuotesNothing(logging.Filter):
+    """Leaves of gunicorn's complaints what is wrong with a request, and takes out what was sent: it may be a key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if said.startswith("Invalid request from"):
+            record.msg, record.args = ": ".join(said.split(": ")[:2]), ()
+        return True
 
 
 def _write_problem(connection: socket.socket, status: int, reason: str, _message: str) -> None:
