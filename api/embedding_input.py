@@ -15,14 +15,14 @@ TEXT_OR_IDS = [
     {"type": "string", "minLength": 1, "pattern": NO_NUL},
     {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}},
 ]
+SEVERAL = {"type": "array", "minItems": 1, "items": {"oneOf": TEXT_OR_IDS}}
 
 
 class Texts(fields.Field[Inputs]):
     """One or more, each a text or the list of its token ids."""
 
-    def __init__(self, **options: Any) -> None:
-        described = {"type": "array", "minItems": 1, "items": {"oneOf": TEXT_OR_IDS}, **options.pop("metadata", {})}
-        super().__init__(metadata=described, **options)
+    def __init__(self, *, form: dict[str, Any] = SEVERAL, **options: Any) -> None:
+        super().__init__(metadata=form | options.pop("metadata", {}), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Inputs:
         del attr, data
@@ -33,8 +33,7 @@ class OneOrMoreTexts(Texts):
     """The same, where a single text or its token ids may stand without a list around them."""
 
     def __init__(self, **options: Any) -> None:
-        several = {"type": "array", "minItems": 1, "items": {"oneOf": TEXT_OR_IDS}}
-        super().__init__(metadata={"oneOf": [*TEXT_OR_IDS, several]}, **options)
+        super().__init__(form={"oneOf": [*TEXT_OR_IDS, SEVERAL]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Inputs:
         del attr, data

@@ -20,6 +20,7 @@ MOST_DAYS = 400
 MOST_DAYS_OF_ALL = 31
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_ANY = "|".join(GROUPS)
 _FIRST_YEAR = 1971
 
 
@@ -74,6 +75,7 @@ class UsageQuerySchema(QuerySchema):
     group_by = Groups(
         load_default=(),
         metadata={
+            "pattern": rf"^$|^({_ANY})(,({_ANY}))*$",
             "description": f"What rows are told apart by: {', '.join(f'`{name}`' for name in GROUPS)}, with commas "
             "between. With `tenant`, which needs the scope `admin`, the usage of all tenants is told",
             "example": "model,outcome",

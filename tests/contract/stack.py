@@ -11,9 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
+from jobs.keys import Keys
 from jobs.webhooks.sealing import new_key
 from tests.api.gunicorn_process import GunicornProcess
 from tests.redis_process import RedisProcess
+from tests.system.fleet import CELERY_OPTIONS, PATIENCE_SECONDS, SENDER
+from tests.system.kept_process import KeptProcess
 from tests.system.worker_process import WorkerProcess, wait_for
 
 CONFIG = """
@@ -32,14 +37,13 @@ MODELS = ("shakespeare", "vectors")
 ENV = {
     "API_FOREGROUND_S": "30",
     "API_STREAM_SECONDS": "1",
-    "RATE_LIMIT_RPM": "none",
     "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
 }
 SCOPES = ("jobs:write", "jobs:read", "webhooks:manage")
 
 
 class ContractStack:
-    """Started when made; with a worker for each model, whose jobs end at once."""
+    """Started when made; with a worker for each model, whose jobs end at once, and a sender."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -52,7 +56,9 @@ class ContractStack:
         self.api = GunicornProcess(env, folder / "api.log")
         self.receiver = _Receiver()
         self._workers = [self._worker(name, env) for name in MODELS]
-        wait_for(self._is_ready)
+        self._sender = KeptProcess("sender", (*SENDER, *CELERY_OPTIONS), env, folder)
+        self._sender.start()
+        wait_for(self._is_ready, PATIENCE_SECONDS, tell=self._sender.log.read_text)
 
     @property
     def url(self) -> str:
@@ -60,6 +66,7 @@ class ContractStack:
 
     def stop(self) -> int:
         """End everything; the exit status of the API."""
+        self._sender.end(signal.SIGTERM)
         for worker in self._workers:
             worker.signal(signal.SIGTERM)
         for worker in self._workers:
@@ -103,7 +110,9 @@ class ContractStack:
 
     def _is_ready(self) -> bool:
         queues = self.api.send("GET", "/v1/queue").json["data"]
-        return all(queue["slots"] for queue in queues)
+        with Redis.from_url(self.redis.url) as client:
+            has_sender = bool(client.exists(Keys().name("senders")))
+        return has_sender and all(queue["slots"] for queue in queues)
 
 
 class _Receiver:
