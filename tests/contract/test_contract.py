@@ -44,7 +44,7 @@ def hold_to_it(stack: ContractStack, folder: Path, config: str, callers: dict[st
         "PYTHONPATH": str(HERE.parents[1]),
     }
     words = ["--config-file", str(HERE / config), "run", f"{stack.url}/openapi.json"]
-    bounds = ["--phases", phases, "--max-examples", str(examples), "--seed", str(seed), "--workers", "2"]
+    bounds = ["--phases", phases, "--max-examples", str(examples), "--seed", str(seed), "--workers", "1"]
     command = [sys.executable, "-m", "schemathesis.cli", *words, *bounds, *more]
 
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
