@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner, Result
 
-from scripts.commands import jobs, keys, models, tenants
+from scripts.commands import circuits, jobs, keys, models, tenants
 from scripts.commands.bulk import bulk
 from scripts.commands.health import health
 from scripts.commands.infer import infer
@@ -23,6 +23,7 @@ from tests.scripts.job_api import TOKEN
 
 app = typer.Typer()
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(circuits.app, name="circuits")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")

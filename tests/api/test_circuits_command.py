@@ -1,0 +1,50 @@
+"""`frontier circuits` against a real API."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+from werkzeug.serving import make_server
+
+from api.app import ApiProcess
+from tests.api.conftest import TOKEN
+from tests.scripts.client_app import run_frontier
+
+Frontier = Callable[..., Result]
+
+
+@pytest.fixture
+def frontier(make_process: Callable[..., ApiProcess], redis_url: str, tmp_path: Path) -> Iterator[Frontier]:
+    del redis_url
+    server = make_server("127.0.0.1", 0, make_process(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def run(*words: str) -> Result:
+        return run_frontier(f"http://127.0.0.1:{server.port}", tmp_path, "circuits", *words, token=TOKEN)
+
+    yield run
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_circuits_are_listed_held_and_released(frontier: Frontier) -> None:
+    assert [json.loads(line)["state"] for line in frontier("list", "--json").stdout.splitlines()] == ["closed"] * 2
+    assert frontier("open", "gpt-4o").stdout == "model:poet is open, held by operator\n"
+    held = next(line for line in frontier("list").stdout.splitlines() if "poet" in line)
+    assert held.split()[:2] == ["model:poet", "open"]
+    assert held.split()[-1] == "operator"
+    assert frontier("close", "model:poet").stdout == "model:poet is closed, held by operator\n"
+    assert frontier("release", "poet").stdout == "model:poet is closed\n"
+
+
+def test_what_has_no_circuit_is_named(frontier: Frontier) -> None:
+    refused = frontier("open", "nobody")
+    assert refused.exit_code == 1
+    assert "nobody" in refused.stderr
