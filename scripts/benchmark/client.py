@@ -51,7 +51,7 @@ class Client:
 
     def infer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The completion that `POST /v1/infer` waits for."""
-        status, document = self._call("POST", "/v1/infer", body)
+        status, document = self.call("POST", "/v1/infer", body)
         if status != 200:  # noqa: PLR2004 - the status of HTTP
             raise RuntimeError(f"POST /v1/infer was answered with {status}: {document}")
         return document
