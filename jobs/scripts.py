@@ -19,8 +19,8 @@ from jobs.settings import StoreSettings
 from jobs.unattended import UNATTENDED_ENDS
 from jobs.webhooks.circuit_rules import circuit_rules
 
-SCHEMA = 1
-"""Version of the record that this release writes; records with a higher one are left alone."""
+SCHEMA = 2
+"""Newest version of a record that this release knows; records with a higher one are left alone."""
 
 _OF_DELIVERIES = frozenset({"erase", "sweep"})
 """Moves of jobs that see to deliveries too."""

@@ -161,7 +161,7 @@ end
 local function begin(ref, spec, model, class, key, cost, deadline, timeout, retention, max)
   local _, id = split(ref)
   local job = {ref = ref}
-  put(job, 'schema', SCHEMA, 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
+  put(job, 'schema', USUAL_SCHEMA, 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
     'model', model, 'created', NOW, 'deadline', deadline, 'timeout', timeout, 'retention', retention,
     'max', max, 'cost', cost, 'key', key)
   if class ~= 'standard' then put(job, 'class', class) end

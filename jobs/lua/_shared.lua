@@ -11,6 +11,7 @@
 
 local PREFIX = KEYS[1]
 local SCHEMA = tonumber(ARGV[2])
+local USUAL_SCHEMA = 1 -- of what any release can act on; a follower's is another (_sharing.lua)
 local clock = redis.call('TIME')
 local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
 

@@ -10,6 +10,7 @@
 
 local MOST_FOLLOWERS = 64
 local LOOKED_AT_EVERY_MS = 30000
+local FOLLOWER_SCHEMA = 2 -- a release that knows no followers leaves them alone
 local RANKS = {interactive = 1, standard = 2, batch = 3}
 
 local function named(job, id)
@@ -92,7 +93,7 @@ end
 
 -- A job that is in no place waits for the run of another one.
 local function follow(job, leader)
-  put(job, 'place', 'following', 'leader', job_id(leader.ref))
+  put(job, 'place', 'following', 'leader', job_id(leader.ref), 'schema', FOLLOWER_SCHEMA)
   redis.call('ZADD', tenant_key(leader.ref, 'followers'), job.seq, job_id(job.ref))
   if not leader.led then put(leader, 'led', 1) end
   if job.streamed then have_streamed(leader) end
@@ -110,6 +111,7 @@ end
 local function part(job)
   local ref = named(job, job.leader)
   redis.call('ZREM', tenant_key(ref, 'followers'), job_id(job.ref))
+  put(job, 'schema', USUAL_SCHEMA)
   if job.is_told then return end
   local leader = leader_of(job)
   if leader and redis.call('COPY', tenant_key(ref, 'tokens'), tenant_key(job.ref, 'tokens')) == 1 then
@@ -122,6 +124,7 @@ local function promote(jobs, ended)
   local heir, id = jobs[1], job_id(jobs[1].ref)
   redis.call('ZREM', tenant_key(ended.ref, 'followers'), id)
   drop(heir, 'leader', 'place')
+  put(heir, 'schema', USUAL_SCHEMA)
   if redis.call('COPY', tenant_key(ended.ref, 'tokens'), tenant_key(heir.ref, 'tokens')) == 1 then
     put(heir, 'emitted', ended.recorded or ended.emitted)
   end

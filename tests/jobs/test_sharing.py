@@ -349,6 +349,17 @@ def test_those_whose_leader_an_older_release_has_ended_are_not_left_behind(bench
     assert states(bench, [first, second]) == ["succeeded", "succeeded"]
 
 
+def test_a_release_that_knows_no_followers_leaves_them_alone_until_they_follow_no_more(bench: Any) -> None:
+    lease, [heir, second] = led(bench)
+    alone = bench.accept()
+    schemas = [bench.field(job_id, "schema") for job_id in (lease.job_id, heir, second, alone)]
+    assert schemas == [b"1", b"2", b"2", b"1"]
+    bench.store.finish(lease, CANCELLED)
+    assert [bench.field(job_id, "schema") for job_id in (heir, second)] == [b"1", b"2"]
+    bench.store.cancel("default", second)
+    assert bench.field(second, "schema") == b"1"
+
+
 def test_an_erased_leader_takes_nothing_of_the_others_along(bench: Any, redis_client: Any) -> None:
     lease, [follower] = led(bench, 1)
     bench.store.finish(lease, DONE, tokens=TEXT)

@@ -16,7 +16,7 @@ elseif exists then
 else
   if redis.call('ZCARD', owned_key(tenant, 'endpoints')) >= tonumber(ARGV[5]) then return 'full' end
   redis.call('ZADD', owned_key(tenant, 'endpoints'), NOW, id)
-  redis.call('HSET', key, 'schema', SCHEMA, 'state', 'enabled', 'created', NOW)
+  redis.call('HSET', key, 'schema', USUAL_SCHEMA, 'state', 'enabled', 'created', NOW)
   redis.call('SET', tenant_key(ARGV[3], 'secrets'), cjson.encode({{sealed = ARGV[6], hint = ARGV[7], created = NOW}}))
 end
 if given.url and exists then forget_receiver(ARGV[3]) end
