@@ -45,6 +45,7 @@ from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
 from api.openapi import Json, ProblemApi, spec_options
 from api.queue_blueprint import queue_blueprint
+from api.receiver_circuit_sources import EndpointCircuits, OriginCircuits, ReceiverWatch
 from api.request_ids import add_request_ids
 from api.requeues import Requeues
 from api.responses import Responses
@@ -67,6 +68,7 @@ from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.tenants import TenantStore
 from jobs.usage import UsageReader
+from jobs.webhooks.endpoints import EndpointStore
 from models.catalog import Catalog
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.connecting import circuits_at
@@ -213,6 +215,7 @@ def create_app(
     requeues = Requeues(
         store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id, gate=gate, charge=charge_submission
     )
+    receivers = ReceiverWatch(client, store_settings)
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
@@ -233,7 +236,13 @@ def create_app(
         usage_blueprint(usage=UsageReader(client), clock=clock),
         cache_blueprint(cache=results.cache, settings=settings.cache),
         limits_blueprint(limits=limiting.requests, tenants=tenants),
-        circuits_blueprint(AllCircuits(ModelCircuits(circuits, catalog, dispatcher))),
+        circuits_blueprint(
+            AllCircuits(
+                ModelCircuits(circuits, catalog, dispatcher),
+                EndpointCircuits(receivers, EndpointStore(client, store_settings)),
+                OriginCircuits(receivers),
+            )
+        ),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher, gate=gate
         ),

@@ -7,13 +7,22 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from api.api_key_schema import TenantName
 from api.fields import iso
-from api.strict_schema import StrictSchema
+from api.strict_schema import QuerySchema, StrictSchema
 from resilience.circuit.circuit_state import CircuitState, Forcing
 from resilience.circuit.permit import State
 
 STATES = validate.OneOf([state.value for state in State])
 FORCED = validate.OneOf([State.OPEN.value, State.CLOSED.value])
+
+
+class CircuitQuerySchema(QuerySchema):
+    """Whose endpoints and origins; models are everybody's."""
+
+    tenant = TenantName(
+        metadata={"description": "Whose endpoints and origins; another tenant's need the scope `admin`"}
+    )
 
 
 class CircuitForceSchema(StrictSchema):
@@ -28,7 +37,7 @@ class CircuitForceSchema(StrictSchema):
 
 
 class CircuitWindowSchema(Schema):
-    """Calls of the last minute, by which a closed circuit is judged; nothing while it is not closed."""
+    """Calls by which a closed circuit is judged; nothing while it is not closed."""
 
     calls = fields.Integer(required=True)
     failures = fields.Integer(required=True)
@@ -44,9 +53,15 @@ class CircuitCountsSchema(Schema):
     succeeded = fields.Integer(required=True)
     failed = fields.Integer(required=True)
     ignored = fields.Integer(
-        required=True, metadata={"description": "Calls that say nothing of the model: refused, cancelled, out of time"}
+        required=True,
+        metadata={
+            "description": "Calls that say nothing of what it stands before: of a model those that were refused, "
+            "cancelled or out of time, of a receiver those that we could not make"
+        },
     )
-    rejected = fields.Integer(required=True, metadata={"description": "Calls that were not let through"})
+    rejected = fields.Integer(
+        required=True, metadata={"description": "Calls to a model that were not let through; deliveries wait"}
+    )
 
 
 class CircuitTransitionsSchema(Schema):
@@ -79,8 +94,10 @@ class CircuitSchema(Schema):
     """One circuit."""
 
     object = fields.Constant("circuit", required=True)
-    key = fields.String(required=True, metadata={"description": "What it stands before, such as `model:NAME`"})
-    kind = fields.String(required=True)
+    key = fields.String(
+        required=True, metadata={"description": "What it stands before: `model:NAME`, `endpoint:ID`, `origin:URL`"}
+    )
+    kind = fields.String(required=True, metadata={"description": "`model`, `endpoint` or `origin`"})
     state = fields.String(required=True, validate=STATES)
     since = fields.String(
         required=True,
@@ -94,7 +111,14 @@ class CircuitSchema(Schema):
     )
     trips_in_a_row = fields.Integer(required=True)
     forced = fields.Nested(CircuitForcingSchema, required=True, allow_none=True)
-    window = fields.Nested(CircuitWindowSchema, required=True)
+    window = fields.Nested(
+        CircuitWindowSchema,
+        required=True,
+        metadata={
+            "description": "Calls by which it is judged while closed: of the last minute, before an endpoint or origin "
+            "of the last two"
+        },
+    )
     counts = fields.Nested(CircuitCountsSchema, required=True)
     transitions = fields.Nested(CircuitTransitionsSchema, required=True)
     probes = fields.Nested(CircuitProbesSchema, required=True)

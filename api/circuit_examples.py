@@ -26,11 +26,22 @@ _OPEN = replace(
     probes=Probes(running=0, succeeded=0, failed=1, ignored=0, lost=0),
 )
 _CLOSED = replace(CircuitState.unused("model:shakespeare"), calls=118, failures=1, succeeded=5210, failed=4, ignored=12)
+_RECEIVER = replace(
+    CircuitState.unused("endpoint:we_9kQm2xLw4fZ8RtYb7NcVd1"),
+    state=State.HALF_OPEN,
+    since=_AT,
+    trips_in_a_row=1,
+    succeeded=902,
+    failed=6,
+    opened=1,
+    half_opened=1,
+    probes=Probes(running=1, succeeded=0, failed=0, ignored=0, lost=0),
+)
 _WORD = Forcing(_AT + 30, "key_4fZ8kQm2xLw9RtYb7NcVd1", State.OPEN)
 _LET_GO = Forcing(_AT - 86_400, "operator", None)
 
 FORCE: dict[str, Any] = {"state": "open"}
-CIRCUITS = {"object": "list", "data": [circuit_document(_CLOSED), circuit_document(_OPEN)]}
+CIRCUITS = {"object": "list", "data": [circuit_document(one) for one in (_CLOSED, _OPEN, _RECEIVER)]}
 CIRCUIT = audited_document(_OPEN, [_LET_GO])
 FORCED = audited_document(
     replace(_OPEN, since=_WORD.at, reopens_at=None, trips_in_a_row=0, forcing=_WORD), [_WORD, _LET_GO]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -23,6 +24,8 @@ BUCKETS = 10
 _FOLDER = resources.files("resilience.circuit").joinpath("lua")
 _SCRIPTS = ("admit", "doubt", "force", "give_back", "record", "renew", "tell")
 _CHUNK = 200
+_SCANNED = 1000
+_SPECIAL = re.compile(r"[*?[\\]")
 
 
 class SharedCircuits:
@@ -68,9 +71,17 @@ class SharedCircuits:
 
     def states(self, kind: str) -> list[CircuitState]:
         """All that there is to know of each circuit whose key begins with *kind*, by key."""
+        return self.states_of(sorted(self.keys(kind)))
+
+    def keys(self, kind: str) -> list[str]:
+        """Those that begin with *kind*: first those that an operator holds, then those used last."""
+        pattern = _SPECIAL.sub(r"\\\g<0>", kind) + "*"
         with unavailable_as_our_error():
-            known: Any = self._client.zrange(f"{self._prefix}keys", 0, -1)
-        keys = sorted(key for key in map(bytes.decode, known) if key.startswith(kind))
+            known: Any = dict(self._client.zscan_iter(f"{self._prefix}keys", match=pattern, count=_SCANNED))
+        return [key.decode() for key in sorted(known, key=known.__getitem__, reverse=True)]
+
+    def states_of(self, keys: Sequence[str]) -> list[CircuitState]:
+        """All that there is to know of those of *keys* of which anything is."""
         told = [pair for start in range(0, len(keys), _CHUNK) for pair in self._tell(keys[start : start + _CHUNK])]
         return [_state(key, answer) for key, answer in told if answer]
 

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.address import find_address
-from scripts.arguments import name_of
+from scripts.arguments import given, name_of
 from scripts.circuit_calls import Forced
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
@@ -23,16 +23,25 @@ app = typer.Typer(help="Look at circuits; hold them open or closed, and let go o
 
 COLOURS = {"open": "bold red", "half_open": "yellow"}
 CircuitName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A model or alias, or a key such as model:NAME.", callback=name_of)
+    str,
+    typer.Argument(
+        metavar="NAME", help="A model or alias, or a key: model:NAME, endpoint:ID or origin:URL.", callback=name_of
+    ),
+]
+WhoseOption = Annotated[
+    str | None,
+    typer.Option("--tenant", help="Whose endpoints and origins; by default those of your key.", callback=given),
 ]
 
 
 @app.command("list")
-def list_circuits(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
-    """List the circuits; with --json one per line."""
+def list_circuits(
+    *, tenant: WhoseOption = None, as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None
+) -> None:
+    """List the circuits of models, and of endpoints and origins of webhooks; with --json one per line."""
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
-        circuits = client.circuits.listed()
+        circuits = client.circuits.listed(tenant=tenant)
     if as_json:
         for circuit in circuits:
             typer.echo(json.dumps(circuit, ensure_ascii=False))
@@ -54,27 +63,33 @@ def list_circuits(as_json: JsonOption = False, url: UrlOption = None, data_dir: 
 
 
 @app.command("open")
-def hold_open(name: CircuitName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
-    """Start no more of its jobs and have new ones refused, until it is released."""
-    _force(name, "open", url, data_dir)
+def hold_open(
+    name: CircuitName, *, tenant: WhoseOption = None, url: UrlOption = None, data_dir: DataDirOption = None
+) -> None:
+    """Start no more jobs of a model and have new ones refused, or send a receiver nothing, until it is released."""
+    _force(name, "open", tenant, url, data_dir)
 
 
 @app.command("close")
-def hold_closed(name: CircuitName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+def hold_closed(
+    name: CircuitName, *, tenant: WhoseOption = None, url: UrlOption = None, data_dir: DataDirOption = None
+) -> None:
     """Let everything through, whatever fails, until it is released."""
-    _force(name, "closed", url, data_dir)
+    _force(name, "closed", tenant, url, data_dir)
 
 
 @app.command()
-def release(name: CircuitName, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+def release(
+    name: CircuitName, *, tenant: WhoseOption = None, url: UrlOption = None, data_dir: DataDirOption = None
+) -> None:
     """Let it go by what it sees; it begins anew, closed."""
-    _force(name, None, url, data_dir)
+    _force(name, None, tenant, url, data_dir)
 
 
-def _force(name: str, state: Forced | None, url: str | None, data_dir: Path | None) -> None:
+def _force(name: str, state: Forced | None, tenant: str | None, url: str | None, data_dir: Path | None) -> None:
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
-        circuit = client.circuits.force(name, state)
+        circuit = client.circuits.force(name, state, tenant=tenant)
     typer.echo(_words(circuit))
 
 

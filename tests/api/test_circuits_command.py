@@ -12,16 +12,22 @@ from typer.testing import Result
 from werkzeug.serving import make_server
 
 from api.app import ApiProcess
-from tests.api.conftest import TOKEN
+from tests.api.conftest import RECEIVER, TOKEN, Api, Sender
 from tests.scripts.client_app import run_frontier
 
 Frontier = Callable[..., Result]
 
 
 @pytest.fixture
-def frontier(make_process: Callable[..., ApiProcess], redis_url: str, tmp_path: Path) -> Iterator[Frontier]:
+def process(make_process: Callable[..., ApiProcess], redis_url: str) -> ApiProcess:
+    """One of the test's own: what it knows of a circuit is true for a second."""
     del redis_url
-    server = make_server("127.0.0.1", 0, make_process(), threaded=True)
+    return make_process()
+
+
+@pytest.fixture
+def frontier(process: ApiProcess, tmp_path: Path) -> Iterator[Frontier]:
+    server = make_server("127.0.0.1", 0, process, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
 
@@ -48,3 +54,20 @@ def test_what_has_no_circuit_is_named(frontier: Frontier) -> None:
     refused = frontier("open", "nobody")
     assert refused.exit_code == 1
     assert "nobody" in refused.stderr
+
+
+def test_receivers_of_a_tenant_are_listed_held_and_released(frontier: Frontier, api: Api, sender: Sender) -> None:
+    acme = api.of("acme")
+    endpoint = f"endpoint:{acme.endpoint('job.cancelled')['id']}"
+    acme.post(f"/v1/jobs/{acme.submit(webhook={'url': RECEIVER, 'events': ['job.cancelled']})}/cancel")
+    sender.send()
+    origin = f"origin:{RECEIVER.removesuffix('/hook')}"
+
+    assert {endpoint, origin}.isdisjoint(frontier("list").stdout.split())
+    assert {endpoint, origin} < {*frontier("list", "--tenant", "acme").stdout.split()}
+    for key in (endpoint, origin):
+        assert frontier("open", key, "--tenant", "acme").stdout == f"{key} is open, held by operator\n"
+        assert frontier("close", key, "--tenant", "acme").stdout == f"{key} is closed, held by operator\n"
+        assert frontier("release", key, "--tenant", "acme").stdout == f"{key} is closed\n"
+        foreign = frontier("open", key)
+        assert (foreign.exit_code, key in foreign.stderr) == (1, True)

@@ -30,6 +30,7 @@ MISSING = {
     "delivery_id": "dlv_" + "0" * 32,
     "key_id": "key_" + "0" * 22,
     "tenant": "nobody",
+    "key": "endpoint:we_" + "0" * 22,
 }
 _IDS = re.compile(r"\b(job|resp|we|evt|dlv|key|chatcmpl|cmpl)[_-][0-9A-Za-z]{22,}")
 _PLACES = re.compile(r'"(position|tokens_ahead|eta_s)":[0-9.]+')
@@ -99,7 +100,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "GET /v1/usage": [query("tenant", "default", "nobody", 403)],
         "GET /v1/cache": [],
         "GET /v1/limits": [],
-        "GET /v1/circuits": [],
+        "GET /v1/circuits": [query("tenant", "default", "nobody", 403)],
         "GET /v1/webhook_event_types": [],
         "GET /v1/webhook_secret": [],
         "POST /v1/webhook_secret/rotate": [],
@@ -151,6 +152,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
 BODIES: Mapping[str, Any] = {
     "POST /v1/webhook_endpoints/<webhook_endpoint_id>": {"name": "taken over"},
     "POST /v1/webhook_endpoints/<webhook_endpoint_id>/test": {"event_type": "job.succeeded"},
+    "POST /v1/circuits/<path:key>/force": {"state": "open"},
 }
 """What calls with a parameter in their path are sent, if they need anything."""
 
@@ -159,10 +161,11 @@ OF_ALL = {
     "POST /v1/models/<path:name>/pause",
     "POST /v1/models/<path:name>/drain",
     "POST /v1/models/<path:name>/resume",
-    "GET /v1/circuits/<path:key>",
-    "POST /v1/circuits/<path:key>/force",
 }
-"""Models belong to no tenant, and whoever has the scope admin sees their circuits."""
+"""Models belong to no tenant."""
+
+OF_OPERATORS = ("/v1/admin/", "/v1/circuits/")
+"""What lies below needs the scope admin, whatever is named there."""
 
 
 def routes(process: ApiProcess) -> list[str]:
@@ -220,7 +223,8 @@ def theirs(operator: Api, worker: Worker, sender: Sender, redis_client: Redis) -
 
     def snapshot() -> list[str]:
         paths = ("/v1/jobs?limit=100", "/v1/dead-letters", "/v1/deliveries", "/v1/webhook_endpoints", "/v1/events")
-        return [a.get(path).text for path in (*paths, "/v1/webhook_secret")]
+        circuits = [one for one in a.get("/v1/circuits").json["data"] if one["kind"] != "model"]
+        return [*(a.get(path).text for path in (*paths, "/v1/webhook_secret")), str(circuits)]
 
     return Theirs(
         ids={
@@ -230,6 +234,7 @@ def theirs(operator: Api, worker: Worker, sender: Sender, redis_client: Redis) -
             "delivery_id": deliveries,
             "key_id": [key],
             "tenant": ["default"],
+            "key": [f"endpoint:{endpoint}", f"origin:{RECEIVER.removesuffix('/hook')}"],
         },
         order="A-42",
         idempotency_key="the-key-of-A",
@@ -267,14 +272,14 @@ def test_what_is_another_tenants_is_as_what_does_not_exist(hasty: ApiProcess, op
 
     for route in set(routes(hasty)) - OF_ALL:
         method, _, rule = route.partition(" ")
-        for parameter in re.findall(r"<(\w+)>", rule):
+        for place, parameter in re.findall(r"(<(?:path:)?(\w+)>)", rule):
             for foreign in theirs.ids[parameter]:
                 answers = [
-                    told(b.send(method, rule.replace(f"<{parameter}>", one), json=BODIES.get(route)))
+                    told(b.send(method, rule.replace(place, one), json=BODIES.get(route)))
                     for one in (foreign, MISSING[parameter])
                 ]
                 assert answers[0] == answers[1], (route, foreign)
-                assert answers[0][0] == (403 if rule.startswith("/v1/admin/") else 404), (route, answers[0])
+                assert answers[0][0] == (403 if rule.startswith(OF_OPERATORS) else 404), (route, answers[0])
                 compared += 1
     for route, ways in named(theirs).items():
         method, _, rule = route.partition(" ")
@@ -289,6 +294,32 @@ def test_what_is_another_tenants_is_as_what_does_not_exist(hasty: ApiProcess, op
 
     assert compared > 60
     assert theirs.snapshot() == before, "B has changed something of A's"
+
+
+@pytest.mark.parametrize("kind", ["endpoint", "origin"])
+def test_a_receiver_of_another_tenant_has_no_circuit_also_for_an_admin_who_does_not_say_whose(
+    operator: Api, theirs: Theirs, kind: str
+) -> None:
+    b = operator.of("beta", "admin", "jobs:read")
+    before = theirs.snapshot()
+    [foreign] = [key for key in theirs.ids["key"] if key.startswith(kind)]
+    missing = {"endpoint": MISSING["key"], "origin": "origin:http://127.0.0.1:8"}[kind]
+
+    for method, path, body in (
+        ("GET", "/v1/circuits/{}", None),
+        ("GET", "/v1/circuits/{}/force", None),
+        ("POST", "/v1/circuits/{}/force", {"state": "open"}),
+        ("GET", "/v1/circuits/{}?tenant=gamma", None),
+        ("POST", "/v1/circuits/{}/force?tenant=gamma", {"state": None}),
+    ):
+        status, as_foreign, headers = told(b.send(method, path.format(foreign), json=body))
+        assert (status, as_foreign.replace(plain(foreign), plain(missing)), headers) == told(
+            b.send(method, path.format(missing), json=body)
+        )
+        assert status == 404
+
+    assert {one["kind"] for one in b.get("/v1/circuits").json["data"]} == {"model"}
+    assert theirs.snapshot() == before
 
 
 def test_a_stream_of_another_tenant_is_as_one_that_does_not_exist(operator: Api, theirs: Theirs) -> None:

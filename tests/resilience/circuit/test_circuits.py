@@ -364,6 +364,15 @@ def test_circuits_are_listed_by_the_beginning_of_their_keys(fleet: Fleet) -> Non
     assert [state.key for state in process.circuits.states()] == ["model:a", "model:b", "receiver:x"]
 
 
+@pytest.mark.parametrize("kind", ["*", "?odel", "[m]odel", "model:\\", "odel"])
+def test_the_beginning_of_a_key_is_no_pattern(fleet: Fleet, kind: str) -> None:
+    process = fleet.process()
+    process.call(SUCCESS, key="model:a")
+    assert process.circuits.states(kind) == []
+    process.call(SUCCESS, key=f"{kind}x")
+    assert [state.key for state in process.circuits.states(kind)] == [f"{kind}x"]
+
+
 # --- what is refused
 
 
