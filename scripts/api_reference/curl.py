@@ -10,7 +10,7 @@ from typing import Any
 from scripts.api_reference.openapi_document import EVENT_STREAM, JSON, Operation
 
 ADDRESS = "http://127.0.0.1:8080"
-_VARIABLES = {"name": "MODEL"}
+_VARIABLES = {"name": "MODEL", "key": "CIRCUIT"}
 
 
 def curls(operation: Operation) -> Iterator[str]:

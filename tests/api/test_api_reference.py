@@ -88,6 +88,7 @@ class World:
             "KEY_ID": key["id"],
             "TENANT": "acme",
             "MODEL": "shakespeare",
+            "CIRCUIT": f"endpoint:{self.endpoint_id}",
             "JOB_ID": self.job_id,
             "WEBHOOK_ENDPOINT_ID": self.endpoint_id,
             "RESPONSE_ID": response_id,
