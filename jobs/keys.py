@@ -54,7 +54,7 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:reserved       string   slots that only interactive jobs enter; absent for none
   m:{model}:pace           hash     moving averages of a job's time on a slot, ms, and of its estimated cost
   m:{model}:mode           hash     mode (paused or draining) and since when, ms; absent while the model runs
-  m:{model}:revision       string   of the model, as the worker has loaded it that spoke last
+  m:{model}:revision       string   of the model, as the worker has loaded it that spoke last; absent if it does not say
   m:{model}:workers        zset     workers by when their heartbeat runs out
   m:{model}:slots          hash     worker to its slots
   hooks                    zset     receivers (refs) for which something waits, by when someone must look there, ms

@@ -264,7 +264,7 @@ class JobStore:
             return [Signals(cancel is not None, streamed is not None) for cancel, streamed in pipeline.execute()]
 
     def revision(self, model: str) -> str | None:
-        """Of a model, as the worker has loaded it that spoke last; None if none has said."""
+        """Of a model, as the worker has loaded it that spoke last; None if that one does not say."""
         with unavailable_as_our_error():
             told: Any = self._client.get(self.keys.model(model, "revision"))
         return told.decode() if told else None

@@ -26,6 +26,10 @@ if ARGV[8] == '0' then
 else
   redis.call('SET', model_key(model, 'reserved'), ARGV[8])
 end
-if ARGV[9] ~= '' then redis.call('SET', model_key(model, 'revision'), ARGV[9]) end
+if ARGV[9] == '' then
+  redis.call('DEL', model_key(model, 'revision'))
+else
+  redis.call('SET', model_key(model, 'revision'), ARGV[9])
+end
 redis.call('SADD', PREFIX .. 'models', model)
 return before
