@@ -73,7 +73,10 @@ def add_limits(app: Flask, limits: RequestLimits) -> None:
         else:
             standing = held.decision if held.is_decided else limits.shared(caller(), held.rate)
         if standing is not None:
-            response.headers.update(rate_limit_headers(standing))
+            told = rate_limit_headers(standing)
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                told.pop("Retry-After", None)  # What it says of a job, or of a failure, is about something else.
+            response.headers.update(told)
         return response
 
 

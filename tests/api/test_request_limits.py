@@ -146,6 +146,16 @@ def test_a_repeat_costs_nothing_on_any_interface_also_when_nothing_is_left(acme:
     assert acme.post(path, SUBMITS[path]).status_code == 429
 
 
+def test_when_nothing_is_left_a_repeat_says_when_to_look_at_its_job_and_not_when_to_submit(acme: Api) -> None:
+    made = acme.post("/v1/jobs", BODY, Idempotency_Key="k")
+    exhaust(acme, times=LIMIT - 1)
+    again = acme.post("/v1/jobs", BODY, Idempotency_Key="k")
+    other = acme.post("/v1/jobs", different(BODY), Idempotency_Key="k")
+
+    assert (again.status_code, again.headers["Retry-After"]) == (202, made.headers["Retry-After"])
+    assert (other.status_code, "Retry-After" in other.headers) == (422, False)
+
+
 def test_a_key_that_was_used_for_another_body_costs_nothing(acme: Api) -> None:
     acme.post("/v1/jobs", BODY, Idempotency_Key="k")
     mismatch = acme.post("/v1/jobs", {"input": {"prompt": "Halt!"}}, Idempotency_Key="k")
