@@ -47,9 +47,12 @@ class ModelGate:
         """What a job is refused with that is turned away now, which is counted."""
         key = key_of_model(model)
         self.circuits.reject(key)
-        seconds = max(1, math.ceil(self.circuits.look(key).retry_after_seconds))
+        outlook = self.circuits.look(key)
+        seconds = max(1, math.ceil(outlook.retry_after_seconds))
         headers = {"Retry-After": str(min(seconds, LONGEST_RETRY_AFTER))}
         if seconds > LONGEST_RETRY_AFTER:
             headers["x-should-retry"] = "false"
-        detail = f"{model} fails and is left alone; it is tried again in {seconds} s. Jobs that wait go on waiting."
-        return CircuitOpen(detail, headers=headers)
+        why = f"fails and is left alone; it is tried again in {seconds} s"
+        if outlook.is_forced:
+            why = "is held back by an operator, until it is released"
+        return CircuitOpen(f"{model} {why}. Jobs that wait go on waiting.", headers=headers)

@@ -87,7 +87,7 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     api_errors.CircuitOpen: ProblemType(
         slug="circuit-open",
         status=HTTPStatus.SERVICE_UNAVAILABLE,
-        title="The model fails, and takes no new jobs until it has been tried again.",
+        title="The model fails or is held back, and takes no new jobs for now.",
         retryable=True,
     ),
     api_errors.UnknownCircuit: ProblemType(

@@ -82,7 +82,8 @@ class QueueSchema(Schema):
 
 
 def queue_document(model: str, queue: QueueStatus, limits: ModelLimits, circuit: State) -> dict[str, Any]:
-    """One entry of `GET /v1/queue`."""
+    """One entry of `GET /v1/queue`. When a job starts whose circuit is not closed nobody can tell."""
+    can_tell = circuit is State.CLOSED
     since = {} if queue.mode_since is None else {"mode_since": iso(queue.mode_since)}
     return {
         "object": "queue",
@@ -98,7 +99,7 @@ def queue_document(model: str, queue: QueueStatus, limits: ModelLimits, circuit:
         "slots": queue.slots,
         "oldest_age_s": rounded(queue.oldest_age_seconds),
         "tokens_ahead": queue.tokens_ahead,
-        "eta_s": rounded(queue.eta_seconds),
+        "eta_s": rounded(queue.eta_seconds) if can_tell else None,
         "share": {
             "waiting": queue.tenant_waiting,
             "ratio": round(queue.tenant_waiting / queue.waiting, 3) if queue.waiting else 0.0,
@@ -107,15 +108,15 @@ def queue_document(model: str, queue: QueueStatus, limits: ModelLimits, circuit:
             "all": limits.max_waiting,
             "yours": limits.max_waiting_per_tenant if queue.own_bound is None else queue.own_bound,
         },
-        "classes": {priority.value: _class(queue.classes[priority]) for priority in Priority},
+        "classes": {priority.value: _class(queue.classes[priority], can_tell=can_tell) for priority in Priority},
     }
 
 
-def _class(status: ClassStatus) -> dict[str, Any]:
+def _class(status: ClassStatus, *, can_tell: bool) -> dict[str, Any]:
     return {
         "waiting": status.waiting,
         "tokens": status.tokens,
         "position": status.jobs_ahead,
         "tokens_ahead": status.tokens_ahead,
-        "eta_s": rounded(status.eta_seconds),
+        "eta_s": rounded(status.eta_seconds) if can_tell else None,
     }

@@ -86,7 +86,7 @@ class Circuits:
         view = known.fresh_view(self._clock())
         if view is None or (is_doubted and view.room == 0):
             view = self._ask(known, "", is_doubted=is_doubted).view
-        return Outlook(view.state, view.room, view.wait_seconds)
+        return Outlook(view.state, view.room, view.wait_seconds, view.is_forced)
 
     def give_back(self, permit: Permit) -> None:
         """A permit was not used; the place of a probe is free at once, not only when its lease ends."""

@@ -51,8 +51,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a call would be told. `room` is how many may start now: None for any number, 0 for none."""
+    """What a call would be told. `room` is how many may start now: None for any number, 0 for none.
+
+    One that `is_forced` stays as it is until an operator lets go of it.
+    """
 
     state: State
     room: int | None
     retry_after_seconds: float
+    is_forced: bool

@@ -150,6 +150,7 @@ def test_a_job_that_waits_says_that_its_model_fails(api: Api, fails: Fails, redi
     fails(api)
     assert first_reason()["code"] == "circuit-open"
     assert 1 <= first_reason()["detail"]["tried_again_in_s"] <= 60
+    assert api.get(f"/v1/jobs/{job_id}/explain").json["queue"]["eta_s"] is None
     redis_client.hset(f"frontier:circuit:state:{KEY}", "reopens_at", 1)
     wait_until(api, "half_open")
     assert first_reason()["code"] == "circuit-half-open"
@@ -196,6 +197,33 @@ def test_an_operator_holds_it_until_somebody_lets_go_of_it(api: Api, fails: Fail
     assert [(one["state"], one["by"][:4]) for one in free["audit"]] == [(None, "oper"), (state, "key_")]
     assert api.get(f"/v1/circuits/{KEY}").json == free
     assert api.post("/v1/jobs", SUBMITS["/v1/jobs"]).status_code == 202
+
+
+def test_a_model_that_is_held_back_is_not_said_to_fail_or_to_be_tried(api: Api) -> None:
+    job_id = api.submit()
+    api.post(f"/v1/circuits/{KEY}/force", {"state": "open"})
+    wait_until(api, "open")
+
+    refused = api.post("/v1/jobs", SUBMITS["/v1/jobs"])
+    assert (refused.status_code, refused.json["detail"]) == (
+        503,
+        "poet is held back by an operator, until it is released. Jobs that wait go on waiting.",
+    )
+    [reason, *_] = api.get(f"/v1/jobs/{job_id}/explain").json["reasons"]
+    assert reason == {"code": "circuit-open", "message": "An operator holds the model back until it is released."}
+
+
+def test_nobody_can_tell_when_a_job_of_a_model_that_fails_starts(api: Api, worker: Worker, fails: Fails) -> None:
+    worker.run(api.submit())
+    worker.join()
+
+    def estimates() -> list[Any]:
+        [poet] = api.get("/v1/queue?model=poet").json["data"]
+        return [poet["eta_s"], *(one["eta_s"] for one in poet["classes"].values())]
+
+    assert None not in estimates()
+    fails(api)
+    assert set(estimates()) == {None}
 
 
 def test_what_waits_is_dispatched_as_soon_as_an_operator_closes_it(api: Api, worker: Worker, fails: Fails) -> None:
