@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from jobs.access.api_key import TENANT_NAME
+
 
 def name_of(name: str) -> str:
     """*name*, which raises BadParameter if it cannot be one."""
@@ -22,6 +24,12 @@ def name_of(name: str) -> str:
 
 def _names(names: list[str] | None) -> list[str] | None:
     return names and [name_of(name) for name in names]
+
+
+def _tenant(name: str) -> str:
+    if not TENANT_NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no tenant's name: lower-case letters, digits, _ and -, at most 32")
+    return name
 
 
 def given(value: str | None) -> str | None:
@@ -45,4 +53,4 @@ JobId = Annotated[str, typer.Argument(metavar="ID", callback=name_of)]
 JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID", callback=_names)]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", callback=name_of)]
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.", callback=name_of)]
-TenantName = Annotated[str, typer.Argument(metavar="TENANT", callback=name_of)]
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", callback=_tenant)]

@@ -63,6 +63,15 @@ def test_what_cannot_be_set_is_refused(frontier: Frontier, words: tuple[str, ...
     assert "no tenants" in frontier("list").stdout
 
 
+@pytest.mark.parametrize("words", [("show", "Big Co"), ("set", "Big Co", "--weight", "1"), ("show", "")])
+def test_what_is_no_tenant_s_name_is_named(frontier: Frontier, words: tuple[str, ...]) -> None:
+    refused = frontier(*words)
+
+    assert refused.exit_code == 2
+    assert "TENANT" in refused.stderr
+    assert "no tenant's name" in refused.stderr
+
+
 def test_why_a_job_waits_is_printed(frontier: Frontier, api: Api) -> None:
     first, second = api.submit(), api.submit()
 
