@@ -52,7 +52,7 @@ test-system: $(READY)  ## Do faults to real processes, all of them; SEED=... rep
 	@FRONTIER_TEST_SEED="$(SEED)" $(BIN)/python -m pytest tests/system -m ""
 
 .PHONY: test-contract
-test-contract: $(READY)  ## Hold the API to its OpenAPI document, a quarter of an hour
+test-contract: $(READY)  ## Hold the API to its OpenAPI document, half an hour
 	@$(BIN)/python -m pytest tests/contract -m contract
 
 .PHONY: test-npm
