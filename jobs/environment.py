@@ -45,7 +45,7 @@ def between(low: float, high: float) -> Callable[[float], None]:
 
     def check(value: float) -> None:
         if not low <= value <= high:
-            raise ValidationError(f"Must be a number from {low:g} to {high:g}.")
+            raise ValidationError(f"Must be a number from {low:.15g} to {high:.15g}.")
 
     return check
 

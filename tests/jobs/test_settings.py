@@ -26,3 +26,8 @@ def test_a_duration_that_is_none_is_refused_by_name(value: str) -> None:
 def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(SettingError, match=r"(?s)FRONTIER_SWEEP_S: .*FRONTIER_DURABILITY: "):
         StoreSettings.from_env({"FRONTIER_SWEEP_S": "x", "FRONTIER_DURABILITY": "maybe"})
+
+
+def test_a_bound_is_told_to_its_last_digit() -> None:
+    with pytest.raises(SettingError, match=r"from 1 to 1000000000000\.$"):
+        StoreSettings.from_env({"TENANT_CONCURRENT_JOBS": "0"})
