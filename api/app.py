@@ -181,7 +181,7 @@ def create_app(
         stall_seconds=settings.stall_seconds,
     )
     job_streams = JobStreams(
-        store=store, following=following, streams=streams, document=lambda job: describe(store, job)[0]
+        store=store, following=following, streams=streams, document=lambda job: describe(store, job, gate)[0]
     )
     webhooks = webhook_views(
         client,

@@ -89,7 +89,7 @@ def infer_blueprint(
         if submitted.replayed:
             headers |= REPLAYED
         if not job.is_final:
-            body, polling = describe(store, job)
+            body, polling = describe(store, job, submissions.gate)
             return with_headers(body, HTTPStatus.ACCEPTED, headers | polling)
         if job.state is not JobState.SUCCEEDED:
             raise JobEndedWithoutResult(job)

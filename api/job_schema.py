@@ -21,7 +21,11 @@ class QueuePlaceSchema(Schema):
 
     position = fields.Integer(required=True, metadata={"description": "0 goes next"})
     tokens_ahead = fields.Integer(required=True)
-    eta_s = fields.Float(required=True, allow_none=True, metadata={"description": "An estimate; null without workers"})
+    eta_s = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "An estimate; null without workers, and while the circuit of the model is not closed"},
+    )
 
 
 class ProgressSchema(Schema):

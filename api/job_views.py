@@ -16,6 +16,7 @@ from api.idempotency import REPLAYED
 from api.job_document import job_document, result_document
 from api.job_requests import checked_id, entity_tag, has_current, not_modified, preference, retry_after, with_headers
 from api.job_schema import FullResultSchema, JobSchema
+from api.model_gate import ModelGate
 from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
 from api.rate_class import RateClass
@@ -55,7 +56,7 @@ def add_job_views(
         job = waiting.find(caller().tenant, checked_id(job_id), seconds=seconds, is_enough=is_enough)
         if has_current(job):
             return not_modified(job, retry_after(job, None, now=time.time()) | preferred.applied())
-        body, headers = describe(store, job)
+        body, headers = describe(store, job, requeues.gate)
         return body, HTTPStatus.OK, headers | preferred.applied()
 
     @blueprint.view("GET", "/<job_id>/result", scope=Scope.JOBS_READ, operationId="getJobResult", parameters=[PREFER])
@@ -80,7 +81,7 @@ def add_job_views(
         preferred = preference()
         job = waiting.find(caller().tenant, checked_id(job_id), seconds=preferred.wait_seconds or 0, is_enough=is_final)
         if not job.is_final:
-            body, headers = describe(store, job)
+            body, headers = describe(store, job, requeues.gate)
             # A Response: what goes through the schema of the ordinary answer keeps only its members.
             return with_headers(body, HTTPStatus.ACCEPTED, headers | preferred.applied())
         if job.state is not JobState.SUCCEEDED:
@@ -97,7 +98,7 @@ def add_job_views(
         A queued job ends at once, a running one within a step of its model; a final one stays as it is.
         """
         job = store.cancel(caller().tenant, checked_id(job_id))
-        body, headers = describe(store, job)
+        body, headers = describe(store, job, requeues.gate)
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
     @blueprint.view(
@@ -121,7 +122,7 @@ def add_job_views(
         """
         made = requeues.requeue(caller().tenant, checked_id(job_id), key_id=caller().key_id)
         job = store.find(caller().tenant, made.job_id)
-        body, headers = describe(store, job)
+        body, headers = describe(store, job, requeues.gate)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | (REPLAYED if made.replayed else {})
         return body, HTTPStatus.OK if job.is_final else HTTPStatus.ACCEPTED, headers
 
@@ -137,10 +138,10 @@ def add_job_views(
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
-def describe(store: JobStore, job: Job) -> tuple[dict[str, Any], dict[str, str]]:
+def describe(store: JobStore, job: Job, gate: ModelGate) -> tuple[dict[str, Any], dict[str, str]]:
     """The job object with its place in the queue, and the headers that tell its version and when to ask again."""
     try:
-        place = store.place(job)
+        place = gate.told(job.request.model, store.place(job))
     except StoreUnavailable:
         place = None  # An estimate is missing, which is no reason to withhold the rest.
     return job_document(job, place), {"ETag": entity_tag(job)} | retry_after(job, place, now=time.time())

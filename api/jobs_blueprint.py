@@ -80,7 +80,7 @@ def jobs_blueprint(
             submission, tenant=caller().tenant, key_id=caller().key_id, idempotency_key=key, traceparent=trace
         )
         job = waiting.follow(submitted, tenant=caller().tenant, seconds=preferred.wait_seconds or 0)
-        body, headers = describe(store, job)
+        body, headers = describe(store, job, submissions.gate)
         headers |= {"Location": f"/v1/jobs/{job.id}"} | preferred.applied() | cache_status(submitted)
         if submitted.replayed:
             headers |= REPLAYED

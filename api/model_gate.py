@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.errors import CircuitOpen
 from jobs.errors import NothingNew
+from jobs.queues import QueuePlace
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.keys import key_of_model
 from resilience.circuit.permit import Outlook, State
@@ -34,6 +35,12 @@ class ModelGate:
     def is_shut(self, model: str) -> bool:
         """Whether the model takes no new jobs."""
         return self.state(model) is State.OPEN
+
+    def told(self, model: str, place: QueuePlace | None) -> QueuePlace | None:
+        """A place in its queue; while the circuit is not closed nobody knows when its turn comes."""
+        if place is None or self.state(model) is State.CLOSED:
+            return place
+        return replace(place, eta_seconds=None)
 
     @contextmanager
     def at(self, model: str) -> Iterator[bool]:

@@ -221,9 +221,17 @@ def test_nobody_can_tell_when_a_job_of_a_model_that_fails_starts(api: Api, worke
         [poet] = api.get("/v1/queue?model=poet").json["data"]
         return [poet["eta_s"], *(one["eta_s"] for one in poet["classes"].values())]
 
+    waits = api.submit()
+
+    def told() -> tuple[Any, str]:
+        answer = api.get(f"/v1/jobs/{waits}")
+        return answer.json["queue"]["eta_s"], answer.headers["Retry-After"]
+
     assert None not in estimates()
+    assert told() == (0.0, "1")
     fails(api)
     assert set(estimates()) == {None}
+    assert told() == (None, "2")
 
 
 def test_what_waits_is_dispatched_as_soon_as_an_operator_closes_it(api: Api, worker: Worker, fails: Fails) -> None:
