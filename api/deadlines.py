@@ -11,7 +11,7 @@ def check_deadlines(store: JobStore, job: NewJob) -> None:
     """Raise DeadlineUnmeetable if the job could not start, or end, by when its client says, at the live rate.
 
     Where nothing can be estimated it is taken: without a worker, before any job has ended, while the model is paused.
-    One whose result is known does not run.
+    One whose result is known does not run, and one that would follow a job that runs has started.
     """
     is_bound = job.start_within_seconds is not None or job.deadline_at is not None
     if not is_bound or (job.reuse and job.reuse.known):

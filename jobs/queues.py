@@ -113,15 +113,26 @@ class QueueReader:
             bound: Any = self._client.hget(self._keys.owned(tenant, "limits"), "waiting_jobs")
         return None if bound is None else int(bound)
 
-    def prospect(self, model: str, tenant: str, priority: Priority, *, cost: int) -> Prospect:
-        """Of a job that is estimated to cost so many tokens."""
+    def prospect(
+        self, model: str, tenant: str, priority: Priority, *, cost: int, run_digest: str | None = None
+    ) -> Prospect:
+        """Of a job that is estimated to cost so many tokens; nothing tells of one whose run is under way."""
         load = self._loads.load(model)
         starts = None
-        if load.can_estimate:
+        if load.can_estimate and not (run_digest and self._is_under_way(tenant, run_digest)):
             _, *numbers, _ = self._moves.run("place", model, tenant, "")
             _, _, jobs, _ = _in_fours(numbers)[list(Priority).index(priority)]
             starts = load.seconds_until_free(jobs)
         return Prospect(now=load.now, starts_in_seconds=starts, runs_for_seconds=load.seconds_to_run(cost))
+
+    def _is_under_way(self, tenant: str, run_digest: str) -> bool:
+        """Whether a job with this digest runs, whose result one more would have."""
+        with unavailable_as_our_error():
+            leader: Any = self._client.get(self._keys.tenant(tenant, "same", run_digest))
+            if leader is None:
+                return False
+            told: Any = self._client.hmget(self._keys.tenant(tenant, "job", leader.decode()), "state", "cancel")
+        return bool(told == [b"running", None])
 
     def place(self, job: Job) -> QueuePlace | None:
         """Where a queued job stands; None for one that waits for its time, runs or is final."""

@@ -318,7 +318,9 @@ class JobStore:
     def prospect(self, job: NewJob) -> Prospect:
         """How the job would fare if it were accepted now."""
         request = job.request
-        return self._queues.prospect(request.model, job.tenant, job.priority, cost=request.estimated_tokens)
+        return self._queues.prospect(
+            request.model, job.tenant, job.priority, cost=request.estimated_tokens, run_digest=job.run_digest
+        )
 
     def explain(self, tenant: str, job_id: str) -> Explanation:
         """Why a job stands where it does. Raises JobNotFound or JobRetired."""

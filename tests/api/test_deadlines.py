@@ -70,6 +70,21 @@ def test_without_an_estimate_it_is_taken(api: Api, worker: Worker, redis_client:
     assert submit(api, start_within_s=1).status_code == 202
 
 
+def test_who_asks_for_what_runs_already_is_taken(api: Api, worker: Worker, redis_client: Redis) -> None:
+    worker.join(slots=1)
+    same: dict[str, Any] = {"params": {"max_tokens": 16, "temperature": 0}}
+    leader = submit(api, **same).json["id"]
+    redis_client.hset("frontier:m:poet:pace", mapping={"job_ms": 60_000, "job_tokens": 17})
+    assert submit(api, start_within_s=1, **same).status_code == 422, "it would wait with the other one"
+    worker.store.dispatch("poet")
+    worker.store.claim(leader, model="poet", worker="w1", claim_id="c", can_continue=True)
+    assert submit(api, start_within_s=1).status_code == 422
+    follower = submit(api, start_within_s=1, **same)
+    assert (follower.status_code, follower.json["follows"]) == (202, leader)
+    worker.store.cancel("default", leader)
+    assert submit(api, start_within_s=1, **same).status_code == 422
+
+
 def test_a_repeat_finds_its_job_though_it_could_not_be_kept_now(busy: Api) -> None:
     given: dict[str, Any] = {"start_within_s": 200, "headers": {"Idempotency-Key": "once"}}
     first = submit(busy, **given)
