@@ -18,7 +18,7 @@ from api.response_request import UNSTORED_SECONDS, ResponseRequest
 from api.response_schema import LOGPROBS, ResponseSchema
 from jobs.request import Message
 
-EXTENSIONS = {"top_k", "seed", "ignore_eos", "on_disconnect", "priority"}
+EXTENSIONS = {"top_k", "seed", "ignore_eos", "on_disconnect", "priority", "cache", "cache_ttl_s"}
 
 
 def loaded(**given: Any) -> ResponseRequest:

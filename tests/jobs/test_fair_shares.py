@@ -42,6 +42,7 @@ class Line:
 
     def served(self, count: int, *, used: int | None = None) -> list[str]:
         """The next jobs, in the order in which they go."""
+        self.join()
         served: list[str] = []
         while len(served) < count and (ids := self.store.dispatch(MODEL)):
             for job_id in ids:
