@@ -102,10 +102,11 @@ class Place:
         wait_for(lambda: self.circuit()["state"] == state, PATIENCE_SECONDS, tell=lambda: str(self.circuit()))
 
     def trip(self) -> list[Job]:
-        """Have it open on jobs that have failed once each, and that wait for another attempt."""
+        """Have it open on jobs that have failed once each, and that wait for another attempt; every process knows."""
         self.far.behaviour = DOWN
         ids = self.submit(8)
         self.wait_for("open")
+        self.sweep_for(2)
         return self.client.jobs(ids)
 
     def force(self, state: str | None) -> None:

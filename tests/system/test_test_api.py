@@ -23,6 +23,7 @@ from tests.system.worker_process import wait_for
 
 NO_ENCODER = "POST /v1/embeddings"
 NEEDS_DISRUPTION = {
+    "POST /v1/circuits/{key}/force",
     "POST /v1/models/{name}/pause",
     "POST /v1/models/{name}/drain",
     "POST /v1/models/{name}/resume",
