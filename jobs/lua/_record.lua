@@ -232,8 +232,11 @@ local function finalise(job, to, code, told, finish_reason, spent, used)
   local is_follower = job.place == 'following'
   if is_follower then
     settle_budgets(job, 0) -- nothing was generated for it
+  elseif job.state == 'queued' then
+    local by_then = used_by_then(job, code)
+    settle_budgets(job, (by_then.prompt or 0) + by_then.completion)
   else
-    settle_budgets(job, job.state == 'queued' and (job.emitted or 0) or spent)
+    settle_budgets(job, spent)
   end
   if job.state == 'queued' then spent = 0 end
   if job.paid and spent then policy_settle(job, spent) end

@@ -156,15 +156,18 @@ class PlainRecord:
             job.tokens = list(job.run.tokens)
             job.failed_with = Usage(cached_tokens=len(job.tokens))
         self._stop(job)
-        used = 0 if is_follower else spent if job.is_running else len(job.tokens)
-        self.budgets.settle(job, used, self.now)
-        spent = spent if job.is_running else 0
+        was_running, used = job.is_running, spent
+        spent = spent if was_running else 0
         if spent is not None:
             self.flows_of(job.model).settle(job, spent)
         job.state, job.place, job.paid, job.not_before, job.finished = state, None, None, None, self.now
         self.flows_of(job.model).tidy()
         job.has_reader = job.is_seen = False
         job.waits_as = job.new.priority
+        if not was_running:
+            told_of = job.seen().usage
+            used = 0 if is_follower else told_of.prompt_tokens + told_of.completion_tokens
+        self.budgets.settle(job, used, self.now)
         self._count(job)
         if not is_follower:
             ended(self, job, told)

@@ -139,6 +139,16 @@ def test_a_failed_attempt_that_is_tried_again_is_charged_once(quota: Quota) -> N
     assert quota.used() == {"tokens_per_day": 0}
 
 
+def test_a_job_that_ends_between_two_attempts_is_charged_what_the_first_has_used(quota: Quota) -> None:
+    quota.limit(tokens_per_minute=100)
+    lease = quota.running()
+    usage = Usage(prompt_tokens=5, completion_tokens=3)
+    failure = Outcome(state=JobState.FAILED, error=AttemptError(code="engine_error", message="No."), usage=usage)
+    quota.store.finish(lease, failure, retry_after_seconds=5)
+    told = quota.store.cancel("default", lease.job_id).usage
+    assert quota.used()["tokens_per_minute"] == told.prompt_tokens + told.completion_tokens == 8
+
+
 def test_a_job_of_a_release_without_budgets_drives_no_count_negative(quota: Quota) -> None:
     lease = quota.running()
     quota.limit(tokens_per_day=1000, concurrent_jobs=5)
