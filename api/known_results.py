@@ -6,49 +6,25 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from api.cache_fields import AskedCache, CacheUse
+from api.cache_fields import CacheUse
+from api.equal_jobs import SoughtResult
 from jobs.errors import JobError, StoreUnavailable
 from jobs.job import Job, JobState, KnownResult, Outcome, Reuse
 from jobs.known_result import pack_result, unpack_result
-from jobs.request import InferenceRequest
-from jobs.same_result import result_digest
 from jobs.store import JobStore
-from models.catalog import ModelConfig
 from resilience.result_cache.result_cache import TRUST_SECONDS, ResultCache
 from resilience.result_cache.settings import CacheSettings
 
 log = logging.getLogger(__name__)
 
 
-class FindKnown(Protocol):
-    """See `KnownResults.reuse`."""
-
-    def __call__(
-        self,
-        request: InferenceRequest,
-        /,
-        *,
-        model: ModelConfig,
-        tenant: str,
-        asked: AskedCache,
-        seed_is_given: bool,
-        retention_seconds: float,
-    ) -> Reuse | None: ...
+FindKnown = Callable[[SoughtResult, float], Reuse | None]
+"""See `KnownResults.reuse`."""
 
 
-def nothing_known(
-    _request: InferenceRequest,
-    *,
-    model: ModelConfig,
-    tenant: str,
-    asked: AskedCache,
-    seed_is_given: bool,
-    retention_seconds: float,
-) -> None:
+def nothing_known(_sought: SoughtResult, _retention_seconds: float) -> None:
     """Every job runs."""
-    del model, tenant, asked, seed_is_given, retention_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,30 +41,22 @@ class KnownResults:
     _revisions: dict[str, tuple[float, str | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def reuse(
-        self,
-        request: InferenceRequest,
-        *,
-        model: ModelConfig,
-        tenant: str,
-        asked: AskedCache,
-        seed_is_given: bool,
-        retention_seconds: float,
-    ) -> Reuse | None:
+    def reuse(self, sought: SoughtResult, retention_seconds: float) -> Reuse | None:
         """How the job of a request shares its result, and the known one; None if its result could be another each time.
 
         No result is kept for longer than its job. Never raises for what Redis does.
         """
-        if self.cache is None or not model.is_deterministic:
+        if self.cache is None:
             return None
-        salt = "" if self.settings.is_shared else tenant
-        digest = result_digest(request, salt=salt, seed_is_given=seed_is_given)
+        digest = sought.digest(salt="" if self.settings.is_shared else sought.tenant)
         if digest is None:
             return None
+        asked = sought.asked
         if asked.use is CacheUse.BYPASS:
             return Reuse(digest=digest)
         ttl_seconds = self.settings.ttl_seconds if asked.ttl_seconds is None else asked.ttl_seconds
-        known = self._known(self.cache, digest, model.name, tenant) if asked.use is CacheUse.USE else None
+        is_wanted = asked.use is CacheUse.USE
+        known = self._known(self.cache, digest, sought.model.name, sought.tenant) if is_wanted else None
         return Reuse(digest=digest, keep_seconds=min(ttl_seconds, retention_seconds), known=known)
 
     def served(self, job: Job) -> None:

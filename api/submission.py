@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from api.cache_fields import USUAL, AskedCache
 from api.deadlines import check_deadlines
-from api.equal_jobs import run_digest
+from api.equal_jobs import SoughtResult
 from api.errors import InvalidRequest
 from api.job_webhooks import AskedWebhook, TakeWebhook, no_webhooks
 from api.known_results import FindKnown, nothing_known
@@ -148,14 +148,14 @@ class Submissions:
         if not (is_retry and submission.is_foreground and self.store.awaits(tenant, submission.fingerprint)):
             self.charge()
         request = self._request(submission, model)
-        reuse = self.find_known(
-            request,
+        sought = SoughtResult(
+            request=request,
             model=model,
             tenant=tenant,
             asked=submission.cache,
             seed_is_given="seed" in submission.params,
-            retention_seconds=submission.retention_seconds,
         )
+        reuse = self.find_known(sought, submission.retention_seconds)
         job = NewJob(
             id=self.new_id(submission.id_kind),
             tenant=tenant,
@@ -177,13 +177,7 @@ class Submissions:
             if submission.is_foreground
             else None,
             reuse=reuse,
-            run_digest=run_digest(
-                request,
-                model=model,
-                tenant=tenant,
-                asked=submission.cache,
-                seed_is_given="seed" in submission.params,
-            ),
+            run_digest=sought.run_digest,
         )
         check_deadlines(self.store, job)
         self.reach(Failpoint.API_BEFORE_RECORD)
