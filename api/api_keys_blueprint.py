@@ -12,9 +12,9 @@ from api.api_key_document import ApiKeyPageSchema, ApiKeySchema, NewApiKeySchema
 from api.api_key_schema import KeyChangeSchema, KeyQuerySchema, KeyRotationSchema, NewKeySchema
 from api.api_keys import ApiKeys, Asker
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.errors import InvalidRequest
 from api.id_pages import id_page
-from api.openapi import Blueprint
 from jobs.access.api_key import ApiKey, Scope
 from jobs.access.errors import KeyNotFound
 from jobs.access.key_text import is_key_id

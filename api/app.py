@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 
-from flask import Flask, Response
 from gevent import monkey  # type: ignore[import-untyped]
 
-from api.addresses import methods_of_request, refuse_at_literal_addresses
+from api.addresses import refuse_at_literal_addresses
 from api.api_keys import ApiKeys
 from api.api_keys_blueprint import api_keys_blueprint
 from api.auth import require_key
+from api.batches.views import batch_views
 from api.body_deadline import BodyDeadline
 from api.cache_blueprint import cache_blueprint
 from api.circuit_sources import AllCircuits, ModelCircuits
@@ -28,6 +26,7 @@ from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
 from api.error_handler import add_error_handler
 from api.event_streams import EventStreams
+from api.files.views import file_views
 from api.following import Following
 from api.foreground import Foreground
 from api.health_blueprint import health_blueprint
@@ -37,13 +36,14 @@ from api.job_views import describe
 from api.jobs_blueprint import jobs_blueprint
 from api.key_ring import KeyRing
 from api.key_uses import FLUSH_SECONDS, KeyUses
-from api.limited_requests import add_limits, charge_submission
+from api.limited_requests import add_limits, charge_submission, tell_budget
 from api.limiting import make_limiting
 from api.limits_blueprint import limits_blueprint
 from api.model_gate import ModelGate
 from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
-from api.openapi import Json, ProblemApi, spec_options
+from api.openapi import ProblemApi, spec_options
+from api.process import ApiProcess
 from api.queue_blueprint import queue_blueprint
 from api.receiver_circuit_sources import EndpointCircuits, OriginCircuits, ReceiverWatch
 from api.request_ids import add_request_ids
@@ -62,7 +62,6 @@ from api.webhook_views import webhook_views
 from jobs.access.key_text import KeyText
 from jobs.access.store import KeyStore
 from jobs.connection import connect
-from jobs.errors import StoreUnavailable
 from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
@@ -70,59 +69,16 @@ from jobs.tenants import TenantStore
 from jobs.usage import UsageReader
 from jobs.webhooks.endpoints import EndpointStore
 from models.catalog import Catalog
-from resilience.circuit.circuits import Circuits
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher, Rounds
-
-log = logging.getLogger(__name__)
 
 REDIS_CONNECTIONS = 5
 """Per process, and four more for limits: requests hold one only for a read or a move, never while they wait."""
 
 PUBLISHERS = 2
 """To the broker, with two connections each; one more hears of changes, one asks for circuits: fifteen in all."""
-
-
-class ApiProcess(Flask):
-    """The WSGI application and what runs beside it; nothing of it connects before it is used."""
-
-    json_provider_class = Json
-    store: JobStore
-    wakeups: Wakeups
-    sweeps: Rounds
-    key_uses: KeyUses
-    key_rounds: Rounds
-    circuits: Circuits
-
-    def make_default_options_response(self) -> Response:
-        """Tell the methods of an address; Flask's own would tell those of all that fit."""
-        response = self.response_class()
-        response.allow.update(methods_of_request(self))
-        return response
-
-    def start(self) -> None:
-        """Begin to serve, in the process that will; raises UnsupportedServer for a server that could lose jobs."""
-        try:
-            self.store.check_server()
-        except StoreUnavailable:
-            log.warning("store_unavailable")
-        self.sweeps.start()
-        self.key_rounds.start()
-
-    def drain(self) -> None:
-        """Let the requests that wait answer with what they have."""
-        self.wakeups.drain()
-
-    def stop(self) -> None:
-        """End what runs beside the application."""
-        self.sweeps.stop()
-        self.key_rounds.stop()
-        with suppress(StoreUnavailable):
-            self.key_uses.flush()
-        self.wakeups.close()
-        self.circuits.close()
 
 
 def create_app(
@@ -141,6 +97,7 @@ def create_app(
     dispatcher = Dispatcher(store, make_app(settings.redis_url, publishers=PUBLISHERS), circuits)
 
     app = ApiProcess(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # else an address with an empty part is redirected, in HTML
     app.store = store
     app.circuits = circuits
     app.wakeups = Wakeups(subscriber_pool(settings.redis_url))
@@ -190,6 +147,14 @@ def create_app(
         clock=clock,
         is_ending=lambda: app.wakeups.is_draining,
     )
+    files = file_views(
+        client,
+        settings=settings,
+        store_settings=store_settings,
+        clock=clock,
+        vary=lambda: random.uniform(0.8, 1.2),  # noqa: S311 - no secret
+    )
+    app.file_rounds = files.rounds
     submissions = Submissions(
         store=store,
         dispatcher=dispatcher,
@@ -197,6 +162,7 @@ def create_app(
         find_known=results.reuse,
         take_webhook=webhooks.of_jobs.take,
         charge=charge_submission,
+        tell_budget=tell_budget,
         new_id=new_id,
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
@@ -213,7 +179,13 @@ def create_app(
     )
     responses = Responses(store=store, waiting=waiting, following=following, streams=streams, erase_job=results.erase)
     requeues = Requeues(
-        store=store, dispatcher=dispatcher, catalog=catalog, new_id=new_id, gate=gate, charge=charge_submission
+        store=store,
+        dispatcher=dispatcher,
+        catalog=catalog,
+        new_id=new_id,
+        gate=gate,
+        charge=charge_submission,
+        tell_budget=tell_budget,
     )
     receivers = ReceiverWatch(client, store_settings)
     api = ProblemApi(app, spec_kwargs=spec_options())
@@ -221,6 +193,8 @@ def create_app(
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
         openai_blueprint(foreground=foreground, store=store),
         responses_blueprint(foreground=foreground, responses=responses),
+        files.blueprint,
+        batch_views(client, settings=settings, store_settings=store_settings, files=files.store, storage=files.storage),
         jobs_blueprint(
             submissions=submissions,
             requeues=requeues,

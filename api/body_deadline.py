@@ -30,6 +30,13 @@ class BodyDeadline:
         return self._app(environ, start_response)
 
 
+def renew_deadline(environ: Environ) -> None:
+    """Have the time count anew from the next read, for a body that is taken piece by piece."""
+    timed = environ["wsgi.input"]
+    if isinstance(timed, _TimedInput):
+        timed.renew()
+
+
 class _TimedInput:
     def __init__(self, stream: IO[bytes], seconds: float, connection: socket.socket | None) -> None:
         self._stream = stream
@@ -42,6 +49,9 @@ class _TimedInput:
 
     def readline(self, size: int = -1) -> bytes:
         return self._in_time(lambda: self._stream.readline(size))
+
+    def renew(self) -> None:
+        self._deadline = None
 
     def _in_time(self, read: Callable[[], Result]) -> Result:
         now: float = gevent.get_hub().loop.now()

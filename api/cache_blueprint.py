@@ -7,8 +7,8 @@ from typing import Any
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.cache_document import CacheSchema, cache_document
-from api.openapi import Blueprint
 from jobs.access.api_key import Scope
 from resilience.result_cache.result_cache import ResultCache
 from resilience.result_cache.settings import CacheSettings

@@ -43,6 +43,7 @@ class CacheField(fields.String):
     def __init__(self, before: str = "") -> None:
         super().__init__(
             validate=validate.OneOf([use.value for use in CacheUse], error="Must be one of {choices}."),
+            error_messages={"invalid": f"Must be one of {', '.join(use.value for use in CacheUse)}."},
             metadata={
                 "description": f"{before}`use`, the default, takes the kept result of the same request where there is "
                 "one, `refresh` has it made anew and kept, `bypass` neither takes nor keeps one"

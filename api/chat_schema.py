@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, post_load
 
+from api.asked_job import Submission
 from api.cache_fields import asked_cache
 from api.fields import Truth, Whole
 from api.openai_fields import Accepted, Fault, Label, Refused
@@ -13,7 +14,6 @@ from api.openai_generation import MAX_LOGPROBS, GenerationSchema, TextCall, make
 from api.openai_messages import Messages
 from api.priority_field import asked_priority
 from api.schema_rules import never_together, only_with
-from api.submission import Submission
 from api.submission_schema import MetadataField
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType

@@ -10,6 +10,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from api import circuit_examples, examples
 from api.auth import caller, require_scope
+from api.blueprint import Blueprint
 from api.circuit_document import (
     AuditedCircuitSchema,
     CircuitForceSchema,
@@ -20,7 +21,6 @@ from api.circuit_document import (
 )
 from api.circuit_sources import AllCircuits
 from api.errors import UnknownCircuit
-from api.openapi import Blueprint
 from jobs.access.api_key import Scope
 from resilience.circuit.permit import State
 

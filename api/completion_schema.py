@@ -6,13 +6,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load
 
+from api.asked_job import Submission
 from api.cache_fields import asked_cache
 from api.fields import Whole
 from api.openai_fields import Accepted, Refused, invalid_type, unsupported_value
 from api.openai_generation import MAX_LOGPROBS, GenerationSchema, TextCall, make_call, params_of
 from api.priority_field import asked_priority
 from api.schema_rules import TEXT_FORM
-from api.submission import Submission
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
 

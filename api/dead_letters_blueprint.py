@@ -10,9 +10,9 @@ from marshmallow import post_load
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.fields import QueryWhole, Text
 from api.job_schema import JobPageSchema
-from api.openapi import Blueprint
 from api.pages import DeathCursor, death_cursor_of, link_to_next, page_document
 from api.strict_schema import QuerySchema
 from jobs.access.api_key import Scope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.errors import DeadlineUnmeetable
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.store import JobStore
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from api import examples, webhook_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.delivery_document import (
     DeliveryDetailSchema,
     DeliveryListSchema,
@@ -19,7 +20,6 @@ from api.delivery_schema import DeliveryQuerySchema, ReplayRangeSchema
 from api.errors import InvalidRequest
 from api.id_pages import id_page
 from api.job_requests import checked_id
-from api.openapi import Blueprint
 from api.replays import replay_document
 from api.webhook_ids import checked_delivery_id
 from jobs.access.api_key import Scope
@@ -98,7 +98,7 @@ def add_deliveries_of_job(blueprint: Blueprint, *, store: JobStore, log: Deliver
     def list_deliveries(job_id: str) -> dict[str, Any]:
         """List a job's deliveries.
 
-        To its own webhook and to every endpoint, oldest first.
+        To its own webhook and to every endpoint, oldest first. They outlive a job that is erased.
         """
         found = log.of_job(caller().tenant, checked_id(job_id))
         if not found:

@@ -7,13 +7,13 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
+from api.asked_job import Submission
 from api.cache_fields import CacheField, CacheTtlField, asked_cache
 from api.embedding_input import OneOrMoreTexts
 from api.errors import Names
 from api.fields import Text
 from api.openai_fields import Label, OpenAISchema, Refused
 from api.priority_field import PriorityField, asked_priority
-from api.submission import Submission
 from jobs.fingerprint import fingerprint
 from jobs.request import RequestType
 

@@ -17,8 +17,8 @@ class EventDataSchema(Schema):
     """What the event is about."""
 
     id = fields.String(required=True)
-    object = fields.String(required=True, metadata={"description": "`job`, `response` or `webhook_endpoint`"})
-    model = fields.String(metadata={"description": "Of a job or a response"})
+    object = fields.String(required=True, metadata={"description": "`job`, `response`, `batch` or `webhook_endpoint`"})
+    model = fields.String(metadata={"description": "Of a job, a response, or a batch whose input was valid"})
     status = fields.String(metadata={"description": "How it ended"})
     reason = fields.String(metadata={"description": "Why an endpoint is disabled, or about to be"})
 
@@ -46,6 +46,8 @@ def event_document(event: Event) -> dict[str, Any]:
     data = {"id": event.subject, "object": _OBJECTS[kind]}
     if kind in {"job", "response"}:
         data |= {"model": event.detail, "status": end}
+    elif kind == "batch":
+        data |= {"model": event.detail, "status": end} if event.detail else {"status": end}
     elif kind == "endpoint":
         data["reason"] = event.detail
     return {

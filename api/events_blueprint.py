@@ -9,10 +9,10 @@ from marshmallow import fields, validate
 
 from api import webhook_examples
 from api.auth import caller
+from api.blueprint import ANY_KEY, Blueprint
 from api.event_document import EventListSchema, event_document
 from api.fields import QueryWhole
 from api.id_pages import id_page
-from api.openapi import ANY_KEY, Blueprint
 from api.strict_schema import QuerySchema
 from api.webhook_endpoint_document import EventTypesSchema
 from api.webhook_ids import EventId

@@ -110,6 +110,7 @@ QUEUES: dict[str, Any] = {
             "oldest_age_s": 3.1,
             "tokens_ahead": 2840,
             "eta_s": 5.6,
+            "pace": {"job_s": 2.1, "tokens": 236.0},
             "share": {"waiting": 12, "ratio": 1.0},
             "limit": {"all": 250_000, "yours": 125_000},
             "classes": {

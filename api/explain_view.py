@@ -7,11 +7,11 @@ from typing import Any
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.circuit_reason import with_circuit
 from api.explanation_document import ExplanationSchema, explanation_document
 from api.job_requests import checked_id
 from api.model_gate import ModelGate
-from api.openapi import Blueprint
 from jobs.access.api_key import Scope
 from jobs.store import JobStore
 

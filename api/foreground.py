@@ -13,6 +13,7 @@ from functools import partial
 
 from flask import Response, request
 
+from api.asked_job import Submission
 from api.auth import caller
 from api.cache_status import cache_status
 from api.delivery_of_answers import watch_answer
@@ -20,7 +21,7 @@ from api.errors import OWN_NAMES, InvalidRequest, JobEndedWithoutResult, Names, 
 from api.event_streams import EventStreams
 from api.following import Following, Look
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
-from api.submission import Submission, Submissions, Submitted
+from api.submission import Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
 from api.waiting import Waiting

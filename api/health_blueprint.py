@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, validate
 
 from api import examples
 from api.auth import OPERATOR_TENANT
+from api.blueprint import NO_KEY, Blueprint
 from api.model_gate import ModelGate
-from api.openapi import NO_KEY, Blueprint
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
 from models.catalog import Catalog

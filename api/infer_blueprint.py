@@ -9,7 +9,9 @@ from typing import Any
 from flask import Response, request
 
 from api import examples, stream_examples
+from api.asked_job import Submission
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.cache_status import cache_status
 from api.errors import JobEndedWithoutResult
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
@@ -19,12 +21,11 @@ from api.job_requests import preference, with_headers
 from api.job_schema import JobSchema
 from api.job_streams import JobStreams
 from api.job_views import describe
-from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
 from api.rate_class import RateClass
 from api.sse import EVENT_SCHEMA
-from api.submission import Submission, Submissions, Submitted
+from api.submission import Submissions, Submitted
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
 from api.waiting import Waiting

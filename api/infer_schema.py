@@ -7,12 +7,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate
 
+from api.asked_job import Submission
 from api.cache_fields import CacheField, CacheTtlField, asked_cache
 from api.fields import Text, Truth
 from api.priority_field import PriorityField, asked_priority
 from api.schema_rules import only_with
 from api.strict_schema import nested
-from api.submission import Submission
 from api.submission_schema import MODEL_DOC, ParamsSchema
 from jobs.fingerprint import fingerprint
 from jobs.job import Priority

@@ -43,6 +43,7 @@ def job_document(job: Job, place: QueuePlace | None = None, *, with_result: bool
         "requeued_from": job.requeued_from,
         "requeued_as": job.requeued_as,
         "follows": job.follows,
+        "batch_id": job.batch_id,
         "attempt": job.attempt,
         "max_attempts": job.max_attempts,
         "queue": _queue(place) if place and job.state is JobState.QUEUED else None,

@@ -23,6 +23,7 @@ class ListQuery:
     state: JobState | None
     model: str | None
     metadata: Mapping[str, str]
+    batch: str | None
     before: int | None
     limit: int
     given: Mapping[str, str]
@@ -33,6 +34,7 @@ class ListQuerySchema(QuerySchema):
 
     status = fields.Enum(JobState, by_value=True, metadata={"description": "Only jobs in this state"})
     model = Text(1, 100, metadata={"description": "Only jobs of this model"})
+    batch = Text(1, 100, metadata={"description": "Only lines of this batch, which no other list shows"})
     cursor = Cursor(metadata={"description": "`next_cursor` of the page before"})
     limit = QueryWhole(1, 100, load_default=20)
 
@@ -47,6 +49,7 @@ class ListQuerySchema(QuerySchema):
             state=data.get("status"),
             model=data.get("model"),
             metadata=pairs,
+            batch=data.get("batch"),
             before=data.get("cursor"),
             limit=data["limit"],
             given=original,

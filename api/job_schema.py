@@ -96,6 +96,7 @@ class JobSchema(Schema):
     requeued_from = fields.String(metadata={"description": "The job that this one tries again"})
     requeued_as = fields.String(metadata={"description": "The job that tries this one again"})
     follows = fields.String(metadata={"description": "The job for whose run it waits, or that it has its end from"})
+    batch_id = fields.String(metadata={"description": "The batch of which it is a line"})
     attempt = fields.Integer(required=True)
     max_attempts = fields.Integer(required=True)
     queue = fields.Nested(QueuePlaceSchema)

@@ -13,13 +13,13 @@ from marshmallow import post_load
 
 from api import stream_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.errors import FieldError, InvalidHeader
 from api.event_streams import EventStreams
 from api.fields import QueryWhole
 from api.following import Following
 from api.job_events import job_frames
 from api.job_requests import checked_id
-from api.openapi import Blueprint
 from api.parameters import LAST_EVENT_ID
 from api.sse import EVENT_SCHEMA
 from api.stream_places import Place

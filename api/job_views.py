@@ -11,13 +11,13 @@ from flask import Response, request
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.errors import JobEndedWithoutResult
 from api.idempotency import REPLAYED
 from api.job_document import job_document, result_document
 from api.job_requests import checked_id, entity_tag, has_current, not_modified, preference, retry_after, with_headers
 from api.job_schema import FullResultSchema, JobSchema
 from api.model_gate import ModelGate
-from api.openapi import Blueprint
 from api.parameters import IF_NONE_MATCH, PREFER
 from api.rate_class import RateClass
 from api.requeues import Requeues

@@ -9,7 +9,9 @@ from typing import Any
 from flask import request
 
 from api import examples
+from api.asked_job import Submission
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.cache_status import cache_status
 from api.deliveries_blueprint import add_deliveries_of_job
 from api.explain_view import add_explanation
@@ -20,12 +22,11 @@ from api.job_schema import JobPageSchema, JobSchema
 from api.job_streams import JobStreams, add_events_of_job
 from api.job_views import add_job_views, describe
 from api.mass_cancel import add_mass_cancel
-from api.openapi import Blueprint
 from api.pages import cursor_of, link_to_next, page_document
 from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER, TRACEPARENT
 from api.rate_class import RateClass
 from api.requeues import Requeues
-from api.submission import Submission, Submissions
+from api.submission import Submissions
 from api.submission_schema import SubmissionSchema
 from api.traceparent import HEADER as TRACE_HEADER
 from api.traceparent import parse_traceparent
@@ -102,6 +103,7 @@ def jobs_blueprint(
             state=query.state,
             model=model,
             metadata=query.metadata,
+            batch=query.batch,
             before=query.before,
             limit=query.limit,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
@@ -20,6 +20,8 @@ from api.errors import FieldError, MalformedBody
 MAX_DEPTH = 32
 MAX_KEYS = 256
 MAX_INTEGER = 2**53
+WHOLE_LINE = "(line)"
+"""What a refusal names that is about a line of a file as a whole."""
 
 _LONGEST_INTEGER = len(str(-MAX_INTEGER))
 # Possessive, and satisfied with the end of the input: linear in the size of any body, also of a broken one.
@@ -42,22 +44,31 @@ class _Fault:
 
 def parse_body(body: bytes) -> dict[str, Any]:
     """The JSON object in *body*; raises MalformedBody."""
-    _check_depth(body)
+    return _parse(body, "body", lambda error: f"line {error.lineno}, column {error.colno}")
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """The JSON object that is one line of a file; raises MalformedBody, which names WHOLE_LINE for the whole."""
+    return _parse(line, WHOLE_LINE, lambda error: f"column {error.colno}")
+
+
+def _parse(body: bytes, whole: str, place: Callable[[json.JSONDecodeError], str]) -> dict[str, Any]:
+    _check_depth(body, whole)
     hooks = _Hooks()
     try:
         text = body.decode("utf-8")
         value = hooks.decoder().decode(text.strip(" \t\r\n"))
     except UnicodeDecodeError as error:
-        raise _malformed("body", f"is not UTF-8 at byte {error.start}") from error
+        raise _malformed(whole, f"is not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise _malformed("body", f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise _malformed(whole, f"is not JSON: {error.msg} at {place(error)}") from error
     except RecursionError as error:
-        raise _malformed("body", f"is nested deeper than {MAX_DEPTH} levels") from error
+        raise _malformed(whole, f"is nested deeper than {MAX_DEPTH} levels") from error
     if hooks.found_fault or _BAD_TEXT.search(text):
         for fault in _faults(value, ""):
-            raise _malformed(fault.field, fault.message)
+            raise _malformed(fault.field or whole, fault.message)
     if not isinstance(value, dict):
-        raise _malformed("body", "must be a JSON object")
+        raise _malformed(whole, "must be a JSON object")
     return value
 
 
@@ -77,13 +88,13 @@ def _printable(name: str) -> str:
     return name[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000") or "body"
 
 
-def _check_depth(body: bytes) -> None:
+def _check_depth(body: bytes, whole: str) -> None:
     """Refuse nesting that would exhaust the parser's stack, before it is parsed."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKET)
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
-        raise _malformed(_deep_place(body[:_SEARCHED]), f"is nested deeper than {MAX_DEPTH} levels")
+        raise _malformed(_deep_place(body[:_SEARCHED]) or whole, f"is nested deeper than {MAX_DEPTH} levels")
 
 
 def _deep_place(beginning: bytes) -> str:

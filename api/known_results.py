@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from api.cache_fields import CacheUse
 from api.equal_jobs import SoughtResult
 from jobs.errors import JobError, StoreUnavailable
-from jobs.job import Job, JobState, KnownResult, Outcome, Reuse
+from jobs.job import Job, JobState, Outcome
 from jobs.known_result import pack_result, unpack_result
+from jobs.new_job import KnownResult, Reuse
 from jobs.store import JobStore
 from resilience.result_cache.result_cache import TRUST_SECONDS, ResultCache
 from resilience.result_cache.settings import CacheSettings

@@ -16,20 +16,26 @@ from api.errors import RateLimited
 from api.problem_types import find_problem_type
 from api.rate_class import RateClass
 from api.request_limits import RequestLimits
+from api.tokens_window import tokens_refused, tokens_window
+from jobs.answers import Accepted
 from jobs.errors import IdempotencyMismatch
 from resilience.rate_limit.decision import Decision, WindowState
-from resilience.rate_limit.headers import rate_limit_headers
+from resilience.rate_limit.headers import NO_LIMIT, rate_limit_headers
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class HeldRequest:
-    """What the request at hand has been charged; `decision` is what its answer tells, None where nothing limits it."""
+    """What the request at hand has been charged; `decision` is what its answer tells, None where nothing limits it.
+
+    `tokens` is how its tenant stands by its tokens per minute, where a job was made, or would have been for them.
+    """
 
     def __init__(self, limits: RequestLimits, rate: RateClass) -> None:
         self._limits = limits
         self.rate = rate
         self.decision: Decision | None = None
+        self.tokens: WindowState | None = None
         self.is_decided = False
 
     def take(self) -> None:
@@ -72,8 +78,9 @@ def add_limits(app: Flask, limits: RequestLimits) -> None:
             standing = standing_of_address()
         else:
             standing = held.decision if held.is_decided else limits.shared(caller(), held.rate)
-        if standing is not None:
-            told = rate_limit_headers(standing)
+        tokens = held.tokens if held is not None else None
+        if standing is not None or tokens is not None:
+            told = rate_limit_headers(standing or NO_LIMIT, tokens)
             if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
                 told.pop("Retry-After", None)  # What it says of a job, or of a failure, is about something else.
             response.headers.update(told)
@@ -83,6 +90,13 @@ def add_limits(app: Flask, limits: RequestLimits) -> None:
 def charge_submission() -> None:
     """Charge the request at hand for a job that it is about to make. Raises RateLimited or StoreUnavailable."""
     _held().take()
+
+
+def tell_budget(accepted: Accepted) -> None:
+    """Have the answer to the request at hand tell how its tenant stands by its tokens per minute, if it has such."""
+    budget = accepted.budget
+    if budget is not None:
+        _held().tokens = tokens_window(limit=budget.limit, used=budget.used, reset_seconds=budget.reset_seconds)
 
 
 def look_at_limits() -> Decision | None:
@@ -106,6 +120,8 @@ def _charged(view: View) -> View:
         except Exception as error:
             if _is_charged(error):
                 _held().take()
+            if tokens := tokens_refused(error):
+                _held().tokens = tokens
             raise
 
     return cast("View", charged)

@@ -8,9 +8,9 @@ from typing import Any
 
 from api import limits_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.limited_requests import look_at_limits
 from api.limits_document import KeyStandingSchema, standing_document
-from api.openapi import Blueprint
 from api.request_limits import RequestLimits
 from jobs.access.api_key import Scope
 from jobs.errors import StoreUnavailable

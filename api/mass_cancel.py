@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, post_load, validate
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.fields import Text
-from api.openapi import Blueprint
 from api.pages import Cursor, cursor_of
 from api.strict_schema import StrictSchema
 from api.submission_schema import MetadataField

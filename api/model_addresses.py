@@ -7,9 +7,9 @@ from typing import NoReturn
 from werkzeug.exceptions import MethodNotAllowed
 
 from api.addresses import REFUSAL
+from api.blueprint import Blueprint
 from api.errors import UnknownModel
 from api.model_lookup import find_model
-from api.openapi import Blueprint
 from models.catalog import Catalog, ModelConfig
 
 _CHANGES = frozenset({"pause", "drain", "resume"})

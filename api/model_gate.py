@@ -57,9 +57,9 @@ class ModelGate:
         outlook = self.circuits.look(key)
         seconds = max(1, math.ceil(outlook.retry_after_seconds))
         headers = {"Retry-After": str(min(seconds, LONGEST_RETRY_AFTER))}
-        if seconds > LONGEST_RETRY_AFTER:
-            headers["x-should-retry"] = "false"
         why = f"fails and is left alone; it is tried again in {seconds} s"
         if outlook.is_forced:
-            why = "is held back by an operator, until it is released"
+            why = "is held back by an operator, and nobody knows until when"
+        if outlook.is_forced or seconds > LONGEST_RETRY_AFTER:
+            headers["x-should-retry"] = "false"
         return CircuitOpen(f"{model} {why}. Jobs that wait go on waiting.", headers=headers)

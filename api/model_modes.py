@@ -8,9 +8,9 @@ from typing import Any
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint, View
 from api.model_gate import ModelGate
 from api.model_lookup import find_model
-from api.openapi import Blueprint, View
 from api.queue_document import QueueSchema, queue_document
 from jobs.access.api_key import Scope
 from jobs.model_load import ModelMode

@@ -8,11 +8,11 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api import examples
+from api.blueprint import ANY_KEY, Blueprint
 from api.model_addresses import model_at, refuse_other_methods
 from api.model_gate import ModelGate
 from api.model_lookup import find_model
 from api.model_modes import add_mode_views
-from api.openapi import ANY_KEY, Blueprint
 from jobs.store import JobStore
 from models.catalog import Catalog, ModelConfig
 from tasks.dispatch import Dispatcher

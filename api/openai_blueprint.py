@@ -10,6 +10,7 @@ from flask import Response
 
 from api import openai_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.chat_document import ChatChunks, chat_document
 from api.chat_schema import ChatCompletionRequestSchema
 from api.completion_document import CompletionChunks, completion_document
@@ -19,7 +20,6 @@ from api.embedding_schema import EmbeddingCall, EmbeddingRequestSchema
 from api.foreground import Foreground
 from api.openai_answer_schema import ChatCompletionSchema, CompletionSchema, EmbeddingListSchema
 from api.openai_generation import TextCall
-from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
 from api.rate_class import RateClass
 from api.sse import EVENT_SCHEMA

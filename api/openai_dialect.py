@@ -9,7 +9,7 @@ from api.ended_jobs import problem_of_job
 from api.errors import Names
 from jobs.job import Job
 
-_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses")
+_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/files", "/v1/batches")
 _MODELS = "/v1/models/"
 
 _CODES = {

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate
 
+from api.asked_job import Submission
 from api.cache_fields import CacheField, CacheTtlField
 from api.errors import Names
 from api.fields import Number, Text, Truth, Whole
@@ -15,7 +16,6 @@ from api.json_intake import MAX_INTEGER
 from api.openai_fields import Accepted, Fault, Label, OpenAISchema
 from api.priority_field import PriorityField
 from api.schema_rules import Rule, only_with
-from api.submission import Submission
 from api.submission_schema import STOP_DOC, TEMPERATURE_DOC, TOP_P_DOC, StopStrings
 
 MAX_LOGPROBS = 5

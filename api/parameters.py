@@ -46,6 +46,7 @@ LAST_EVENT_OF_RESPONSE = _header(
     "41",
     r"^[0-9]{1,9}$",
 )
+RANGE = _header("Range", "One range of bytes, answered 206; of what cannot be read nothing is said", "bytes=0-1023")
 METADATA_FILTER: Parameter = {
     "in": "query",
     "name": "metadata.KEY",

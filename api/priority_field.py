@@ -18,6 +18,7 @@ class PriorityField(fields.String):
     def __init__(self, usual: str) -> None:
         super().__init__(
             validate=validate.OneOf(_CHOICES, error="Must be one of {choices}."),
+            error_messages={"invalid": f"Must be one of {', '.join(_CHOICES)}."},
             metadata={"description": usual},
         )
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from api import errors as api_errors
+from api.files import errors as file_errors
 from jobs import errors as job_errors
 from jobs.access import errors as key_errors
+from jobs.batches import errors as batch_errors
+from jobs.files import errors as file_record_errors
 from jobs.webhooks import errors as webhook_errors
+from storage import errors as storage_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class ProblemType:
 
 
 MALFORMED_BODY = ProblemType(
-    slug="malformed-body", status=HTTPStatus.BAD_REQUEST, title="The body is not the JSON we accept."
+    slug="malformed-body", status=HTTPStatus.BAD_REQUEST, title="The body is not of the form we accept."
 )
 INVALID_REQUEST = ProblemType(
     slug="invalid-request", status=HTTPStatus.UNPROCESSABLE_ENTITY, title="A field has a value that is not accepted."
@@ -40,6 +44,15 @@ STREAM_LOST = ProblemType(
     title="The job lost its worker after readers had seen some of its text, and its model cannot go on from there.",
     retryable=True,
 )
+PAYLOAD_TOO_LARGE = ProblemType(
+    slug="payload-too-large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, title="The body is too large."
+)
+SLOW_BODY = ProblemType(
+    slug="slow-body", status=HTTPStatus.REQUEST_TIMEOUT, title="The body did not arrive in time.", retryable=True
+)
+FILE_NOT_FOUND = ProblemType(
+    slug="file-not-found", status=HTTPStatus.NOT_FOUND, title="No such file, or none any more."
+)
 NO_SECRET_KEY = ProblemType(
     slug="no-secret-key",
     status=HTTPStatus.SERVICE_UNAVAILABLE,
@@ -54,14 +67,9 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     api_errors.UnsupportedBody: ProblemType(
         slug="unsupported-media-type",
         status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        title="The body must be plain application/json.",
+        title="The body is not of the kind that is accepted here.",
     ),
-    api_errors.SlowBody: ProblemType(
-        slug="slow-body",
-        status=HTTPStatus.REQUEST_TIMEOUT,
-        title="The body did not arrive in time.",
-        retryable=True,
-    ),
+    api_errors.SlowBody: SLOW_BODY,
     api_errors.InvalidHeader: ProblemType(
         slug="invalid-header", status=HTTPStatus.BAD_REQUEST, title="A request header has an unusable value."
     ),
@@ -132,6 +140,11 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         slug="job-not-final",
         status=HTTPStatus.CONFLICT,
         title="The job is not final; cancel it first.",
+    ),
+    job_errors.LineInUse: ProblemType(
+        slug="line-in-use",
+        status=HTTPStatus.CONFLICT,
+        title="The job is a line of a batch that runs and needs its result.",
     ),
     job_errors.JobSucceeded: ProblemType(
         slug="job-succeeded",
@@ -229,6 +242,37 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
         status=HTTPStatus.CONFLICT,
         title="The delivery cannot be sent again: its endpoint was deleted, or what it told was erased.",
     ),
+    batch_errors.BatchNotFound: ProblemType(
+        slug="batch-not-found", status=HTTPStatus.NOT_FOUND, title="No such batch, or none any more."
+    ),
+    file_errors.FileTooLarge: PAYLOAD_TOO_LARGE,
+    file_errors.RangeUnsatisfiable: ProblemType(
+        slug="range-unsatisfiable",
+        status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        title="The bytes that are asked for lie beyond the end.",
+    ),
+    file_record_errors.FileNotFound: FILE_NOT_FOUND,
+    file_record_errors.FileLate: SLOW_BODY,
+    file_record_errors.FilesFull: ProblemType(
+        slug="files-full",
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        title="The tenant's files would have more bytes than they may; delete some first.",
+    ),
+    storage_errors.FileGone: FILE_NOT_FOUND,
+    storage_errors.StorageFull: ProblemType(
+        slug="file-storage-full",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="No room is left for files.",
+        retryable=True,
+        retry_after_seconds=60,
+    ),
+    storage_errors.StorageError: ProblemType(
+        slug="file-storage-unavailable",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        title="The storage of files does not answer, or cannot be written to.",
+        retryable=True,
+        retry_after_seconds=5,
+    ),
     webhook_errors.NoSealer: NO_SECRET_KEY,
     webhook_errors.BadSeal: NO_SECRET_KEY,
 }
@@ -239,9 +283,7 @@ OF_STATUS: Mapping[int, ProblemType] = {
     405: ProblemType(
         slug="method-not-allowed", status=HTTPStatus.METHOD_NOT_ALLOWED, title="The method does not fit this address."
     ),
-    413: ProblemType(
-        slug="payload-too-large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, title="The body is too large."
-    ),
+    413: PAYLOAD_TOO_LARGE,
     500: INTERNAL_ERROR,
 }
 """What Flask and Werkzeug refuse by themselves, by status."""

@@ -11,6 +11,7 @@ from api.errors import ApiError, FieldError
 from api.problem_types import ProblemType
 from jobs import errors as job_errors
 from jobs.access import errors as key_errors
+from jobs.files import errors as file_errors
 from jobs.webhooks import errors as webhook_errors
 from jobs.webhooks.sealing import VARIABLE
 
@@ -68,18 +69,27 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
         case ApiError():
             return error.detail, error.errors
         case job_errors.IdempotencyMismatch():
-            message = f"was used for job {error.job_id} with another body; choose a new key"
+            message = f"was used for {error.made} with another body; choose a new key"
             return f"Idempotency-Key: {message}", [FieldError("Idempotency-Key", message)]
         case job_errors.QueueFull() | job_errors.QuotaExceeded():
             return want_of_room.detail(error), ()
         case job_errors.ModelDraining():
             return f"{error.model} works off the jobs it has until somebody resumes it.", ()
-        case webhook_errors.EndpointLimit() | webhook_errors.NoSealer() | key_errors.KeyHasOther():
+        case (
+            file_errors.FilesFull()
+            | webhook_errors.EndpointLimit()
+            | webhook_errors.NoSealer()
+            | key_errors.KeyHasOther()
+        ):
             return _detail_of_others(error), ()
     return kind.title, ()
 
 
-def _detail_of_others(error: webhook_errors.EndpointLimit | webhook_errors.NoSealer | key_errors.KeyHasOther) -> str:
+def _detail_of_others(
+    error: file_errors.FilesFull | webhook_errors.EndpointLimit | webhook_errors.NoSealer | key_errors.KeyHasOther,
+) -> str:
+    if isinstance(error, file_errors.FilesFull):
+        return f"All files have {error.used} bytes, and may have {error.limit}; delete some first."
     if isinstance(error, key_errors.KeyHasOther):
         return f"{error.other} is of the same line and live; revoke one of the two first."
     if isinstance(error, webhook_errors.EndpointLimit):

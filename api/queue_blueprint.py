@@ -9,10 +9,10 @@ from marshmallow import Schema, fields
 
 from api import examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.fields import Text
 from api.model_gate import ModelGate
 from api.model_lookup import find_model
-from api.openapi import Blueprint
 from api.queue_document import QueueSchema, queue_document
 from api.strict_schema import QuerySchema
 from jobs.access.api_key import Scope

@@ -47,6 +47,15 @@ class ClassesSchema(Schema):
     batch = fields.Nested(ClassSchema, required=True)
 
 
+class PaceSchema(Schema):
+    """How the jobs went that ended last: averages, in which later ones count more."""
+
+    job_s = fields.Float(required=True, metadata={"description": "A job's time on a slot"})
+    tokens = fields.Float(
+        required=True, allow_none=True, metadata={"description": "What it was estimated to cost when submitted"}
+    )
+
+
 class QueueSchema(Schema):
     """The queue of one model."""
 
@@ -76,6 +85,9 @@ class QueueSchema(Schema):
     oldest_age_s = fields.Float(required=True, allow_none=True, metadata={"description": "Age of the next job"})
     tokens_ahead = fields.Integer(required=True, metadata={"description": "Work before a `standard` job submitted now"})
     eta_s = fields.Float(required=True, allow_none=True, metadata={"description": "When that job would start"})
+    pace = fields.Nested(
+        PaceSchema, required=True, allow_none=True, metadata={"description": "null while no job has succeeded"}
+    )
     share = fields.Nested(ShareSchema, required=True)
     limit = fields.Nested(BoundSchema, required=True)
     classes = fields.Nested(ClassesSchema, required=True)
@@ -100,6 +112,7 @@ def queue_document(model: str, queue: QueueStatus, limits: ModelLimits, circuit:
         "oldest_age_s": rounded(queue.oldest_age_seconds),
         "tokens_ahead": queue.tokens_ahead,
         "eta_s": rounded(queue.eta_seconds) if can_tell else None,
+        "pace": _pace(queue),
         "share": {
             "waiting": queue.tenant_waiting,
             "ratio": round(queue.tenant_waiting / queue.waiting, 3) if queue.waiting else 0.0,
@@ -110,6 +123,12 @@ def queue_document(model: str, queue: QueueStatus, limits: ModelLimits, circuit:
         },
         "classes": {priority.value: _class(queue.classes[priority], can_tell=can_tell) for priority in Priority},
     }
+
+
+def _pace(queue: QueueStatus) -> dict[str, Any] | None:
+    if queue.pace_seconds is None:
+        return None
+    return {"job_s": rounded(queue.pace_seconds), "tokens": rounded(queue.usual_cost)}
 
 
 def _class(status: ClassStatus, *, can_tell: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RateClass(StrEnum):
-    """`submit` is whatever makes a job, `read` what changes nothing, `manage` the rest."""
+    """`submit` is whatever makes a job or a batch, `read` what changes nothing, `manage` the rest."""
 
     SUBMIT = "submit"
     READ = "read"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent  # type: ignore[import-untyped]
+from gevent import monkey
 
 SEND_BUFFER_BYTES = 64 * 1024
 _READABLE = 1
@@ -94,6 +95,14 @@ class ReaderSocket:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
             self._connection.shutdown(socket.SHUT_RDWR)
         self._on_gone()
+
+
+def connection_of(environ: Mapping[str, Any], *, stall_seconds: float) -> ReaderConnection:
+    """The connection of a request whose answer is long; nobody has to hear that its reader is gone."""
+    connection: socket.socket | None = environ.get("gunicorn.socket")
+    if connection is None or not monkey.is_module_patched("socket"):
+        return Unwatched()
+    return ReaderSocket(connection, stall_seconds=stall_seconds, on_gone=lambda: None)
 
 
 def next_byte(connection: socket.socket) -> bytes | None:

@@ -58,6 +58,10 @@ class ReceiverWatch:
         named = {state.key.removeprefix(ref(tenant, "")): state for state in told}
         return {name: replace(state, key=f"{kind}:{name}") for name, state in named.items()}
 
+    def is_origin(self, tenant: str, name: str) -> bool:
+        """Whether deliveries to that origin have waited, or were tried."""
+        return self._operators.is_origin(tenant, name)
+
     def audit(self, tenant: str, name: str) -> list[Forcing]:
         """What operators have done to one of them, newest first."""
         return self._shared.audit(ref(tenant, name))
@@ -108,7 +112,10 @@ class EndpointCircuits:
 
 @dataclass(frozen=True, slots=True)
 class OriginCircuits:
-    """One for each origin of jobs' own webhooks at which an attempt has ended, or that somebody holds."""
+    """One for each origin of jobs' own webhooks, from its first delivery on.
+
+    Listed are those at which an attempt has ended, or that somebody holds.
+    """
 
     watch: ReceiverWatch
     kind: str = ORIGIN
@@ -120,9 +127,11 @@ class OriginCircuits:
     def state(self, name: str, tenant: str) -> CircuitState:
         self._check(name)
         found = self.watch.states(self.kind, tenant, [name])
-        if name not in found:
+        if name in found:
+            return found[name]
+        if not self.watch.is_origin(tenant, name):
             raise _unknown(self.kind, name)
-        return found[name]
+        return CircuitState.unused(f"{self.kind}:{name}")
 
     def audit(self, name: str, tenant: str) -> list[Forcing]:
         self.state(name, tenant)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.answers import Accepted
-from jobs.job import Job, JobState, NewJob
+from jobs.job import Job, JobState
+from jobs.new_job import NewJob
 
 
 def recorded_job(job: NewJob, accepted: Accepted, *, now: float, usual_deadline_seconds: float) -> Job:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from api.errors import UnknownModel
 from api.model_gate import ModelGate
-from api.submission import unlimited
+from api.submission import unlimited, untold
 from jobs.answers import Accepted
 from jobs.errors import JobNotFound, JobRetired
 from jobs.job import Job
@@ -29,6 +29,7 @@ class Requeues:
     gate: ModelGate
     new_id: Callable[[str], str]
     charge: Callable[[], object] = unlimited
+    tell_budget: Callable[[Accepted], object] = untold
 
     def requeue(self, tenant: str, job_id: str, *, key_id: str) -> Accepted:
         """Record the new job, or find the one that an earlier requeue has made, and let it start.
@@ -55,6 +56,7 @@ class Requeues:
                 max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
                 takes_new=takes_new,
             )
+        self.tell_budget(made)
         if not made.replayed:
             self.dispatcher.dispatch(name)
         log.info("job_requeued", extra={"job_id": made.job_id, "requeued_from": job_id, "replayed": made.replayed})

@@ -37,7 +37,6 @@ class ResponseQuery:
 
     is_streamed: bool
     after: int
-    needs_logprobs: bool
 
 
 def _only_logprobs(value: str) -> None:
@@ -55,7 +54,8 @@ class ResponseQuerySchema(QuerySchema):
         0, LAST_EVENT, metadata={"description": "Only events with a higher number; for streams alone"}
     )
     include = fields.String(
-        validate=_only_logprobs, metadata={"enum": [LOGPROBS], "description": f"`{LOGPROBS}`, if they were asked for"}
+        validate=_only_logprobs,
+        metadata={"enum": [LOGPROBS], "description": "Told anyway, if the response was created with them"},
     )
     include_list = fields.String(
         data_key="include[]", validate=_only_logprobs, metadata={"enum": [LOGPROBS], "description": "The same"}
@@ -72,7 +72,6 @@ class ResponseQuerySchema(QuerySchema):
         return ResponseQuery(
             is_streamed=data.get("stream", False),
             after=data.get("starting_after", -1),
-            needs_logprobs="include" in data or "include_list" in data,
         )
 
 

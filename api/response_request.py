@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.asked_job import DEFAULT_RETENTION_SECONDS, Submission
 from api.cache_fields import USUAL, AskedCache
 from api.response_asked import AskedResponse
-from api.submission import DEFAULT_RETENTION_SECONDS, Submission
 from jobs.job import Priority
 from jobs.request import Message, RequestType
 

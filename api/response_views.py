@@ -10,11 +10,9 @@ from flask import Response, request
 
 from api import examples, response_examples
 from api.auth import caller
-from api.errors import InvalidRequest
+from api.blueprint import Blueprint
 from api.job_requests import retry_after
-from api.openapi import Blueprint
 from api.parameters import LAST_EVENT_OF_RESPONSE
-from api.response_asked import asked_of
 from api.response_document_schema import DeletedResponseSchema, ResponseDocumentSchema
 from api.response_query import HEADER, ResponseQuery, ResponseQuerySchema, last_event
 from api.responses import Responses
@@ -53,11 +51,9 @@ def add_response_views(blueprint: Blueprint, *, responses: Responses) -> None:
         `starting_after`, or with `Last-Event-ID`, which wins.
         """
         job = responses.find(caller().tenant, response_id)
-        if query.needs_logprobs and not asked_of(job).has_logprobs:
-            raise InvalidRequest.of("include", "the response was created without log probabilities")
+        after = last_event(request.headers.get(HEADER), query.after)
         if not query.is_streamed:
             return responses.document(job), HTTPStatus.OK, retry_after(job, None, now=time.time())
-        after = last_event(request.headers.get(HEADER), query.after)
         if responses.has_no_more(job, after):
             return Response(status=HTTPStatus.NO_CONTENT)
         return responses.stream(job, after=after)

@@ -10,9 +10,9 @@ from flask import Response
 
 from api import examples, response_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.foreground import Foreground, headers_of
 from api.job_requests import retry_after
-from api.openapi import Blueprint
 from api.parameters import IDEMPOTENCY_KEY, TRACEPARENT
 from api.rate_class import RateClass
 from api.response_chain import earlier_messages

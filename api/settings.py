@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError
 
 from api.edge_settings import EdgeSettings
+from api.files.settings import FileSettings
 from api.limit_settings import LimitSettings
 from jobs.access.hashing import KeyHasher
 from jobs.environment import Environment, SettingError, between
@@ -23,6 +24,7 @@ from resilience.egress.settings import egress_rules_from_env
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 from resilience.result_cache.settings import BACKEND, CacheSettings
 
+IN_MEMORY = FileSettings(url="memory://files")
 CLOSED = EgressRules()
 UNPEPPERED = KeyHasher()
 BARE = EdgeSettings()
@@ -62,6 +64,7 @@ class ApiSettings:
     key_env: str = "live"
     cache: CacheSettings = UNCACHED
     circuits: CircuitSettings = USUAL_CIRCUITS
+    files: FileSettings = IN_MEMORY
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -103,6 +106,7 @@ class ApiSettings:
             cache=cache,
             edge=EdgeSettings.from_env(env),
             limits=LimitSettings.from_env(env),
+            files=FileSettings.from_env(env),
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),

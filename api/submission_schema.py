@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate
 
+from api.asked_job import DEFAULT_RETENTION_SECONDS, DEFAULT_TIMEOUT_SECONDS, Submission
 from api.cache_fields import CacheField, CacheTtlField, asked_cache
 from api.embedding_input import Texts
 from api.fields import Instant, Number, Text, Truth, Whole
@@ -13,7 +14,6 @@ from api.json_intake import MAX_INTEGER
 from api.priority_field import PriorityField, asked_priority
 from api.schema_rules import NO_NUL
 from api.strict_schema import StrictSchema, nested
-from api.submission import DEFAULT_RETENTION_SECONDS, DEFAULT_TIMEOUT_SECONDS, Submission
 from api.webhook_field import WebhookSchema
 from jobs.fingerprint import fingerprint
 from jobs.request import Message, RequestType
@@ -193,7 +193,7 @@ class SubmissionSchema(StrictSchema):
         DAY_SECONDS,
         above=True,
         load_default=DEFAULT_TIMEOUT_SECONDS,
-        metadata={"description": "How long one attempt may run"},
+        metadata={"description": "How long one attempt may run, from its slot in the engine on"},
     )
     cache = CacheField()
     cache_ttl_s = CacheTtlField()

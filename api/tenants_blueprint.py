@@ -8,8 +8,8 @@ from typing import Any
 
 from api import examples, tenant_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.id_pages import id_page
-from api.openapi import Blueprint
 from api.tenant_document import TenantPageSchema, TenantSchema, tenant_document
 from api.tenant_schema import TenantLimitsSchema, TenantQuerySchema, checked_tenant
 from jobs.access.api_key import Scope

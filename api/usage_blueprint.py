@@ -10,7 +10,7 @@ from flask import Response, request
 
 from api import usage_examples
 from api.auth import caller, require_scope
-from api.openapi import Blueprint
+from api.blueprint import Blueprint
 from api.usage_document import UsageReportSchema, grouped, usage_csv, usage_document
 from api.usage_query import UsageQuerySchema, usage_query
 from jobs.access.api_key import Scope

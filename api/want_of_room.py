@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from api.job_requests import MAX_RETRY_SECONDS
+from jobs.counted import counted
 from jobs.errors import QueueFull, QuotaExceeded, QuotaTooSmall
 
 WantOfRoom = QueueFull | QuotaExceeded
@@ -37,10 +38,12 @@ def headers(error: WantOfRoom) -> dict[str, str]:
 def detail(error: WantOfRoom) -> str:
     """For people."""
     if isinstance(error, QueueFull):
-        whose = "jobs of yours wait" if error.whose == "tenant" else "jobs wait"
-        return f"{error.limit} {whose} for {error.model}, as many as may; no more are accepted until some have started."
+        jobs = counted(error.limit, "job") + (" of yours" if error.whose == "tenant" else "")
+        wait = "waits" if error.limit == 1 else "wait"
+        return f"{jobs} {wait} for {error.model}, as many as may; no more are accepted until some have started."
     if error.policy == "concurrent_jobs":
-        return f"You have {error.used} jobs that are not final, and may have {error.limit}."
+        are = "is" if error.used == 1 else "are"
+        return f"You have {counted(error.used, 'job')} that {are} not final, and may have {error.limit}."
     what = _WHAT[error.policy]
     if isinstance(error, QuotaTooSmall):
         return f"The job is estimated at {error.cost} tokens, and you may use {error.limit} {what}."

@@ -7,10 +7,10 @@ from typing import Any
 
 from api import examples, webhook_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.delivery_document import ReplaySchema
 from api.delivery_schema import RangeSchema
 from api.endpoint_tests import EndpointTests
-from api.openapi import Blueprint
 from api.replays import replay_document
 from api.webhook_endpoint_document import (
     EndpointSchema,

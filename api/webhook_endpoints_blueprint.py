@@ -7,10 +7,10 @@ from typing import Any
 
 from api import examples, webhook_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.endpoint_tests import EndpointTests
 from api.errors import InvalidRequest
 from api.id_pages import id_page
-from api.openapi import Blueprint
 from api.webhook_endpoint_document import (
     DeletedEndpointSchema,
     EndpointListSchema,

@@ -9,9 +9,9 @@ from marshmallow import Schema, fields
 
 from api import examples, webhook_examples
 from api.auth import caller
+from api.blueprint import Blueprint
 from api.errors import NoWebhookSecret
 from api.fields import Truth, iso
-from api.openapi import Blueprint
 from api.strict_schema import StrictSchema
 from api.webhook_secrets import WebhookSecrets
 from jobs.access.api_key import Scope

@@ -10,11 +10,11 @@ from functools import partial
 
 import redis
 
+from api.blueprint import Blueprint
 from api.deliveries_blueprint import deliveries_blueprint
 from api.endpoint_tests import EndpointTests
 from api.events_blueprint import events_blueprint
 from api.job_webhooks import JobWebhooks
-from api.openapi import Blueprint
 from api.settings import ApiSettings
 from api.webhook_endpoints import Endpoints
 from api.webhook_endpoints_blueprint import webhook_endpoints_blueprint

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.job import Lease
+from jobs.lease import Lease
 from jobs.request import TokenLogprobs
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteBudget:
+    """How a tenant stands by its tokens per minute; after `reset_seconds` none are used, unless more are."""
+
+    limit: int
+    used: int
+    reset_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +24,8 @@ class Accepted:
     """A job on record; `replayed` if its idempotency key, an earlier requeue or an undelivered try had made it before.
 
     Unless `can_start`, workers have all they can run: one of them dispatches when it has ended a job. One that ended
-    with its accept did so at `ended_at`, in Unix seconds, and is the `sequence`-th that was ever accepted.
+    with its accept did so at `ended_at`, in Unix seconds, and is the `sequence`-th that was ever accepted. `budget` is
+    its tenant's, with the job, if it has one and the job is new.
     """
 
     job_id: str
@@ -23,6 +33,7 @@ class Accepted:
     can_start: bool
     ended_at: float | None = None
     sequence: int = 0
+    budget: MinuteBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)

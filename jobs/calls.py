@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Self
 
 from jobs.answers import Emission
-from jobs.job import JobState, Lease, NewJob, Outcome, Reuse, Usage
+from jobs.job import JobState, Outcome, Usage
 from jobs.keys import idempotency_digest, ref
+from jobs.lease import Lease
+from jobs.new_job import NewJob, Reuse
 from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
 from jobs.tenant_limits import TenantLimits
@@ -81,6 +83,7 @@ def accept_arguments(
         *_reuse_arguments(job),
         job.run_digest or "",
         "" if takes_new else "1",
+        *((job.line.batch_id, job.line.token, job.line.position) if job.line else ("", "", "")),
     )
 
 
@@ -108,7 +111,7 @@ def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
     _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
-    wasted, prompt, engine, others, tells, streamed, same, keep_ms, shared, spec, *chunks = rest
+    wasted, prompt, engine, others, first, tells, streamed, same, keep_ms, shared, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
     emitted = unpack_tokens(chunks)
     return Lease(
@@ -128,6 +131,7 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         emitted_pieces=tuple(emitted.pieces),
         emitted_logprobs=tuple(emitted.logprobs),
         company_expected=others > 0,
+        goes_first=first == 1,
         tells_result=tells == 1,
         is_streamed=streamed == 1,
         reuse=Reuse(digest=same.decode(), keep_seconds=keep_ms / 1000 if keep_ms else None) if same else None,
@@ -176,6 +180,14 @@ def finish_arguments(
         microseconds(outcome.usage.engine_seconds),
         *_told_to_followers(lease, outcome),
     )
+
+
+def spent_arguments(spent: Usage | None) -> Sequence[Argument]:
+    """What an attempt has used that does not count, for `postpone.lua`."""
+    if spent is None:
+        return ("",) * 4
+    engine = microseconds(spent.engine_seconds)
+    return spent.prompt_tokens, spent.cached_tokens, engine, spent.completion_tokens
 
 
 def _told_to_followers(lease: Lease, outcome: Outcome) -> Sequence[Argument]:

@@ -28,16 +28,28 @@ class JobSucceeded(JobError):
     """Raised when a job has its result and what is asked is for those without one."""
 
 
+class LineInUse(JobError):
+    """Raised when the job of a batch's line is to be erased while the batch runs, which needs its result."""
+
+
+class BatchLeaseLost(JobError):
+    """Raised when a line is submitted by a runner that does not hold its batch any more."""
+
+
+class BatchStopped(JobError):
+    """Raised when a line is submitted to a batch that is cancelled, or whose time is over."""
+
+
 class NewerRecord(JobError):
     """Raised when a newer release wrote the record: this one leaves it alone, a process of that one can act."""
 
 
 class IdempotencyMismatch(JobError):
-    """Raised when an idempotency key comes back with another request; `job_id` is the job it made."""
+    """Raised when an idempotency key comes back with another request; `made` says what it has made."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"the idempotency key belongs to job {job_id}, which was a different request")
-        self.job_id = job_id
+    def __init__(self, made_id: str, *, of: Literal["job", "batch"] = "job") -> None:
+        self.made = f"{of} {made_id}"
+        super().__init__(f"the idempotency key belongs to {self.made}, which was a different request")
 
 
 class QueueFull(JobError):

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from jobs.job import Lease, Outcome
+from jobs.job import Outcome
+from jobs.lease import Lease
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease, Settled
 
 log = logging.getLogger(__name__)

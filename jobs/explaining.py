@@ -7,11 +7,13 @@ from typing import Any
 import redis
 
 from jobs.explanation import Explanation, Situation, explanation, is_queued
-from jobs.job import Job
+from jobs.job import Job, JobState
 from jobs.keys import Keys
 from jobs.model_load import LoadReader
 from jobs.queues import QueuePlace
 from jobs.scripts import Moves, unavailable_as_our_error
+
+_QUEUED = JobState.QUEUED.value.encode()
 
 
 class ExplanationReader:
@@ -23,18 +25,23 @@ class ExplanationReader:
         self._moves = moves
         self._loads = LoadReader(client, keys)
 
-    def explain(self, job: Job) -> Explanation:
-        """Of a job as it was read just now. Raises StoreUnavailable."""
-        return explanation(job, self._situation(job) if is_queued(job) else None)
+    def explain(self, job: Job) -> Explanation | None:
+        """Of a job as it was read just now; None if it is queued no more since then. Raises StoreUnavailable."""
+        if not is_queued(job):
+            return explanation(job, None)
+        situation = self._situation(job)
+        return None if situation is None else explanation(job, situation)
 
-    def _situation(self, job: Job) -> Situation:
+    def _situation(self, job: Job) -> Situation | None:
         model = job.request.model
         load = self._loads.load(model)
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            pipeline.hget(self._keys.tenant(job.tenant, "job", job.id), "place")
+            pipeline.hmget(self._keys.tenant(job.tenant, "job", job.id), "state", "place")
             pipeline.hget(self._keys.owned(job.tenant, "limits"), "weight")
             pipeline.scard(self._keys.model(model, "interactive"))
-            stage, weight, interactive = pipeline.execute()
+            (state, stage), weight, interactive = pipeline.execute()
+        if state != _QUEUED:
+            return None
         told: Any = self._moves.run("place", model, job.tenant, job.id)
         place, own_jobs, own_tokens = None, 0, 0
         if told:

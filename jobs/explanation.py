@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.counted import counted
 from jobs.job import Job, JobState, Priority
 from jobs.model_load import ModelLoad
 from jobs.queues import QueuePlace
@@ -60,13 +61,20 @@ def explanation(job: Job, situation: Situation | None) -> Explanation:
     elif job.is_final:
         reasons = (_final(job),)
     else:
-        reasons = (Reason(code="running", message=f"Attempt {job.attempt} of {job.max_attempts} runs on a worker."),)
+        reasons = (_running(job),)
     return Explanation(job=job, situation=situation, reasons=reasons)
 
 
 def _final(job: Job) -> Reason:
     why = f": {job.error.message}" if job.error else "."
     return Reason(code="final", message=f"The job has ended as {job.state.value}{why}")
+
+
+def _running(job: Job) -> Reason:
+    if job.follows is None:
+        return Reason(code="running", message=f"Attempt {job.attempt} of {job.max_attempts} runs on a worker.")
+    message = f"It will have the result of {job.follows}, whose attempt {job.attempt} runs on a worker."
+    return Reason(code="running", message=message, detail={"job_id": job.follows})
 
 
 def _why_queued(now: Situation) -> Iterator[Reason]:
@@ -90,7 +98,7 @@ def _why_queued(now: Situation) -> Iterator[Reason]:
 def _not_before(job: Job) -> Reason:
     detail = {"not_before": job.not_before, "failures": job.failures}
     if job.failures:
-        message = f"It is tried again later, after {job.failures} failed attempts of {job.max_attempts}."
+        message = f"It is tried again later, after {counted(job.failures, 'failed attempt')} of {job.max_attempts}."
     else:
         message = "What runs its model is busy and has asked to be left alone until then."
     return Reason(code="not-before", message=message, detail=detail)
@@ -109,7 +117,9 @@ def _of_queue(now: Situation) -> Iterator[Reason]:
     if ahead and place:
         others = {"jobs": max(0, ahead - now.own_jobs), "tokens": max(0, place.tokens_ahead - now.own_tokens)}
         own = {"jobs": now.own_jobs, "tokens": now.own_tokens}
-        message = f"{own['jobs']} jobs of yours and {others['jobs']} of others are estimated to go before it."
+        message = (
+            f"{counted(own['jobs'], 'job')} of yours and {others['jobs']} of others are estimated to go before it."
+        )
         yield Reason(code="behind-others", message=message, detail={"own": own, "others": others})
     busy = load.running + load.dispatched
     if load.slots and busy >= load.slots:

@@ -12,7 +12,12 @@ _LENGTH = 22  # 62^22 > 2^128
 
 def new_id(kind: str, random_below: Callable[[int], int] = secrets.randbelow) -> str:
     """Such as `job_4fZ…`: the kind and 131 random bits in base 62."""
-    return f"{kind}_{base62(random_below(62**_LENGTH), _LENGTH)}"
+    return f"{kind}_{unguessable(random_below)}"
+
+
+def unguessable(random_below: Callable[[int], int] = secrets.randbelow) -> str:
+    """131 random bits in base 62."""
+    return base62(random_below(62**_LENGTH), _LENGTH)
 
 
 def base62(number: int, length: int) -> str:

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from jobs.request import InferenceRequest, TokenLogprobs
-from jobs.token_run import TokenRun
+from jobs.request import InferenceRequest
 from jobs.webhooks.delivery import Delivery
 from jobs.webhooks.webhook import JobWebhook
 
@@ -120,68 +119,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownResult:
-    """What a job got that asked for the same: its outcome, and all of its tokens."""
-
-    outcome: Outcome
-    tokens: TokenRun
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reuse:
-    """How a job shares its result with those that ask for the same, by the `digest` of what they ask.
-
-    Its own is kept for `keep_seconds`, or not at all (None). With a `known` one it does not run.
-    """
-
-    digest: str
-    keep_seconds: float | None = None
-    known: KnownResult | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreground:
-    """A request that waits for its job, by its `fingerprint`.
-
-    The retry of one whose answer was never delivered finds the job that waits for it.
-    """
-
-    fingerprint: str
-    is_retry: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """What the store needs to accept a job; instants are Unix seconds, durations end in `_seconds`.
-
-    `key_id` is the API key that submits. `asked` is what the client's interface has to tell of its request again, as
-    JSON that means nothing here. With `is_streamed` somebody reads the tokens from the first on. Jobs of a tenant with
-    the same `run_digest` have the same result, and those in flight together share one run.
-    """
-
-    id: str
-    tenant: str
-    request: InferenceRequest
-    key_id: str = OPERATOR_KEY
-    priority: Priority = Priority.STANDARD
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    deadline_at: float | None = None
-    start_within_seconds: float | None = None
-    timeout_seconds: float = 600.0
-    retention_seconds: float = 86_400.0
-    max_attempts: int = 3
-    idempotency_key: str | None = None
-    fingerprint: str = ""
-    webhook: JobWebhook | None = None
-    traceparent: str | None = None
-    asked: Mapping[str, Any] = field(default_factory=dict)
-    is_streamed: bool = False
-    foreground: Foreground | None = None
-    reuse: Reuse | None = None
-    run_digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job as the store knows it; instants are Unix seconds of the Redis server's clock.
 
@@ -190,7 +127,8 @@ class Job:
     `follows` is the id of the job whose run it waits for, or has got its end from.
     `delivery` is that of its own `webhook`, once there is one. `text` of a job that ended early is what it had by then.
     One that `is_cached` has the result of an earlier job, and did not run. `digest` names what it asks for, where
-    another job may get the same result, and `keep_seconds` for how long it is kept for that.
+    another job may get the same result, and `keep_seconds` for how long it is kept for that. A line of a batch has its
+    `batch_id`.
     """
 
     id: str
@@ -235,42 +173,9 @@ class Job:
     digest: str | None = None
     keep_seconds: float | None = None
     made_by: str | None = None
+    batch_id: str | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether the job will not change any more."""
         return self.state.is_final
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """The right to run one attempt of a job, good until `token` is superseded.
-
-    `emitted_ids` are the tokens that earlier attempts have left to go on from. `run_seconds` is what
-    remains, at the claim, of the run limit or the deadline, whichever comes first; `ends_as` is the
-    state the job takes when that is used up. `wasted_tokens`, `prompt_tokens` and `engine_seconds` are what attempts
-    before this have used, as far as they could say. `tells_result`: its webhook includes the result. `is_streamed`:
-    somebody reads its tokens as they come. `reuse` where another job may get its result;
-    with `is_shared` others may be waiting for this very run.
-    """
-
-    job_id: str
-    tenant: str
-    token: int
-    attempt: int
-    worker: str
-    request: InferenceRequest
-    run_seconds: float
-    ends_as: JobState
-    queue_wait_seconds: float
-    wasted_tokens: int = 0
-    prompt_tokens: int = 0
-    engine_seconds: float = 0.0
-    emitted_ids: tuple[int, ...] = ()
-    emitted_pieces: tuple[str, ...] = ()
-    emitted_logprobs: tuple[TokenLogprobs | None, ...] = ()
-    company_expected: bool = False
-    tells_result: bool = False
-    is_streamed: bool = False
-    reuse: Reuse | None = None
-    is_shared: bool = False

@@ -7,10 +7,17 @@ Under a tenant (what a client could ask for):
   t:{tenant}:log:{id}      string   the packed token log of a job that a worker finished
   t:{tenant}:out:{id}      string   the packed outcome: text, usage, timing, error
   t:{tenant}:idem:{hash}   string   fingerprint and job id of an idempotency key
+  t:{tenant}:batch_idem:{hash} string  the same of one that makes a batch
   t:{tenant}:same:{digest} string   id of the job whose run equal ones wait for
   t:{tenant}:followers:{id} zset    ids of the jobs that wait for the run of this one, by accept order
   t:{tenant}:fore:{hash}   zset     jobs by the fingerprint of the request that waits for an answer, while none arrived
-  t:{tenant}:state:{state} zset     job ids by accept order
+  t:{tenant}:state:{state} zset     ids of jobs that are no lines of a batch, by accept order
+  t:{tenant}:lines:{state} zset     ids of the queued or running lines of all its batches, by accept order
+  t:{tenant}:batches       zset     ids of its batches by when they were made, ms
+  t:{tenant}:batch:{id}    hash     a batch, written by the moves alone
+  t:{tenant}:b:{batch}:state:{state} zset  ids of the batch's lines that are jobs, by accept order
+  t:{tenant}:b:{batch}:ended   zset     ids of its lines that have ended and are in no committed part, by when, ms
+  t:{tenant}:b:{batch}:passed  hash     id of such a line that was no job, to why, in words of the runner
   t:{tenant}:dead          zset     ids of jobs that gave up and were not requeued, by the time they gave up, ms
   t:{tenant}:hook:{id}     string   JSON: a job's own webhook
   t:{tenant}:events        stream   events, oldest first: type, subject, detail
@@ -24,6 +31,11 @@ Under a tenant (what a client could ask for):
   t:{tenant}:endpoints     zset     standing endpoints by the time they were made, ms
   t:{tenant}:endpoint:{id} hash     a standing endpoint
   t:{tenant}:secrets:{id}  string   JSON: sealed secrets of an endpoint, or of the tenant as `default`, newest first
+  t:{tenant}:file:{id}     hash     a file
+  t:{tenant}:parts:{id}    list     of a file whose bytes lie in parts, each as bytes, name there and, of a
+                                    batch's output, lines, with spaces between
+  t:{tenant}:files         zset     ids of its files by when they were made, ms
+  t:{tenant}:filed         string   how many bytes they have in all
   t:{tenant}:keys          zset     ids of its API keys by when they were made, ms
   t:{tenant}:limits        hash     its own limits by name; a field that is absent is for what all tenants have
   t:{tenant}:spent:{budget}:{bucket} string  tokens charged in one minute or day, while that counts
@@ -66,15 +78,19 @@ Global (members are refs, `tenant/id`; no client names them):
   key:{id}                 hash     an API key: whose, for what, until when, how often, and the hash of its secret
   keys                     zset     ids of all API keys by when they were made, ms
   ended_keys               zset     those that end or have ended, by when, ms; forgotten a while later
+  files_due                zset     files (refs), also those that come in, by when their bytes are to be deleted, ms
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs
   cache:…                           kept results (resilience/result_cache/lua/_entries.lua); erase deletes entries
+  batches                  zset     every batch (ref) that has not ended, by when somebody must look who runs it, ms
+  ended_batches            zset     those that have, by when they are forgotten, ms
   limit:…                           windows of requests keep their own (resilience/rate_limit/take.lua)
   circuit:…                         circuits keep their own (jobs/lua/_circuit.lua)
   circuit:receiver:…                so do those of receivers, each under its ref
 Channels:
   t:{tenant}:wake:{id}     something about the job has changed
   c:{worker}               a job's ref: look at its signals now
+  batches                  a batch's ref: it is new, a line of it has ended, it is to be cancelled, or it has ended
   outbox                   deliveries were written that are due
 """
 
@@ -96,8 +112,16 @@ class Keys:
         return f"{self.prefix}t:{tenant}:{kind}:{name}"
 
     def owned(self, tenant: str, kind: str) -> str:
-        """A key of which a tenant has one: dead, events, deliveries, undelivered, endpoints, keys or limits."""
+        """A key of which a tenant has one, such as dead, events, deliveries, endpoints, files, keys or limits."""
         return f"{self.prefix}t:{tenant}:{kind}"
+
+    def jobs_by_state(self, tenant: str, state: str, batch: str | None = None) -> str:
+        """The index of a tenant's jobs in a state, or of the lines of one of its batches."""
+        return self.tenant(tenant, "state", state) if batch is None else self.of_batch(tenant, batch, f"state:{state}")
+
+    def of_batch(self, tenant: str, batch_id: str, kind: str) -> str:
+        """A key of a batch's lines: `kind` is one of those above."""
+        return f"{self.prefix}t:{tenant}:b:{batch_id}:{kind}"
 
     def model(self, model: str, kind: str) -> str:
         """A key of one model: `kind` is one of those above."""

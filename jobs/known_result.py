@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from struct import Struct
 
-from jobs.job import KnownResult, Outcome, Timing, Usage
+from jobs.job import Outcome, Timing, Usage
+from jobs.new_job import KnownResult
 from jobs.spec import pack_outcome, pack_tokens, unpack_outcome, unpack_tokens
 from jobs.token_run import TokenRun
 

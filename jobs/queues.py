@@ -31,6 +31,8 @@ class QueueStatus:
 
     `delayed` jobs are not among those that wait: each has a time before which it does not start. `mode_since` is in
     Unix seconds, None while the model runs as usual. `own_bound` is the tenant's own limit on jobs that wait.
+    `pace_seconds` is a job's usual time on a slot, and `usual_cost` what such jobs were estimated to cost, in tokens;
+    None while none has ended.
     """
 
     waiting: int
@@ -47,6 +49,8 @@ class QueueStatus:
     mode: ModelMode = "running"
     mode_since: float | None = None
     own_bound: int | None = None
+    pace_seconds: float | None = None
+    usual_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,8 @@ class QueueReader:
             mode=load.mode,
             mode_since=load.mode_since,
             own_bound=self._own_bound(tenant),
+            pace_seconds=None if load.pace_ms is None else load.pace_ms / 1000,
+            usual_cost=load.usual_cost,
         )
 
     def _own_bound(self, tenant: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Reads jobs back from their records; nothing here changes anything."""
+"""Finds, lists and reads jobs; nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import redis
 
 from jobs.errors import IdempotencyMismatch, JobNotFound, JobRetired
-from jobs.job import OPERATOR_KEY, AttemptError, Job, JobState, Outcome, Priority, Usage
+from jobs.job import Job, JobState
+from jobs.job_record import as_its_leader, job_of_record
 from jobs.keys import Keys, idempotency_digest, ref
 from jobs.scripts import unavailable_as_our_error
-from jobs.spec import unpack_outcome, unpack_spec, unpack_tokens
+from jobs.spec import unpack_tokens
 from jobs.token_run import TokenRun
-from jobs.unattended import UNATTENDED_ENDS
 from jobs.webhooks.of_jobs import JobWebhookReader
 
 _FOLLOWING = b"following"
@@ -88,17 +88,18 @@ class JobReader:
         states: Collection[JobState] = tuple(JobState),
         model: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        batch: str | None = None,
         before: int | None = None,
         limit: int = 20,
     ) -> Page:
-        """Jobs in descending accept order that match every filter given.
+        """Jobs in descending accept order that match every filter given; lines only of the batch that is asked for.
 
         A call looks at no more than 5,000 jobs, so a page may be short, even empty, and not the last one.
         """
         wanted = metadata or {}
         matches: list[Job] = []
         for _ in range(self._SCAN_PAGES):
-            newest = self._newest(tenant, states, before)
+            newest = self._newest(tenant, states, batch, before)
             for job in self._read_in_portions(tenant, newest):
                 before = job.sequence
                 if (model is None or job.request.model == model) and wanted.items() <= job.metadata.items():
@@ -109,7 +110,7 @@ class JobReader:
                 return Page(matches, None)
         return Page(matches, before)
 
-    def _newest(self, tenant: str, states: Collection[JobState], before: int | None) -> list[str]:
+    def _newest(self, tenant: str, states: Collection[JobState], batch: str | None, before: int | None) -> list[str]:
         """Ids of the next jobs below a sequence number, merged over the states' indexes.
 
         The indexes are read as one, so that no job slips from one to another in between.
@@ -117,7 +118,7 @@ class JobReader:
         upper = "+inf" if before is None else f"({before}"
         with unavailable_as_our_error(), self._client.pipeline(transaction=True) as pipeline:
             for state in states:
-                index = self._keys.tenant(tenant, "state", state.value)
+                index = self._keys.jobs_by_state(tenant, state, batch)
                 pipeline.zrevrangebyscore(index, upper, "-inf", start=0, num=self._SCAN_PAGE, withscores=True)
             rows = [row for rows in pipeline.execute() for row in rows]
         rows.sort(key=lambda row: row[1], reverse=True)
@@ -138,7 +139,9 @@ class JobReader:
             parts = pipeline.execute()
         rows = zip(job_ids, parts[0::3], parts[1::3], parts[2::3], strict=True)
         jobs = [
-            (_job(tenant, job_id, fields, spec, out), fields) for job_id, fields, spec, out in rows if fields and spec
+            (job_of_record(tenant, job_id, fields, spec, out), fields)
+            for job_id, fields, spec, out in rows
+            if fields and spec
         ]
         if any(fields.get(b"place") == _FOLLOWING for _, fields in jobs):
             jobs = self._as_their_leaders_are(tenant, jobs)
@@ -153,102 +156,6 @@ class JobReader:
                 pipeline.hmget(self._keys.tenant(tenant, "job", job.follows or ""), "emitted", "not_before", "worker")
             leaders = pipeline.execute()
         return [
-            (_as_its_leader(job, leader) if fields.get(b"place") == _FOLLOWING else job, fields)
+            (as_its_leader(job, leader) if fields.get(b"place") == _FOLLOWING else job, fields)
             for (job, fields), leader in zip(jobs, leaders, strict=True)
         ]
-
-
-def _as_its_leader(job: Job, leader: Sequence[bytes | None]) -> Job:
-    emitted, not_before, worker = leader
-    return replace(
-        job,
-        emitted_tokens=int(emitted or 0),
-        not_before=float(not_before) / 1000 if not_before else None,
-        worker=worker.decode() if worker else None,
-    )
-
-
-def _job(tenant: str, job_id: str, raw: Mapping[bytes, bytes], spec: bytes, out: bytes | None) -> Job:
-    fields = {name.decode(): value.decode() for name, value in raw.items()}
-    state = JobState(fields["state"])
-    request, metadata, asked = unpack_spec(spec, fields["model"])
-    outcome = _outcome(state, fields, out)
-
-    def number(name: str) -> int:
-        return int(float(fields.get(name, 0)))
-
-    def instant(name: str) -> float | None:
-        return float(fields[name]) / 1000 if name in fields else None
-
-    return Job(
-        id=job_id,
-        tenant=tenant,
-        request=request,
-        key_id=fields.get("key", OPERATOR_KEY),
-        priority=Priority(fields.get("own_class") or fields.get("class", Priority.STANDARD)),
-        metadata=metadata,
-        state=state,
-        version=number("version"),
-        sequence=number("seq"),
-        created_at=float(fields["created"]) / 1000,
-        deadline_at=float(fields["deadline"]) / 1000,
-        timeout_seconds=float(fields["timeout"]) / 1000,
-        retention_seconds=float(fields["retention"]) / 1000,
-        max_attempts=number("max"),
-        start_by=instant("start_by"),
-        not_before=instant("not_before"),
-        started_at=instant("started"),
-        claimed_at=instant("claimed"),
-        finished_at=instant("finished"),
-        expires_at=instant("retire"),
-        cancel_requested_at=instant("cancel"),
-        attempt=number("attempt"),
-        failures=number("failures"),
-        lost_leases=number("lost"),
-        emitted_tokens=number("emitted"),
-        worker=fields.get("worker"),
-        requeued_from=fields.get("requeued_from"),
-        requeued_as=fields.get("requeued_as"),
-        follows=fields.get("leader"),
-        text=outcome.text,
-        finish_reason=outcome.finish_reason,
-        error=outcome.error,
-        usage=outcome.usage,
-        timing=outcome.timing,
-        vectors=outcome.vectors,
-        asked=asked,
-        is_cached="reused" in fields,
-        digest=fields.get("same"),
-        keep_seconds=float(fields["keep"]) / 1000 if "keep" in fields else None,
-        made_by=outcome.made_by,
-    )
-
-
-def _used_by_then(fields: Mapping[str, Any]) -> Usage:
-    """What the record alone knows, as `used_by_then` of the moves has it."""
-
-    def number(name: str) -> int:
-        return int(fields.get(name, 0))
-
-    return Usage(
-        prompt_tokens=number("prompt"),
-        completion_tokens=number("emitted"),
-        cached_tokens=number("cached"),
-        wasted_tokens=number("wasted") + number("unsaved"),
-        engine_seconds=number("engine") / 1e6,
-    )
-
-
-def _outcome(state: JobState, fields: Mapping[str, Any], out: bytes | None) -> Outcome:
-    """What the last attempt left; an end that no worker described is put into words here."""
-    used = _used_by_then(fields)
-    if "code" in fields:
-        end = UNATTENDED_ENDS[fields["code"]]
-        error = AttemptError(code=end.code, message=end.message.format(lost=fields.get("lost", 0)))
-        return Outcome(state=state, error=error, usage=used)
-    last = unpack_outcome(out) if out else None
-    if last and (last.state is state or not state.is_final):
-        return last
-    if last and fields["settled"] == fields["fence"]:  # the last attempt failed; then, or before, a cancel came
-        return replace(last, state=state, finish_reason=None, error=None)
-    return Outcome(state=state, usage=used)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobs.answers import Accepted
+from jobs.answers import Accepted, MinuteBudget
 from jobs.errors import (
+    BatchLeaseLost,
+    BatchStopped,
     IdempotencyMismatch,
     JobError,
     JobNotFinal,
     JobSucceeded,
+    LineInUse,
     ModelDraining,
     NewerRecord,
     NothingNew,
@@ -25,8 +28,8 @@ from jobs.room import RoomReader
 def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
     """What a move that makes a job has answered.
 
-    Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull or QuotaExceeded; the last two know when there will
-    be room.
+    Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull or QuotaExceeded, of which the last two know when
+    there will be room; for a line of a batch also BatchLeaseLost or BatchStopped.
     """
     verdict, detail = answer[0], answer[1].decode()
     match verdict:
@@ -34,6 +37,10 @@ def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
             raise IdempotencyMismatch(detail)
         case b"nothing new":
             raise NothingNew(detail)
+        case b"fenced":
+            raise BatchLeaseLost(detail)
+        case b"stopped":
+            raise BatchStopped(detail)
         case b"draining":
             raise ModelDraining(detail)
         case b"full":
@@ -41,13 +48,15 @@ def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
         case b"quota":
             raise _quota_exceeded(detail, tenant, answer[2:], room)
     is_new = verdict == b"accepted"
-    ended_ms, sequence = answer[3:5] or (None, 0)
+    budget = answer[3] if is_new else []
+    ended_ms, sequence = answer[4:6] or (None, 0)
     return Accepted(
         detail,
         replayed=not is_new,
         can_start=is_new and answer[2:3] != [0],
         ended_at=None if ended_ms is None else ended_ms / 1000,
         sequence=sequence,
+        budget=MinuteBudget(budget[0], budget[1], budget[2] / 1000) if budget else None,
     )
 
 
@@ -84,3 +93,5 @@ def check(verdict: bytes, job_id: str, why_missing: Callable[[], JobError]) -> N
             raise JobNotFinal(job_id)
         case b"succeeded":
             raise JobSucceeded(job_id)
+        case b"in use":
+            raise LineInUse(job_id)

@@ -58,13 +58,16 @@ class RoomReader:
     def _oldest(self, tenant: str) -> tuple[int, tuple[str, str] | None]:
         """How many jobs of a tenant run, and the first of them, or else the first that does not yet: id and model."""
         running, queued = (
-            self._keys.tenant(tenant, "state", state.value) for state in (JobState.RUNNING, JobState.QUEUED)
+            [self._keys.tenant(tenant, kind, state.value) for kind in ("state", "lines")]
+            for state in (JobState.RUNNING, JobState.QUEUED)
         )
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zcard(running)
-            pipeline.zrange(running, 0, 0)
-            pipeline.zrange(queued, 0, 0)
-            count, *firsts = pipeline.execute()
+            for index in running:
+                pipeline.zcard(index)
+            for index in (*running, *queued):
+                pipeline.zrange(index, 0, 0)
+            jobs, lines, *firsts = pipeline.execute()
+            count = jobs + lines
             for first in firsts:
                 for job_id in first:
                     model: Any = self._client.hget(self._keys.tenant(tenant, "job", job_id.decode()), "model")

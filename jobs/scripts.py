@@ -12,6 +12,7 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
+from jobs.batches.batch import BATCH_MOVES
 from jobs.errors import StorageFull, StoreUnavailable
 from jobs.job import MOVES
 from jobs.keys import Keys
@@ -19,7 +20,7 @@ from jobs.settings import StoreSettings
 from jobs.unattended import UNATTENDED_ENDS
 from jobs.webhooks.circuit_rules import circuit_rules
 
-SCHEMA = 2
+SCHEMA = 3
 """Newest version of a record that this release knows; records with a higher one are left alone."""
 
 _OF_DELIVERIES = frozenset({"erase", "sweep"})
@@ -28,17 +29,26 @@ _OF_DELIVERIES = frozenset({"erase", "sweep"})
 _ADMITS = frozenset({"accept", "requeue", "standing"})
 """Moves that make a job, and what tells whether one could."""
 
+_MAKES_FILES = frozenset({"files", "batches"})
+"""Folders of moves that make and end files."""
+
+_MEETS_BATCHES = frozenset({"accept"})
+"""Moves of jobs that change a batch."""
+
 _MOVES = {state.value: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}
+_BATCH_MOVES = {status.value: dict.fromkeys(targets, 1) for status, targets in BATCH_MOVES.items()}
 _FOLDER = resources.files("jobs").joinpath("lua")
 _DISK_WAIT_MS = 2000
 _STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
-_GROWS_THE_STORE = frozenset({"accept", "requeue", "save_endpoint", "make_key"})
+_GROWS_THE_STORE = frozenset(
+    {"accept", "requeue", "save_endpoint", "make_key", "expect_file", "add_file", "accept_batch"}
+)
 
 Argument = str | int | float | bytes
 
 
 class Moves:
-    """The scripts of `jobs/lua/` and its folders `webhooks` and `access`, one per move, ready to run on a server.
+    """The scripts of `jobs/lua/` and its folders, one per move, ready to run on a server.
 
     `extra` adds scripts by name, which see what those in the folder see.
     """
@@ -109,6 +119,8 @@ def _rules(settings: StoreSettings) -> str:
     ends = {name: end._asdict() for name, end in UNATTENDED_ENDS.items()}
     rules = {
         "moves": _MOVES,
+        "batch_moves": _BATCH_MOVES,
+        "batches": round(settings.batch_log_seconds * 1000),
         "backlog": settings.webhook_backlog,
         "log": log_ms,
         "usage": usage_ms,
@@ -130,11 +142,15 @@ def _scripts() -> Mapping[str, str]:
         name: _flags(name)
         + _shared(with_deliveries=is_of_deliveries or name in _OF_DELIVERIES)
         + (shared_text("_admission") if name in _ADMITS else "")
+        + (shared_text("_files") if folder.name in _MAKES_FILES else "")
+        + (shared_text("_batches") if folder.name == "batches" or name in _MEETS_BATCHES else "")
         + path.read_text()
         for folder, is_of_deliveries in (
             (_FOLDER, False),
             (_FOLDER.joinpath("webhooks"), True),
             (_FOLDER.joinpath("access"), False),
+            (_FOLDER.joinpath("files"), False),
+            (_FOLDER.joinpath("batches"), False),
         )
         for path in folder.iterdir()
         if (name := path.name.removesuffix(".lua")) != path.name and not name.startswith("_")

@@ -22,7 +22,8 @@ class StoreSettings:
     Above `memory_ceiling` (a share of Redis' maxmemory) no new job is accepted. For each receiver of webhooks no more
     than `webhook_backlog` deliveries wait, and its circuit opens for `webhook_circuit_seconds` first; events and
     deliveries are listed for `webhook_log_seconds`. `tenant_limits` hold for a tenant that has none of its own by that
-    name. What tenants have used in a day is kept for `usage_log_seconds`.
+    name. What tenants have used in a day is kept for `usage_log_seconds`, the record of a batch that has ended for
+    `batch_log_seconds`.
     """
 
     lease_seconds: float = 10.0
@@ -39,6 +40,7 @@ class StoreSettings:
     webhook_circuit_seconds: float = 60.0
     tenant_limits: TenantLimits = NO_LIMITS
     usage_log_seconds: float = 400 * 86_400.0
+    batch_log_seconds: float = 30 * 86_400.0
 
     @property
     def outage_seconds(self) -> float:
@@ -66,6 +68,7 @@ class StoreSettings:
                 concurrent_jobs=reader.int("TENANT_CONCURRENT_JOBS", None, validate=_is_limit),
             ),
             usage_log_seconds=reader.seconds("USAGE_LOG_S", cls.usage_log_seconds),
+            batch_log_seconds=reader.seconds("BATCH_LOG_S", cls.batch_log_seconds),
         )
         reader.check()
         return settings

@@ -12,23 +12,25 @@ from typing import Any
 
 import redis
 
-from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
-from jobs.calls import Bounds, accept_arguments, claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of
+from jobs.answers import Accepted, Cancellation
+from jobs.calls import Bounds, accept_arguments
 from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
 from jobs.explaining import ExplanationReader
 from jobs.explanation import Explanation
 from jobs.followed import BEGINNING, Cursor, Followed, followed
 from jobs.headroom import Headroom
-from jobs.job import OPERATOR_KEY, Job, JobState, Lease, NewJob, Outcome
+from jobs.job import OPERATOR_KEY, Job, JobState
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.mass_cancel import MassCancel
 from jobs.model_load import ModelMode
+from jobs.new_job import NewJob
 from jobs.queues import Prospect, QueuePlace, QueueReader, QueueStatus
 from jobs.reading import JobReader, Page
 from jobs.refusals import accepted, check
 from jobs.room import RoomReader
-from jobs.scripts import Argument, Moves, unavailable_as_our_error
+from jobs.run_moves import RunMoves
+from jobs.scripts import Argument, unavailable_as_our_error
 from jobs.settings import StoreSettings
 from jobs.token_run import TokenRun
 
@@ -36,8 +38,8 @@ _MOST_CHUNKS = 200
 """Of the token log in one look: a chunk holds what a worker has recorded at a time."""
 
 
-class JobStore:
-    """Moves and reads of the record. Safe to share between threads and greenlets."""
+class JobStore(RunMoves):
+    """Moves, with those of `RunMoves`, and reads of the record. Safe to share between threads and greenlets."""
 
     def __init__(
         self,
@@ -47,11 +49,8 @@ class JobStore:
         prefix: str = DEFAULT_PREFIX,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings = settings or StoreSettings()
+        super().__init__(client, settings or StoreSettings(), Keys(prefix))
         self._headroom = Headroom(client, ceiling=self.settings.memory_ceiling, clock=clock)
-        self.keys = Keys(prefix)
-        self._client = client
-        self._moves = Moves(client, self.keys, self.settings)
         self._reader = JobReader(client, self.keys)
         self._dead_letters = DeadLetterReader(client, self.keys, self._reader)
         self._mass_cancel = MassCancel(self._moves, self._reader)
@@ -69,7 +68,8 @@ class JobStore:
     ) -> Accepted:
         """Record a new job, or unless `takes_new` only find the one that an equal submit has made, or its result.
 
-        Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull, QuotaExceeded or StorageFull.
+        Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull, QuotaExceeded or StorageFull; for a line of a
+        batch also BatchLeaseLost or BatchStopped.
         """
         usual = self.settings.deadline_seconds
         bounds = self._bounds(max_waiting, max_waiting_per_tenant)
@@ -97,84 +97,6 @@ class JobStore:
         answer = self._grow("requeue", ref(tenant, job_id), new_id, of_all, key_id, of_tenant, usual, only_repeats)
         self._check(answer[0], tenant, job_id)
         return accepted(answer, tenant, self._room)
-
-    def dispatch(self, model: str, *, most_in_window: int | None = None) -> list[str]:
-        """Move waiting jobs into the window while it has room; the ids are to be published.
-
-        Up to `most_in_window` are in it then, if its workers have room for so many.
-        """
-        grace_ms = milliseconds(self.settings.dispatch_grace_seconds)
-        most = "" if most_in_window is None else most_in_window
-        ids = self._moves.run("dispatch", model, grace_ms, self.settings.dispatch_limit, most)
-        return [job_id.decode() for job_id in ids]
-
-    def claim(
-        self, job_id: str, *, model: str, worker: str, claim_id: str, can_continue: bool
-    ) -> Lease | Wait | Skipped:
-        """Take the right to run a dispatched job; the same `claim_id` again gives the same lease."""
-        answer = self._moves.run("claim", job_id, model, worker, self._lease_ms, "1" if can_continue else "0", claim_id)
-        if answer[0] == b"wait":
-            return Wait()
-        if answer[0] == b"skipped":
-            return Skipped(answer[1].decode())
-        return claimed_lease(answer, job_id, model=model, worker=worker)
-
-    def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Keep leases; False means lost: stop working on that job."""
-        if not leases:
-            return []
-        pairs = [part for lease in leases for part in (ref_of(lease), lease.token)]
-        return [kept == 1 for kept in self._moves.run("renew", self._lease_ms, *pairs)]
-
-    def emit(self, emissions: Sequence[Emission]) -> list[Emitted]:
-        """Record new tokens of many attempts in one round trip."""
-        calls = [emit_arguments(one, lease_ms=self._lease_ms) for one in emissions]
-        answers = self._moves.run_many("emit", calls) if calls else []
-        return [Emitted(verdict.decode(), stored) for verdict, stored in answers]
-
-    def finish(
-        self,
-        lease: Lease,
-        outcome: Outcome,
-        *,
-        tokens: TokenRun = TokenRun(),  # noqa: B008 - frozen
-        retry_after_seconds: float | None = None,
-        can_continue: bool = True,
-    ) -> FinishAnswer:
-        """Record how an attempt ended.
-
-        `tokens` is the whole token log, kept for readers that come later. With `retry_after_seconds` a
-        failure leads to another attempt after that delay, while attempts and the deadline allow; but not if
-        the engine cannot continue and a reader has seen tokens.
-        """
-        verdict, _ = self._moves.run(
-            "finish",
-            *finish_arguments(
-                lease,
-                outcome,
-                tokens=tokens,
-                retry_after_seconds=retry_after_seconds,
-                can_continue=can_continue,
-                lease_ms=self._lease_ms,
-            ),
-        )
-        answer: FinishAnswer = verdict.decode()
-        return answer
-
-    def release(self, lease: Lease) -> bool:
-        """Give a running job back at a shutdown, uncounted; False if the lease was lost before."""
-        return bool(self._moves.run("release", ref_of(lease), lease.token, self._lease_ms))
-
-    def postpone(self, lease: Lease, *, seconds: float) -> bool:
-        """Have a running job wait for a while, uncounted; False if the lease was lost before.
-
-        One that had not started before the lease, and has emitted nothing, counts as not started.
-        """
-        return bool(self._moves.run("postpone", ref_of(lease), lease.token, milliseconds(seconds), self._lease_ms))
-
-    def put_back(self, job_id: str, *, model: str) -> bool:
-        """Return a dispatched job to its old place, unclaimed; False if it is not in the window."""
-        return bool(self._moves.run("put_back", job_id, model))
 
     def follow(self, tenant: str, job_id: str, cursor: Cursor = BEGINNING) -> Followed:
         """One look of a reader: the tokens from *cursor* on, which are recorded as they come from now on.
@@ -213,7 +135,8 @@ class JobStore:
     def erase(self, tenant: str, job_id: str) -> str | None:
         """Remove a final job with all that belongs to it, and what is kept of its result for jobs that ask the same.
 
-        The digest of what it asked for, if others might: copies of its result elsewhere go by it.
+        The digest of what it asked for, if others might: copies of its result elsewhere go by it. Raises JobNotFound,
+        JobRetired, JobNotFinal, LineInUse or NewerRecord.
         """
         verdict, digest = self._moves.run("erase", ref(tenant, job_id))
         self._check(verdict, tenant, job_id)
@@ -222,46 +145,6 @@ class JobStore:
     def set_mode(self, model: str, mode: ModelMode) -> None:
         """Pause a model, drain it, or have it run as usual; the same again changes nothing."""
         self._moves.run("mode", model, mode)
-
-    def sweep(self) -> Swept:
-        """Look at jobs whose time has come, those that have waited longest first."""
-        has_more, *stranded = self._moves.run(
-            "sweep",
-            self._lease_ms,
-            milliseconds(self.settings.dispatch_grace_seconds),
-            milliseconds(self.settings.longest_grace_seconds),
-            self.settings.sweep_limit,
-            milliseconds(self.settings.outage_seconds),
-        )
-        pairs = zip(stranded[0::2], stranded[1::2], strict=True)
-        return Swept(has_more == 1, [(model.decode(), job_id.decode()) for model, job_id in pairs])
-
-    def heartbeat(
-        self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0, revision: str = ""
-    ) -> str | None:
-        """Announce a worker; the live namesake's instance if that is another one, and then nothing is changed.
-
-        So many slots of the model are `reserved_slots`, for interactive jobs, as its last worker says; and so does the
-        `revision` of the model that it has loaded.
-        """
-        arguments = (worker, model, slots, instance, self._lease_ms, reserved_slots, revision)
-        before = self._moves.run("heartbeat", *arguments).decode()
-        return before if before and before != instance else None
-
-    def rescue_worker(self, worker: str) -> int:
-        """Give back at once the jobs of a worker known to be dead; how many there were."""
-        return int(self._moves.run("rescue", worker))
-
-    def leave(self, worker: str, *, model: str) -> None:
-        """A worker stops taking jobs; those it runs keep their leases."""
-        self._moves.run("leave", worker, model)
-
-    def signals(self, leases: Sequence[Lease]) -> list[Signals]:
-        """Per running job, what its clients have asked for."""
-        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            for lease in leases:
-                pipeline.hmget(self.keys.tenant(lease.tenant, "job", lease.job_id), "cancel", "streamed")
-            return [Signals(cancel is not None, streamed is not None) for cancel, streamed in pipeline.execute()]
 
     def revision(self, model: str) -> str | None:
         """Of a model, as the worker has loaded it that spoke last; None if that one does not say."""
@@ -278,6 +161,10 @@ class JobStore:
     def find(self, tenant: str, job_id: str) -> Job:
         """One job. Raises JobNotFound or JobRetired."""
         return self._reader.find(tenant, job_id)
+
+    def read(self, tenant: str, job_ids: Sequence[str]) -> Sequence[Job]:
+        """Those of the jobs that there are, in the order asked for."""
+        return self._reader.read(tenant, job_ids)
 
     def submitted(self, tenant: str, idempotency_key: str, fingerprint: str) -> str | None:
         """The job that the key has made, or None. Raises IdempotencyMismatch."""
@@ -298,12 +185,15 @@ class JobStore:
         state: JobState | None = None,
         model: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        batch: str | None = None,
         before: int | None = None,
         limit: int = 20,
     ) -> Page:
-        """Jobs of a tenant, newest first."""
+        """Jobs of a tenant, newest first: those that are no lines of a batch, or the lines of one."""
         states = [state] if state else list(JobState)
-        return self._reader.page(tenant, states=states, model=model, metadata=metadata, before=before, limit=limit)
+        return self._reader.page(
+            tenant, states=states, model=model, metadata=metadata, batch=batch, before=before, limit=limit
+        )
 
     def dead_letters(
         self, tenant: str, *, model: str | None = None, before: Death | None = None, limit: int = 20
@@ -324,7 +214,9 @@ class JobStore:
 
     def explain(self, tenant: str, job_id: str) -> Explanation:
         """Why a job stands where it does. Raises JobNotFound or JobRetired."""
-        return self._explaining.explain(self.find(tenant, job_id))
+        while (told := self._explaining.explain(self.find(tenant, job_id))) is None:
+            pass
+        return told
 
     def place(self, job: Job) -> QueuePlace | None:
         """Where a queued job stands."""
@@ -351,7 +243,3 @@ class JobStore:
     def _check(self, verdict: bytes, tenant: str, job_id: str) -> None:
         """Raise what a move has refused for the job's own sake."""
         check(verdict, job_id, lambda: self._reader.missing(tenant, job_id))
-
-    @property
-    def _lease_ms(self) -> int:
-        return milliseconds(self.settings.lease_seconds)

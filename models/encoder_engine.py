@@ -15,7 +15,7 @@ from models.embedding import Embedding, EmbeddingInput
 from models.embedding_batches import Turns, batches
 from models.embedding_intake import EmbeddingIntake
 from models.encoder import Encoder
-from models.engine import Completion, EngineError, OnToken
+from models.engine import Completion, EngineError, OnStart, OnToken, unheard
 from models.engine_thread import EngineThread
 
 log = logging.getLogger(__name__)
@@ -72,10 +72,15 @@ class EncoderEngine:
         *,
         emitted: tuple[int, ...] = (),  # noqa: ARG002 - nor any to go on from
         company_expected: bool = False,
+        goes_first: bool = False,
+        on_start: OnStart = unheard,
     ) -> Future[Completion]:
         """See Engine; tokenises in the caller's thread."""
         return self._thread.submit(
-            lambda: self._intake.embedding(request_id, request), company_expected=company_expected
+            lambda: self._intake.embedding(request_id, request),
+            company_expected=company_expected,
+            goes_first=goes_first,
+            on_start=on_start,
         )
 
     def cancel(self, request_id: str) -> None:

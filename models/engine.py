@@ -81,6 +81,11 @@ class GenerationCancelled(EngineError):
 
 
 OnToken = Callable[[Token], None]
+OnStart = Callable[[], object]
+
+
+def unheard() -> None:
+    """Tell nobody."""
 
 
 class Engine(Protocol):
@@ -103,13 +108,17 @@ class Engine(Protocol):
         *,
         emitted: tuple[int, ...] = (),
         company_expected: bool = False,
+        goes_first: bool = False,
+        on_start: OnStart = unheard,
     ) -> Future[Completion]:
         """Queue a request.
 
         `on_token` is called once per new token, in order, from the engine's own thread: it must not
         block. With `emitted` ids (only if `can_continue`) generation goes on after them; tokens are
         reported from index `len(emitted)`, while `Completion` covers all of them. With
-        `company_expected` an idle engine waits a moment for further requests before its first step.
+        `company_expected` an idle engine waits a moment for further requests before its first step. One that
+        `goes_first` is put before those that wait for a slot, which happens to each of them once at most.
+        `on_start` is called once, when the request gets its slot; it must not block either.
         The future raises RequestRefused, GenerationCancelled, EngineBusy or EngineError. A request that
         can never be served is refused here at once (the future is already failed).
         """

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from models.engine import Completion, EngineError, GenerationCancelled
+from models.engine import Completion, EngineError, GenerationCancelled, OnStart, unheard
 from models.occupant import Occupant
 from models.scheduler import Scheduler
 
@@ -47,7 +47,14 @@ class EngineThread(Generic[OccupantT]):
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, make: Callable[[], OccupantT], *, company_expected: bool) -> Future[Completion]:
+    def submit(
+        self,
+        make: Callable[[], OccupantT],
+        *,
+        company_expected: bool,
+        goes_first: bool = False,
+        on_start: OnStart = unheard,
+    ) -> Future[Completion]:
         """Queue the request that *make* returns; called here, in the caller's thread.
 
         An EngineError that *make* raises fails the future at once, as does an id that is in the engine
@@ -62,12 +69,13 @@ class EngineThread(Generic[OccupantT]):
         if occupant.finish_reason is not None:
             occupant.complete()
             return occupant.future
-        refusal = self._enqueue(occupant, company_expected=company_expected)
+        occupant.on_start = on_start
+        refusal = self._enqueue(occupant, company_expected=company_expected, goes_first=goes_first)
         if refusal is not None:
             occupant.fail(EngineError(refusal))
         return occupant.future
 
-    def _enqueue(self, occupant: OccupantT, *, company_expected: bool) -> str | None:
+    def _enqueue(self, occupant: OccupantT, *, company_expected: bool, goes_first: bool) -> str | None:
         with self._changed:
             if self._closing:
                 return "the engine is closed"
@@ -75,7 +83,7 @@ class EngineThread(Generic[OccupantT]):
             if before is not None and not before.is_over:
                 return f"request {occupant.request_id} is in the engine already"
             self._live[occupant.request_id] = occupant
-            self._scheduler.add(occupant)
+            self._scheduler.add(occupant, goes_first=goes_first)
             self._company_expected = company_expected
             self._changed.notify()
         return None

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, StoppingCriteria
 
 from jobs.request import InferenceRequest, TokenLogprobs
-from models.engine import Completion, EngineError, OnToken
+from models.engine import Completion, EngineError, OnStart, OnToken, unheard
 from models.engine_thread import EngineThread
 from models.intake import Intake
 from models.sampler import draw_of, sample
@@ -58,10 +58,15 @@ class GenerateEngine:
         *,
         emitted: tuple[int, ...] = (),
         company_expected: bool = False,
+        goes_first: bool = False,
+        on_start: OnStart = unheard,
     ) -> Future[Completion]:
         """See Engine; tokenises in the caller's thread."""
         return self._thread.submit(
-            lambda: self._intake.sequence(request_id, request, on_token, emitted), company_expected=company_expected
+            lambda: self._intake.sequence(request_id, request, on_token, emitted),
+            company_expected=company_expected,
+            goes_first=goes_first,
+            on_start=on_start,
         )
 
     def cancel(self, request_id: str) -> None:

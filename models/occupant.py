@@ -7,14 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from models.engine import Completion, EngineError, FinishReason, Spent
+from models.engine import Completion, EngineError, FinishReason, OnStart, Spent, unheard
 
 
 class Occupant(ABC):
     """What the thread of an engine knows of a request.
 
     Only that thread changes an occupant once it is submitted, but for `cancel_requested`, which any thread may
-    set. With a `finish_reason` it has come to its end, and can `complete`.
+    set. While it waits and `keeps_its_place`, nobody is put before it. With a `finish_reason` it has come to its end,
+    and can `complete`.
     """
 
     def __init__(self, request_id: str, *, prompt_tokens: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,6 +23,8 @@ class Occupant(ABC):
         self.prompt_tokens = prompt_tokens
         self.slot = 0
         self.cancel_requested = False
+        self.keeps_its_place = False
+        self.on_start: OnStart = unheard
         self.finish_reason: FinishReason | None = None
         self.future: Future[Completion] = Future()
         self.future.set_running_or_notify_cancel()
@@ -39,8 +42,9 @@ class Occupant(ABC):
         return 0.0 if self._started_at is None else self._clock() - self._started_at
 
     def start(self) -> None:
-        """Note the time of the first step."""
+        """Note the time of the first step, and tell of it."""
         self._started_at = self._clock()
+        self.on_start()
 
     def complete(self) -> None:
         """End with what has been made."""

@@ -54,9 +54,15 @@ class Scheduler(Generic[OccupantT]):
         """Whether a request waits and a slot is free."""
         return bool(self.waiting and self._free)
 
-    def add(self, occupant: OccupantT) -> None:
-        """Put a request at the end of the waiting line."""
-        self.waiting.append(occupant)
+    def add(self, occupant: OccupantT, *, goes_first: bool = False) -> None:
+        """Put a request at the end of the waiting line, or before those there that nobody was put before yet."""
+        place = len(self.waiting)
+        if goes_first:
+            while place and not self.waiting[place - 1].keeps_its_place:
+                place -= 1
+                self.waiting[place].keeps_its_place = True
+            occupant.keeps_its_place = True
+        self.waiting.insert(place, occupant)
 
     def admit(self) -> list[OccupantT]:
         """Give free slots to the first of those who wait; returns them."""

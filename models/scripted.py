@@ -16,7 +16,7 @@ from jobs.request import InferenceRequest, RequestType
 from models import made_up
 from models.context import completion_budget
 from models.embedding import Embedding
-from models.engine import Completion, EngineError, OnToken, RequestRefused
+from models.engine import Completion, EngineError, OnStart, OnToken, RequestRefused, unheard
 from models.engine_thread import EngineThread
 from models.occupant import Occupant
 from models.request_check import check_type
@@ -122,10 +122,15 @@ class ScriptedEngine:
         *,
         emitted: tuple[int, ...] = (),
         company_expected: bool = False,
+        goes_first: bool = False,
+        on_start: OnStart = unheard,
     ) -> Future[Completion]:
         """See Engine."""
         return self._thread.submit(
-            lambda: self._occupant(request_id, request, on_token, emitted), company_expected=company_expected
+            lambda: self._occupant(request_id, request, on_token, emitted),
+            company_expected=company_expected,
+            goes_first=goes_first,
+            on_start=on_start,
         )
 
     def cancel(self, request_id: str) -> None:

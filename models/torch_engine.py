@@ -10,7 +10,7 @@ from concurrent.futures import Future
 import torch
 
 from jobs.request import InferenceRequest
-from models.engine import Completion, EngineError, OnToken
+from models.engine import Completion, EngineError, OnStart, OnToken, unheard
 from models.engine_thread import EngineThread
 from models.intake import Intake
 from models.kv_cache import LayerGeometry, SlotCache
@@ -69,10 +69,15 @@ class TorchEngine:
         *,
         emitted: tuple[int, ...] = (),
         company_expected: bool = False,
+        goes_first: bool = False,
+        on_start: OnStart = unheard,
     ) -> Future[Completion]:
         """See Engine; tokenises in the caller's thread."""
         return self._thread.submit(
-            lambda: self._intake.sequence(request_id, request, on_token, emitted), company_expected=company_expected
+            lambda: self._intake.sequence(request_id, request, on_token, emitted),
+            company_expected=company_expected,
+            goes_first=goes_first,
+            on_start=on_start,
         )
 
     def cancel(self, request_id: str) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.request import InferenceRequest
 from models.catalog import Upstream
-from models.engine import Completion, EngineError, OnToken
+from models.engine import Completion, EngineError, OnStart, OnToken, unheard
 from models.request_check import check_type
 from models.upstream_call import Call
 from models.upstream_line import cuttable_session
@@ -56,9 +56,11 @@ class UpstreamEngine:
         *,
         emitted: tuple[int, ...] = (),  # noqa: ARG002 - only for engines that can continue
         company_expected: bool = False,  # noqa: ARG002 - the server makes its own batches
+        goes_first: bool = False,  # noqa: ARG002 - requests are sent in the order of their arrival
+        on_start: OnStart = unheard,
     ) -> Future[Completion]:
         """See Engine."""
-        call = Call(self._server, request, on_token)
+        call = Call(self._server, request, on_token, on_start)
         try:
             check_type(request, embeds=False)
         except EngineError as refusal:

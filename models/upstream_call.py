@@ -14,6 +14,7 @@ from models.engine import (
     EngineBusy,
     EngineError,
     GenerationCancelled,
+    OnStart,
     OnToken,
     RequestRefused,
     Spent,
@@ -30,12 +31,13 @@ log = logging.getLogger(__name__)
 class Call:
     """One request. Its future is settled once, by whoever comes first: the end of the stream or a cancel."""
 
-    def __init__(self, server: Server, request: InferenceRequest, on_token: OnToken) -> None:
+    def __init__(self, server: Server, request: InferenceRequest, on_token: OnToken, on_start: OnStart) -> None:
         self.future: Future[Completion] = Future()
         self.future.set_running_or_notify_cancel()
         self._server = server
         self._request = request
         self._on_token = on_token
+        self._on_start = on_start
         self._line = Line()
         self._started_at: float | None = None
         self._settling = threading.Lock()
@@ -67,6 +69,7 @@ class Call:
 
     def _run(self) -> None:
         started_at = self._started_at = self._server.clock()
+        self._on_start()
         try:
             response = self._open()
         except EngineError as error:

@@ -39,6 +39,8 @@ class Failpoint(StrEnum):
     SENDER_AFTER_CLAIM = "sender.after_claim"
     SENDER_BEFORE_SETTLE = "sender.before_settle"
     SENDER_AFTER_SETTLE = "sender.after_settle"
+    RUNNER_BEFORE_COMMIT = "runner.before_commit"
+    RUNNER_AFTER_COMMIT = "runner.after_commit"
 
 
 ACTIONS: Mapping[str, signal.Signals] = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -5,12 +5,16 @@ What names jobs, keys, models and tenants may be no step through the paths of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from jobs.access.api_key import TENANT_NAME
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 def name_of(name: str) -> str:
@@ -43,6 +47,21 @@ def each_given(values: list[str] | None) -> list[str] | None:
     return values and [value for value in values if given(value)]
 
 
+def choice(option: str, words: type[Word], what: str) -> Any:
+    """An option that is one of *words*; what is none of them is refused with all of them."""
+    return typer.Option(option, metavar="|".join(words), parser=_one_of(words), help=what)
+
+
+def _one_of(words: type[Word]) -> Callable[[str], Word]:
+    def parse(text: str) -> Word:
+        try:
+            return words(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(words)}") from None
+
+    return parse
+
+
 def path(text: str) -> Path:
     """*text* as a path; an empty one would be this folder."""
     given(text)
@@ -51,6 +70,8 @@ def path(text: str) -> Path:
 
 JobId = Annotated[str, typer.Argument(metavar="ID", callback=name_of)]
 JobIds = Annotated[list[str] | None, typer.Argument(metavar="ID", callback=_names)]
-KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", callback=name_of)]
+KeyId = Annotated[
+    str, typer.Argument(metavar="KEY_ID", help="As `frontier keys list` shows it: key_….", callback=name_of)
+]
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Model or alias.", callback=name_of)]
-TenantName = Annotated[str, typer.Argument(metavar="TENANT", callback=_tenant)]
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's name, such as acme.", callback=_tenant)]

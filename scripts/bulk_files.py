@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 STREAM = Path("-")
 
@@ -15,22 +11,9 @@ class UnusableFile(Exception):
     """Raised when a file cannot be read, or cannot or must not be written."""
 
 
-def default_output(source: Path) -> Path:
+def default_output(source: Path, suffix: str) -> Path:
     """Beside the person, not beside the input, whose folder may be read-only."""
-    return Path(f"{'stdin' if source == STREAM else source.stem}.results.jsonl")
-
-
-@contextmanager
-def open_source(path: Path) -> Iterator[BinaryIO]:
-    if path == STREAM:
-        yield sys.stdin.buffer
-        return
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise UnusableFile(f"cannot read {path}: {error.strerror}") from error
-    with file:
-        yield file
+    return Path(f"{'stdin' if source == STREAM else source.stem}.results{suffix}")
 
 
 def refuse_one_file_for_both(source: Path, target: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
+
+from scripts.bulk_prompt import PromptMaker
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
 BLOCK_BYTES = 1024 * 1024
@@ -30,15 +30,7 @@ class BadLine:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """An input file before it is run: how many lines it has, and a digest of its content."""
-
-    lines: int
-    sha256: str
-
-
-def read_lines(file: BinaryIO, *, field: str) -> Iterator[Line | BadLine]:
+def read_lines(file: BinaryIO, prompt: PromptMaker) -> Iterator[Line | BadLine]:
     """Every line of *file*, good or bad; never holds more than one in memory."""
     number = 0
     while raw := file.readline(LONGEST_LINE_BYTES):
@@ -47,20 +39,7 @@ def read_lines(file: BinaryIO, *, field: str) -> Iterator[Line | BadLine]:
             _skip_rest_of_line(file)
             yield BadLine(number, f"the line is longer than {LONGEST_LINE_BYTES} bytes")
         else:
-            yield _parse(number, raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw, field)
-
-
-def survey(path: Path) -> Survey | None:
-    """How many lines `read_lines` will find in *path*, and which; None if reading it would use it up."""
-    if not path.is_file():
-        return None
-    newlines, last, digest = 0, b"\n", hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            newlines += block.count(b"\n")
-            last = block[-1:]
-            digest.update(block)
-    return Survey(newlines + (last != b"\n"), digest.hexdigest())
+            yield _parse(number, raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw, prompt)
 
 
 def _skip_rest_of_line(file: BinaryIO) -> None:
@@ -68,9 +47,9 @@ def _skip_rest_of_line(file: BinaryIO) -> None:
         pass
 
 
-def _parse(number: int, raw: bytes, field: str) -> Line | BadLine:
+def _parse(number: int, raw: bytes, prompt: PromptMaker) -> Line | BadLine:
     try:
-        return Line(number, _prompt(_record(raw), field))
+        return Line(number, prompt.of(_record(raw)))
     except ValueError as error:
         return BadLine(number, str(error))
 
@@ -89,14 +68,3 @@ def _record(raw: bytes) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError("the line is not a JSON object")  # noqa: TRY004 - the caller's data, not its code
     return record
-
-
-def _prompt(record: dict[str, Any], field: str) -> str:
-    prompt = record.get(field)
-    if field not in record:
-        raise ValueError(f"the field {field!r} is missing")
-    if not isinstance(prompt, str):
-        raise ValueError(f"the field {field!r} is not a string")  # noqa: TRY004 - the caller's data, not its code
-    if not prompt:
-        raise ValueError(f"the field {field!r} is empty")
-    return prompt

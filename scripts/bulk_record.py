@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.bulk_input import Survey
+from scripts.bulk_source import Survey
 
 SUFFIX = ".run"
 
@@ -80,6 +80,14 @@ class RunRecordFile:
 def record_path(output: Path) -> Path:
     """Where the record of the run that writes to *output* lies."""
     return output.with_name(output.name + SUFFIX)
+
+
+def read_record(output: Path) -> RunRecord | None:
+    """The record of the run that writes to *output*, as it stands; it may be written meanwhile."""
+    try:
+        return RunRecord.from_bytes(record_path(output).read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 class OutputTaken(Exception):

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from scripts.bulk_outcome import SUCCEEDED
 from scripts.bulk_tally import Tally
+from scripts.line_bar import LineBar
 from scripts.screen import drawable
 from scripts.timings import seconds_text
 
 PACE_WINDOW_SECONDS = 30.0
-PLAIN_LINE_SECONDS = 5.0
 MOST_TROUBLES = 5
 
 
@@ -65,47 +63,22 @@ class Pace:
         return (last - first) / (ended - began) if ended > began else 0.0
 
 
-class BulkReport:
+class BulkReport(LineBar):
     """Shows how far a run of *total* lines is; *total* is None where it cannot be known."""
 
     def __init__(self, total: int | None, began: Beginning, *, console: Console, clock: Callable[[], float]) -> None:
+        super().__init__(total=total, console=console, clock=clock)
         self._total = total
-        self._console = console
-        self._clock = clock
         self._began = began
         self._pace = Pace(clock, lines=began.kept)
-        self._next_plain_at = clock() + PLAIN_LINE_SECONDS
-        self._bar = Progress(
-            SpinnerColumn(),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def show(self, tally: Tally, *, trouble: str | None) -> None:
         """To be called at least every second or so, whether or not anything has come."""
         ended = self._began.ended(tally)
         self._pace.note(ended)
+        of = "" if self._total is None else f"/{self._total}"
         words = self._words(ended, tally.unsuccessful, trouble)
-        if self._console.is_terminal:
-            self._bar.update(self._task, completed=ended, description=words)
-        elif self._clock() >= self._next_plain_at:
-            of = "" if self._total is None else f"/{self._total}"
-            self._console.print(f"{ended}{of} lines, {words}", markup=False, soft_wrap=True)
-            self._next_plain_at = self._clock() + PLAIN_LINE_SECONDS
+        self.tell(ended, self._total, words, plain=f"{ended}{of}")
 
     def _words(self, ended: int, unsuccessful: int, trouble: str | None) -> str:
         rate = self._pace.lines_per_second()

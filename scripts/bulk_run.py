@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from jobs.fingerprint import fingerprint
 from jobs.job import JobState
 from scripts import bulk_outcome
+from scripts.bulk_csv_input import BrokenCsv
 from scripts.bulk_desk import Desk, OpenJob, Task
 from scripts.bulk_input import BadLine, Line
 from scripts.bulk_outcome import Outcome
@@ -77,7 +78,7 @@ class BulkRun:
         self._desk = Desk(in_flight=in_flight)
         self._doomed: dict[int, Line] = {}
         self._gave_up: Exception | None = None
-        self.input_error: OSError | None = None
+        self.input_error: OSError | BrokenCsv | None = None
         self._ends: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(thread_count(in_flight))]
 
@@ -115,7 +116,7 @@ class BulkRun:
     def _read(self) -> None:
         try:
             self._desk.fill(self._lines)
-        except OSError as error:
+        except (OSError, BrokenCsv) as error:
             self.input_error = error
 
     def _work(self) -> None:

@@ -66,6 +66,11 @@ class Tally:
     def __contains__(self, line: int) -> bool:
         return line in self._succeeded or line in self._unsuccessful
 
+    def has(self, outcome: Outcome) -> bool:
+        """Whether this very outcome was added, or the line has succeeded."""
+        known = self._unsuccessful.get(outcome.line)
+        return outcome.line in self._succeeded or (known is not None and known.job_id == outcome.id)
+
     @property
     def lines(self) -> int:
         return len(self._succeeded) + len(self._unsuccessful)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from scripts.commands import (
+    batches,
     bulk,
     circuits,
     doctor,
@@ -34,6 +35,7 @@ app.command()(serve.serve)
 app.command()(infer.infer)
 app.command()(submit.submit)
 app.command()(bulk.bulk)
+app.add_typer(batches.app, name="batches")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(circuits.app, name="circuits")

@@ -6,15 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from random import Random
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-import requests
-
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
+from scripts.batch_calls import BatchCalls
 from scripts.circuit_calls import CircuitCalls
+from scripts.endpoint_calls import EndpointCalls
 from scripts.job_following import JobFollowing, events_call, infer_call
 from scripts.job_view import JobView
 from scripts.key_calls import KeyCalls
@@ -99,6 +98,16 @@ class FrontierClient:
     def circuits(self) -> CircuitCalls:
         """What is left alone because it fails."""
         return CircuitCalls(self._transport)
+
+    @property
+    def batches(self) -> BatchCalls:
+        """Files of requests that run when there is room."""
+        return BatchCalls(self._transport)
+
+    @property
+    def endpoints(self) -> EndpointCalls:
+        """Where webhooks are sent."""
+        return EndpointCalls(self._transport)
 
     def close(self) -> None:
         """Closes idle connections; one in use by another thread closes when that thread is through with it."""
@@ -209,30 +218,13 @@ class FrontierClient:
         listed = self._json(Call(method="GET", path="/v1/models")).get("data", [])
         return {str(model["id"]): model.get("max_tokens") for model in listed}
 
-    def event_types(self) -> list[str]:
-        """What an endpoint can subscribe to."""
-        listed = self._json(Call(method="GET", path="/v1/webhook_event_types"), "data")
-        return [str(name) for name in listed["data"]]
+    def longest_prompt(self, model: str) -> int | None:
+        """The most characters of a prompt for it."""
+        return self._json(Call(method="GET", path=f"/v1/models/{quote(model, safe='/')}")).get("max_prompt_chars")
 
-    def endpoints(self) -> list[dict[str, Any]]:
-        """The webhook endpoints, newest first; no tenant has more than fit on one page."""
-        call = Call(method="GET", path="/v1/webhook_endpoints", query={"limit": str(PAGE)})
-        return list(self._json(call, "data")["data"])
-
-    def make_endpoint(self, name: str, url: str, event_types: list[str]) -> dict[str, Any]:
-        """The new endpoint with its secret; asked once, for a repeat would make another."""
-        body = {"name": name, "url": url, "event_types": event_types}
-        response = self._transport.send_once(Call(method="POST", path="/v1/webhook_endpoints", json=body))
-        if not response.ok:
-            raise ApiProblem.from_response(response)
-        return self._document(response, "id", "signing_secret")
-
-    def delete_endpoint(self, endpoint_id: str) -> None:
-        """To take away one that is gone is no error."""
-        path = f"/v1/webhook_endpoints/{quote(endpoint_id, safe='')}"
-        response = self._transport.send_once(Call(method="DELETE", path=path))
-        if not response.ok and response.status_code != HTTPStatus.NOT_FOUND:
-            raise ApiProblem.from_response(response)
+    def limits(self) -> dict[str, Any]:
+        """How the key at hand and its tenant stand, as `GET /v1/limits` tells it."""
+        return self._json(Call(method="GET", path="/v1/limits"), "classes")
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether the API is ready, and what it says; asked once, for a retry would hide what is asked for."""
@@ -257,9 +249,7 @@ class FrontierClient:
         return JobView(self._json(call, "id", "status"))
 
     def _json(self, call: Call, *members: str) -> dict[str, Any]:
-        return self._document(self._transport.send(call), *members)
-
-    def _document(self, response: requests.Response, *members: str) -> dict[str, Any]:
+        response = self._transport.send(call)
         body = json_object(response)
         if not body or any(member not in body for member in members):
             raise ApiProblem.of_stranger(self.url, response)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from jobs.job import Priority
-from scripts.arguments import each_given, given, path
+from scripts.arguments import choice, each_given, given, path
 
 
 def _checked_url(url: str | None) -> str | None:
@@ -90,11 +90,16 @@ ChatOption = Annotated[
 ]
 MetadataOption = Annotated[list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="May be repeated.")]
 PriorityOption = Annotated[
-    Priority | None, typer.Option("--priority", help="While jobs of all three wait, they are served as 16 : 4 : 1.")
+    Priority | None, choice("--priority", Priority, "While jobs of all three wait, they are served as 16 : 4 : 1.")
 ]
 CacheOption = Annotated[
     CacheUse | None,
-    typer.Option("--cache", help="use the kept result of the same prompt, refresh it, or bypass it; use by default."),
+    choice(
+        "--cache",
+        CacheUse,
+        "use: take the result that is kept of the same request, if there is one; refresh: make it anew and keep "
+        "that; bypass: take and keep none. By default use.",
+    ),
 ]
 RunLimitOption = Annotated[
     float | None,

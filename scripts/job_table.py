@@ -79,7 +79,7 @@ def folded(columns: Mapping[str, Sequence[str]], remarks: Sequence[str], *, room
         lines.append(line)
         rest = [f"{name} {cell}" for name, cell in zip(names[beside:], row[beside:], strict=True) if cell]
         below = [text for text in (", ".join(rest), remark) if text]
-        lines += [Padding(Text(text), (0, 0, 0, INDENT)) for text in below]
+        lines += [Padding(Text(text), (0, 0, 0, INDENT), expand=False) for text in below]
     return Group(*lines)
 
 

@@ -39,6 +39,9 @@ def _checked(text: str) -> str:
     return text
 
 
-_HELP = f"How often it may ask, such as rpm=60,rph=1000,burst=10; {NONE} for no limits, {USUAL} for what all keys may."
+_HELP = (
+    "How often the key may ask: requests per minute (rpm), per hour (rph) and at once (burst), such as "
+    f"rpm=60,rph=1000,burst=10; {NONE}: as often as it likes; {USUAL}: as often as keys without limits of their own."
+)
 
 KeyLimitsOption = Annotated[str, typer.Option("--limits", metavar="LIMITS", help=_HELP, callback=_checked)]

@@ -37,11 +37,11 @@ def register(client: FrontierClient, url: str, event_types: Sequence[str]) -> Ow
 
     Raises ApiProblem, ApiUnreachable, NotReachable.
     """
-    for endpoint in client.endpoints():
+    for endpoint in client.endpoints.listed():
         if (endpoint.get("name"), endpoint.get("url")) == (NAME, url):
-            client.delete_endpoint(str(endpoint["id"]))
+            client.endpoints.delete(str(endpoint["id"]))
     try:
-        made = client.make_endpoint(NAME, url, list(event_types) or client.event_types())
+        made = client.endpoints.make(NAME, url, list(event_types) or client.endpoints.event_types())
     except ApiProblem as problem:
         if not problem.type.endswith("/url-not-allowed"):
             raise
@@ -55,7 +55,7 @@ def register(client: FrontierClient, url: str, event_types: Sequence[str]) -> Ow
 def remove(client: FrontierClient, endpoint_id: str) -> str | None:
     """Take it away; if that fails, what is left to do, in a line."""
     try:
-        client.delete_endpoint(endpoint_id)
+        client.endpoints.delete(endpoint_id)
     except (ApiProblem, ApiUnreachable) as error:
         return f"{endpoint_id} is still registered ({error}); the next `frontier listen` on this port takes it away"
     return None

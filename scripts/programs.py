@@ -1,4 +1,4 @@
-"""The programs that are Frontier on one machine: the server, the API, one worker per model, and the sender."""
+"""The programs that are Frontier on one machine: the server, the API, a worker per model, the sender, the runner."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 import psutil
 
+from api.files.settings import URL as FILES_URL_VARIABLE
 from jobs.environment import Environment
 from jobs.settings import StoreSettings
 from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
 from scripts import redis_server
 from scripts.log_file import LogFile
+from scripts.paths import DATA_DIR_VARIABLE
 from scripts.supervisor import Program, Stage
 
 MARGIN_SECONDS = 10.0
@@ -23,6 +25,7 @@ MEMORY_SHARE = 4
 GUNICORN = ("-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
 CELERY = ("-m", "celery", "-A", "tasks.worker", "worker", "--loglevel", "WARNING")
 SENDER = ("-m", "celery", "-A", "tasks.webhooks", "worker", "--queues", "webhooks", "--loglevel", "WARNING")
+RUNNER = ("-m", "celery", "-A", "api.batches.worker", "worker", "--queues", "batches", "--loglevel", "WARNING")
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask, not where to listen
 
 
@@ -30,7 +33,8 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to a
 class Deployment:
     """What `frontier up` was asked for. `namespace` sets our workers apart from others on a shared Redis.
 
-    Without models nothing works, and nothing sends. `secret_key` is for those that seal and open secrets alone.
+    Without models nothing works, nothing sends and no batch is run. `secret_key` is for those alone that seal and open
+    secrets.
     """
 
     host: str
@@ -58,12 +62,17 @@ class Deployment:
     def sender_name(self) -> str:
         return f"webhooks{self.namespace}"
 
+    @property
+    def runner_name(self) -> str:
+        return f"batches{self.namespace}"
+
     def programs(self) -> Iterator[Program]:
         """All but the server, in the order of their start."""
         yield self.api()
         yield from self.workers()
         if self.models:
             yield self.sender()
+            yield self.runner()
 
     def api(self) -> Program:
         return self._program("api", Stage.API, GUNICORN, self._secret_key())
@@ -79,8 +88,20 @@ class Deployment:
         variables = {"FRONTIER_WORKER_NAME": name, **self._secret_key()}
         return self._program(name, Stage.WORKER, [*SENDER, "--hostname", f"{name}@%h"], variables)
 
+    def runner(self) -> Program:
+        name = self.runner_name
+        command = [*RUNNER, "--hostname", f"{name}@%h"]
+        return self._program(name, Stage.WORKER, command, {"FRONTIER_WORKER_NAME": name})
+
     def _secret_key(self) -> dict[str, str]:
         return {SECRET_KEY_VARIABLE: self.secret_key} if self.secret_key else {}
+
+    def _usual(self) -> dict[str, str]:
+        """What holds where the environment does not say otherwise."""
+        return {
+            "API_GRACEFUL_SECONDS": str(round(self.grace_seconds)),
+            FILES_URL_VARIABLE: f"file://{self.data_dir}/files",
+        }
 
     def _program(self, name: str, stage: Stage, arguments: Sequence[str], variables: Mapping[str, str]) -> Program:
         theirs = {name: value for name, value in self.environment.items() if name != SECRET_KEY_VARIABLE}
@@ -90,6 +111,7 @@ class Deployment:
             "REDIS_URL": self.redis_url,
             "TRUTHGPT_API_TOKEN": self.token,
             "TRUTHGPT_CONFIG": str(self.config),
+            DATA_DIR_VARIABLE: str(self.data_dir),
             "PYTHONUNBUFFERED": "1",
             **variables,
         }
@@ -97,7 +119,7 @@ class Deployment:
             name=name,
             stage=stage,
             command=[sys.executable, *arguments],
-            environment={"API_GRACEFUL_SECONDS": str(round(self.grace_seconds)), **theirs, **ours},
+            environment={**self._usual(), **theirs, **ours},
             log=log_file(self.data_dir, name),
             grace_seconds=self.grace_seconds + MARGIN_SECONDS,
         )

@@ -44,5 +44,23 @@ class QueueView:
         """Jobs of all tenants that wait for their time, and stand in no queue meanwhile."""
         return self._number("delayed")
 
+    @property
+    def workers(self) -> int:
+        return self._number("workers")
+
+    @property
+    def circuit(self) -> str:
+        return str(self.body.get("circuit") or "closed")
+
+    @property
+    def pace(self) -> Mapping[str, float | None] | None:
+        """`job_s` that jobs took of late on a slot, and the `tokens` they were estimated to cost."""
+        return self.body.get("pace")
+
+    def starts_in(self, priority: str) -> float:
+        """Seconds until a job of that priority would start; 0 where nobody can tell."""
+        entry = (self.body.get("classes") or {}).get(priority) or {}
+        return float(entry.get("eta_s") or 0)
+
     def _number(self, name: str) -> int:
         return int(self.body.get(name) or 0)

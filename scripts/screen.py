@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from scripts.api_errors import ApiProblem, ApiUnreachable
@@ -30,9 +30,20 @@ def stdout() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
 
 
+def print_result(result: RenderableType) -> None:
+    """Prints *result* on stdout; only a screen has lines to fill with blanks."""
+    console = stdout()
+    if console.is_terminal:
+        console.print(result)
+        return
+    with console.capture() as printed:
+        console.print(result)
+    typer.echo("\n".join(line.rstrip() for line in printed.get().split("\n")), nl=False)
+
+
 def fail(message: str, *, code: int = 1) -> typer.Exit:
     """Prints *message* as the command's error; the caller raises what is returned."""
-    stderr().print(f"[red]error:[/red] {escape(drawable(message))}", soft_wrap=True)
+    stderr().print(f"[red]Error:[/red] {escape(drawable(message))}", soft_wrap=True)
     return typer.Exit(code)
 
 

@@ -8,9 +8,9 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
+from api.batches.runner_settings import RunnerSettings
 from api.settings import ApiSettings
 from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
@@ -22,11 +22,10 @@ from scripts.address import TOKEN_VARIABLE
 from scripts.address_table import address_table
 from scripts.announcer import Announcer
 from scripts.folder_lock import FolderLock, FolderTaken
+from scripts.screen import print_result, stdout
 from scripts.system import System
 from tasks.sender_settings import SenderSettings
 from tasks.settings import WorkerSettings
-
-PIPE_WIDTH = 200
 
 
 class Refused(Exception):
@@ -97,6 +96,7 @@ def _check_settings(deployment: programs.Deployment) -> None:
     for worker in deployment.workers():
         WorkerSettings.from_env(worker.environment)
     SenderSettings.from_env(deployment.sender().environment)
+    RunnerSettings.from_env(deployment.runner().environment)
 
 
 def _run(system: System, hello: str | None) -> None:
@@ -105,20 +105,15 @@ def _run(system: System, hello: str | None) -> None:
 
     def welcome() -> None:
         origin = TOKEN_VARIABLE if deployment.environment.get(TOKEN_VARIABLE) else None
-        _console().print(address_table(deployment, token_origin=origin, started_redis=system.server is not None))
+        print_result(address_table(deployment, token_origin=origin, started_redis=system.server is not None))
         announcer.start()
 
     system.run(on_start=welcome)
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
-
-
 def _say(message: str) -> None:
-    _console().print(escape(message), soft_wrap=True)
+    stdout().print(escape(message), soft_wrap=True)
 
 
 def _say_with_time(message: str) -> None:
-    _console().print(f"[dim]{datetime.now().astimezone():%H:%M:%S}[/dim] {escape(message)}", soft_wrap=True)
+    stdout().print(f"[dim]{datetime.now().astimezone():%H:%M:%S}[/dim] {escape(message)}", soft_wrap=True)

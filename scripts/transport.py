@@ -14,6 +14,7 @@ from requests.auth import AuthBase
 
 from scripts.api_errors import ApiProblem, ApiUnreachable, json_object
 from scripts.patience import Patience, retry_after_seconds
+from scripts.upload import Upload
 
 CONNECT_SECONDS = 3.0
 ANSWER_MARGIN_SECONDS = 15.0
@@ -26,14 +27,17 @@ LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedE
 class Call:
     """One request; it must be safe to repeat, for it is repeated when the answer is lost.
 
+    `form` is sent in the place of JSON: its fields, and in `file` the name and the bytes of a file.
     With *silence* the answer is a stream, in which nothing may come for so many seconds.
     """
 
     method: str
     path: str
     json: dict[str, Any] | None = None
+    upload: Upload | None = None
     query: dict[str, str] | None = None
     headers: dict[str, str] | None = None
+    form: dict[str, Any] | None = None
     wait_seconds: float = 0.0
     silence: float | None = None
 
@@ -105,6 +109,8 @@ class Transport:
                 call.method,
                 self.url + call.path,
                 json=call.json,
+                data=call.upload,
+                files=call.form and {name: _of_form(value) for name, value in call.form.items()},
                 params=call.query,
                 headers=call.headers,
                 timeout=(CONNECT_SECONDS, call.silence or call.wait_seconds + ANSWER_MARGIN_SECONDS),
@@ -138,6 +144,11 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _of_form(value: Any) -> Any:
+    """As requests wants it: a plain field is a file without a name."""
+    return (None, value) if isinstance(value, str) else value
 
 
 def _session(url: str, token: str | None, connections: int) -> requests.Session:

@@ -16,6 +16,9 @@ DELIVER = "frontier.deliver"
 WEBHOOKS = "webhooks"
 """The broker queue of deliveries."""
 
+BATCHES = "batches"
+"""The broker queue of runners of batches, which is empty: they find their work in the record."""
+
 LONGEST_RECONNECT_SECONDS = 2.0
 
 
@@ -38,6 +41,11 @@ def model_queue(model: str) -> Queue:
 def webhook_queue() -> Queue:
     """The queue of deliveries under an exchange of its own."""
     return _queue(WEBHOOKS)
+
+
+def batch_queue() -> Queue:
+    """The queue of runners of batches under an exchange of its own."""
+    return _queue(BATCHES)
 
 
 def _queue(name: str) -> Queue:

@@ -17,7 +17,8 @@ from uuid import uuid4
 from jobs.answers import FinishAnswer, Skipped
 from jobs.errors import StoreUnavailable
 from jobs.events import AttemptFinished, AttemptStarted, Listener, notify
-from jobs.job import Lease, Outcome
+from jobs.job import Outcome
+from jobs.lease import Lease
 from jobs.store import JobStore
 from models.engine import Engine, EngineBusy, EngineError, GenerationCancelled, OnToken
 from resilience.backoff import Backoff
@@ -90,7 +91,7 @@ class Attempts:
             outcome, verdict, put_off = self._generate(attempt)
             put_off = self._judge(attempt, permit, verdict) or put_off
             if put_off is not None:
-                outcome, answer = None, self._postpone(attempt, put_off)
+                outcome, answer = None, self._postpone(attempt, put_off, outcome)
             elif outcome:
                 attempt.is_ending = True
                 answer = self._record(attempt, outcome, is_transient=verdict is Verdict.FAILURE)
@@ -154,7 +155,7 @@ class Attempts:
         Third, for how many seconds the engine asks to be left alone: then there was no attempt to speak of.
         """
         lease = attempt.lease
-        if self.clock() >= attempt.run_until:  # the worker stood still since its claim
+        if self.clock() >= attempt.run_until:  # its deadline has passed while the worker stood still
             self.running.stop(attempt, StopReason.OUT_OF_TIME)
             cancelled = GenerationCancelled("the attempt had run out of time before it began")
             return outcomes.of_error(attempt, cancelled, now=self.clock()), verdict_on(cancelled), None
@@ -165,6 +166,8 @@ class Attempts:
                 self.receiver(attempt),
                 emitted=lease.emitted_ids,
                 company_expected=lease.company_expected,
+                goes_first=lease.goes_first,
+                on_start=attempt.begin,
             )
             if attempt.stop_reason is not None:  # told to stop before the engine knew the request
                 self.engine.cancel(attempt.request_id)
@@ -206,9 +209,12 @@ class Attempts:
             return "lease lost"
         return self._insist(attempt, lambda: "released" if self.store.release(attempt.lease) else "fenced")
 
-    def _postpone(self, attempt: RunningAttempt, seconds: float) -> str:
+    def _postpone(self, attempt: RunningAttempt, seconds: float, failed: Outcome | None) -> str:
+        """What a probe has used that *failed* is told, though it does not count as an attempt."""
+        spent = failed.usage if failed else None
         return self._insist(
-            attempt, lambda: "postponed" if self.store.postpone(attempt.lease, seconds=seconds) else "fenced"
+            attempt,
+            lambda: "postponed" if self.store.postpone(attempt.lease, seconds=seconds, spent=spent) else "fenced",
         )
 
     def _insist(self, attempt: RunningAttempt, move: Callable[[], str]) -> str:

@@ -1,4 +1,4 @@
-"""Hears a channel, and passes on that something was said."""
+"""Hears a channel, and passes on what was said."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ POLL_SECONDS = 0.25
 
 
 class Ear:
-    """Calls `tell` at every message, and when it begins to hear: there may have been some before."""
+    """Calls `tell` with every message, and with None when it begins to hear: there may have been some before."""
 
-    def __init__(self, client: redis.Redis, channel: str, tell: Callable[[], object]) -> None:
+    def __init__(self, client: redis.Redis, channel: str, tell: Callable[[bytes | None], object]) -> None:
         self._client = client
         self._channel = channel
         self._tell = tell
@@ -28,8 +28,7 @@ class Ear:
         """One round: wait for word, at most 250 ms. Raises StoreUnavailable."""
         try:
             with unavailable_as_our_error():
-                if self._hears():
-                    self._tell()
+                self._hear()
         except Exception:
             self._drop()
             raise
@@ -39,12 +38,13 @@ class Ear:
         self._rounds.stop()
         self._drop()
 
-    def _hears(self) -> bool:
+    def _hear(self) -> None:
         if self._pubsub is None:
             self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
             self._pubsub.subscribe(self._channel)
-            return True
-        return self._pubsub.get_message(timeout=POLL_SECONDS) is not None
+            self._tell(None)
+        elif (message := self._pubsub.get_message(timeout=POLL_SECONDS)) is not None:
+            self._tell(message["data"])
 
     def _drop(self) -> None:
         if self._pubsub is not None:

@@ -57,7 +57,10 @@ class LeaseKeeper:
         """One round. Raises StoreUnavailable."""
         self._presence.renew()
         attempts = self._running.all()
-        for attempt, kept in zip(attempts, self._store.renew([one.lease for one in attempts]), strict=True):
+        answers = self._store.renew(
+            [one.lease for one in attempts], waited_seconds=[one.waited_seconds for one in attempts]
+        )
+        for attempt, kept in zip(attempts, answers, strict=True):
             if not kept:
                 is_over = self._clock() >= attempt.run_until - CLOCK_SLACK_SECONDS
                 self._running.stop(attempt, StopReason.OUT_OF_TIME if is_over else StopReason.LEASE_LOST)

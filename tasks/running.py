@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 
-from jobs.job import JobState, Lease
+from jobs.job import JobState
+from jobs.lease import Lease
 from jobs.token_run import TokenRun
 from models.engine import Token
 
@@ -31,7 +32,7 @@ class RunningAttempt:
     def __init__(self, lease: Lease, *, claimed_at: float, clock: Callable[[], float]) -> None:
         self.lease = lease
         self.claimed_at = claimed_at
-        self.run_until = claimed_at + lease.run_seconds
+        self.began_at: float | None = None
         self.ids = list(lease.emitted_ids)
         self.pieces = list(lease.emitted_pieces)
         self.logprobs = list(lease.emitted_logprobs)
@@ -43,6 +44,21 @@ class RunningAttempt:
         self.stop_reason: StopReason | None = None
         self._tells_logprobs = lease.request.params.logprobs is not None
         self._clock = clock
+
+    def begin(self) -> None:
+        """It has got its slot in the engine."""
+        self.began_at = self._clock()
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long it has waited in the worker for its slot, by now or in all."""
+        return (self._clock() if self.began_at is None else self.began_at) - self.claimed_at
+
+    @property
+    def run_until(self) -> float:
+        """When its time is over: the run limit counts from its slot on, a deadline stays where it is."""
+        waited = 0.0 if self.ends_as is JobState.EXPIRED else self.waited_seconds
+        return self.claimed_at + waited + self.lease.run_seconds
 
     def add(self, token: Token) -> None:
         """Take a token from the engine."""

@@ -65,5 +65,5 @@ class WorkerSettings:
 
     @property
     def concurrency(self) -> int:
-        """Threads of the pool: the slots, and the few jobs that wait inside the worker to take a free one."""
-        return self.slots + max(2, self.slots // MARGIN_SHARE)
+        """Threads of the pool: the slots, the few jobs that wait inside the worker for a free one, and newcomers."""
+        return self.slots + 2 * max(2, self.slots // MARGIN_SHARE)

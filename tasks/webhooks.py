@@ -89,7 +89,7 @@ class Sender:
         if settings.sealer is None:
             log.warning("nothing_can_be_signed", extra={"reason": "FRONTIER_SECRET_KEY is not set"})
         self._threads = (
-            Ear(client, outbox.keys.name("outbox"), self._announcing.nudge),
+            Ear(client, outbox.keys.name("outbox"), lambda _: self._announcing.nudge()),
             self._announcing,
             Rounds("presence", presence.renew, lambda: settings.store.lease_seconds / BEATS_PER_LEASE),
             Dispatcher(store, app, circuits).sweep_rounds(

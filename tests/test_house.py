@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("api", "jobs", "models", "observability", "resilience", "scripts", "tasks")
+PACKAGES = ("api", "jobs", "models", "observability", "resilience", "scripts", "storage", "tasks")
 MODULES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 SDK_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter", "prometheus_client")
 

@@ -9,8 +9,11 @@ end
 
 -- How many jobs of a tenant are not final; nothing is counted, so nothing can leak.
 local function open_jobs(tenant)
-  local index = owned_key(tenant, 'state')
-  return redis.call('ZCARD', index .. ':queued') + redis.call('ZCARD', index .. ':running')
+  local count = 0
+  for _, index in ipairs({'state:queued', 'state:running', 'lines:queued', 'lines:running'}) do
+    count = count + redis.call('ZCARD', owned_key(tenant, index))
+  end
+  return count
 end
 
 -- How many jobs wait for a model, and how many of a tenant, with those that wait for their time.
@@ -59,18 +62,13 @@ local function over_budget(tenant, limit_of, cost)
   return {'quota', worst.name, worst.limit, worst.spent, worst.wait or -1, cost, unpack(names)}
 end
 
-local function draining(model)
-  if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
-end
-
 -- Why no job of a tenant is taken now, as the answer of a move; nil if it is. The bounds are '' for any number, and hold
 -- for no job that has a `leader` to follow: it waits in no queue.
 --
 -- {'draining', model}, {'full', model, 'model' | 'tenant', limit, waiting}, {'quota', 'concurrent_jobs', limit, count}
 -- or {'quota', budget, limit, spent, wait in ms or -1 for ever, cost, each budget that is exceeded…}.
 local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults, leader)
-  local drains = draining(model)
-  if drains then return drains end
+  if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
   local waiting = leader and -1 or jobs_waiting(model) -- who follows a run fills no queue
   if bound ~= '' and waiting >= tonumber(bound) then return {'full', model, 'model', tonumber(bound), waiting} end
   local limit_of = limits_of(tenant, defaults)
@@ -85,6 +83,13 @@ local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults, le
     if count >= most_open then return {'quota', 'concurrent_jobs', most_open, count} end
   end
   return over_budget(tenant, limit_of, cost)
+end
+
+-- How a tenant stands by its budget for a minute: {limit, used, ms until nothing is used}; {} if it has none.
+local function budget_standing(tenant, defaults)
+  local limit = limits_of(tenant, defaults)('tokens_per_minute')
+  if not limit then return {} end
+  return {limit, spent_of(tenant, 'tokens_per_minute', 0)}
 end
 
 -- Charge the tenant of a new job, if it has a budget.

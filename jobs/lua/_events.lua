@@ -16,7 +16,7 @@ local function behind_last(key)
   return string.format('%.0f-%d', ms, number + 1)
 end
 
--- Add an event; `detail` is the model of a job, the reason of what happens to an endpoint. Returns its entry.
+-- Add an event; `detail` is the model of a job or a batch, '' if it is not known, the reason of what happens to an endpoint. Returns its entry.
 local function list_event(tenant, name, subject, detail)
   local key = owned_key(tenant, 'events')
   local function add(at)

@@ -32,8 +32,8 @@ local function data_of(event)
   if kind == 'endpoint' then
     return '"id":"' .. event.subject .. '","object":"webhook_endpoint","reason":"' .. event.detail .. '"'
   end
-  return '"id":"' .. event.subject .. '","object":"' .. kind .. '","model":' .. cjson.encode(event.detail)
-    .. ',"status":"' .. status .. '"'
+  local model = event.detail ~= '' and ',"model":' .. cjson.encode(event.detail) or ''
+  return '"id":"' .. event.subject .. '","object":"' .. kind .. '"' .. model .. ',"status":"' .. status .. '"'
 end
 
 -- An entry of the list as an event.
@@ -98,8 +98,8 @@ local function tell_endpoints(tenant, event, but, trace)
   return told
 end
 
--- What finalise calls, where somebody may want to hear: write the deliveries of the event `name`, a job's end, listed
--- as `entry`.
+-- What finalise calls, where somebody may want to hear: write the deliveries of the event `name`, the end of a job or a
+-- batch, listed as `entry`.
 local function tell_of_job(job, name, entry, told_of_end)
   local tenant, id = split(job.ref)
   local event = event_at(entry, {'type', name, 'subject', id, 'detail', job.model})

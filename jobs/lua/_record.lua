@@ -9,10 +9,11 @@ local ATTACHES_FOR_MS = 900000 -- a retry to the job of an undelivered try, from
 
 local function worker_key(worker) return PREFIX .. 'w:' .. worker end
 local function worker_jobs_key(worker) return PREFIX .. 'w:' .. worker .. ':jobs' end
-local function state_key(ref, state)
-  local tenant = split(ref)
-  return PREFIX .. 't:' .. tenant .. ':state:' .. state
+local function state_key(job, state)
+  local tenant = split(job.ref)
+  return owned_key(tenant, (job.batch and 'b:' .. job.batch .. ':' or '') .. 'state:' .. state)
 end
+local function ended_key(tenant, batch) return owned_key(tenant, 'b:' .. batch .. ':ended') end
 local function foreground_key(ref, fingerprint)
   local tenant = split(ref)
   return PREFIX .. 't:' .. tenant .. ':fore:' .. fingerprint
@@ -56,6 +57,27 @@ local function drop(job, ...)
   for _, name in ipairs({...}) do job[name] = nil end
 end
 
+-- A line is a job of a batch; a release that knows no lines leaves it alone.
+local function usual_schema(job) return job.batch and LINE_SCHEMA or USUAL_SCHEMA end
+
+-- A job is listed by its state, a line with those of its batch. Lines that are open are listed once more, with those of
+-- all of the tenant's batches, so that what counts its open jobs finds them.
+local function list_as(job, state)
+  local tenant, id = split(job.ref)
+  redis.call('ZADD', state_key(job, state), job.seq, id)
+  if job.batch and next(moves_from(state)) then redis.call('ZADD', owned_key(tenant, 'lines:' .. state), job.seq, id) end
+end
+local function unlist(job)
+  local tenant, id = split(job.ref)
+  redis.call('ZREM', state_key(job, job.state), id)
+  if job.batch then redis.call('ZREM', owned_key(tenant, 'lines:' .. job.state), id) end
+end
+
+-- Whether no job of a tenant runs, whatever the model.
+local function runs_nothing(tenant)
+  return redis.call('EXISTS', owned_key(tenant, 'state:running'), owned_key(tenant, 'lines:running')) == 0
+end
+
 local function look_at(job, at) redis.call('ZADD', WATCH, at, job.ref) end
 
 local function wake(job) redis.call('PUBLISH', tenant_key(job.ref, 'wake'), job.version) end
@@ -66,9 +88,8 @@ local function move(job, to)
   if not moves_from(from)[to] then
     error('a job cannot move from ' .. from .. ' to ' .. to)
   end
-  local _, id = split(job.ref)
-  redis.call('ZREM', state_key(job.ref, from), id)
-  redis.call('ZADD', state_key(job.ref, to), job.seq, id)
+  unlist(job)
+  list_as(job, to)
   put(job, 'state', to, 'version', job.version + 1)
   wake(job)
   if job.led and (to == 'running' or to == 'queued') then sharing().go_along(job) end
@@ -84,18 +105,29 @@ local function live_slots(model)
 end
 
 -- How many more jobs the window of a model takes: its workers' slots and a small margin, less what fills them; none
--- while the model is paused. Second, how many of them may be of other classes than interactive: where slots are
--- reserved, those run in the rest alone, which is one slot at least.
+-- while the model is paused. Second, how many jobs of other classes than interactive may enter it: where slots are
+-- reserved, those run in the rest alone, which is one slot at least. Third, how many more newcomers may enter it when
+-- it is full.
 local function room_in_window(model)
   local slots = live_slots(model)
-  if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return 0, 0 end
+  if slots == 0 or redis.call('HGET', model_key(model, 'mode'), 'mode') == 'paused' then return 0, 0, 0 end
   local busy = redis.call('SCARD', model_key(model, 'running')) + redis.call('HLEN', model_key(model, 'window'))
-  local room = slots + math.max(2, math.floor(slots / 8)) - busy
+  local margin = math.max(2, math.floor(slots / 8))
+  local room = slots + margin - busy
   local reserved = redis.call('GET', model_key(model, 'reserved'))
-  if not reserved then return room, room end
+  if not reserved then return room, math.huge, margin end
   if busy == 0 then redis.call('DEL', model_key(model, 'interactive')) end -- what an older release has not taken out
   local others = busy - redis.call('SCARD', model_key(model, 'interactive'))
-  return room, math.min(room, math.max(1, slots - tonumber(reserved)) - others)
+  return room, math.max(1, slots - tonumber(reserved)) - others, margin
+end
+
+-- Whether a job is the only one of its tenant that runs or is in the window. Work of class batch is patient, it never is.
+local function is_newcomer(model, tenant, class)
+  if class == 'batch' or not runs_nothing(tenant) then return false end
+  for _, other in ipairs(redis.call('HVALS', model_key(model, 'window'))) do
+    if other == tenant then return false end
+  end
+  return true
 end
 
 -- Interactive jobs in the window or running are known by name, so that those of other classes can be counted.
@@ -158,15 +190,16 @@ local function leave_place(job)
 end
 
 -- Record a new job, queued but in no place yet; `deadline` is an instant, `timeout` and `retention` last, all in ms.
-local function begin(ref, spec, model, class, key, cost, deadline, timeout, retention, max)
-  local _, id = split(ref)
+-- `batch` is the id of the batch of which it is a line, or nil.
+local function begin(ref, spec, model, class, key, cost, deadline, timeout, retention, max, batch)
   local job = {ref = ref}
-  put(job, 'schema', USUAL_SCHEMA, 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
+  if batch then put(job, 'batch', batch) end
+  put(job, 'schema', usual_schema(job), 'state', 'queued', 'version', 1, 'seq', redis.call('INCR', PREFIX .. 'seq'),
     'model', model, 'created', NOW, 'deadline', deadline, 'timeout', timeout, 'retention', retention,
     'max', max, 'cost', cost, 'key', key)
   if class ~= 'standard' then put(job, 'class', class) end
   redis.call('SET', tenant_key(ref, 'spec'), spec)
-  redis.call('ZADD', state_key(ref, 'queued'), job.seq, id)
+  list_as(job, 'queued')
   redis.call('SADD', PREFIX .. 'models', model)
   return job
 end
@@ -224,6 +257,25 @@ local function lead_no_more(job)
   if redis.call('GET', same_key(tenant, job.run)) == id then redis.call('DEL', same_key(tenant, job.run)) end
 end
 
+-- The end of a line is no event: it waits for the runner of its batch, who hears of it.
+local function end_line(job)
+  local tenant, id = split(job.ref)
+  redis.call('ZADD', ended_key(tenant, job.batch), NOW, id)
+  redis.call('PUBLISH', PREFIX .. 'batches', tenant .. '/' .. job.batch)
+end
+
+local function tell_of_end(job, to, code, told, finish_reason)
+  local tenant, id = split(job.ref)
+  local name = event_of_end(job, to, finish_reason)
+  local entry = list_event(tenant, name, id, job.model)
+  if not job.hook and redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 0 then return end
+  if code and not told then
+    local message = string.gsub(rules().ends[code].message, '{lost}', tostring(job.lost or 0))
+    told = '"error":' .. cjson.encode({code = rules().ends[code].code, message = message})
+  end
+  tell_of_job(job, name, entry, told)
+end
+
 -- Make a job final, and tell of it. `code` names the end in jobs.unattended where no worker has described it, `told`
 -- is the JSON of what a worker has to say of it: its members, without braces. `spent` is the tokens that it has used: of
 -- a job that has not run it is none, and where a running one ends without a word of its worker, the estimate stands.
@@ -259,16 +311,7 @@ local function finalise(job, to, code, told, finish_reason, spent, used)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
   count_usage(job, to, used or used_by_then(job, code))
-  local tenant, id = split(job.ref)
-  local name = event_of_end(job, to, finish_reason)
-  local entry = list_event(tenant, name, id, job.model)
-  if job.hook or redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 1 then
-    if code and not told then
-      local message = string.gsub(rules().ends[code].message, '{lost}', tostring(job.lost or 0))
-      told = '"error":' .. cjson.encode({code = rules().ends[code].code, message = message})
-    end
-    tell_of_job(job, name, entry, told)
-  end
+  if job.batch then end_line(job) else tell_of_end(job, to, code, told, finish_reason) end
   if job.run and not is_follower then
     if job.led then sharing().ended(job, to, code) end
     lead_no_more(job)
@@ -276,6 +319,7 @@ local function finalise(job, to, code, told, finish_reason, spent, used)
 end
 
 local function dead_letter(job)
+  if job.batch then return end -- its batch tells of it
   local _, id = split(job.ref)
   redis.call('ZADD', dead_key(job.ref), NOW, id)
 end
@@ -323,12 +367,19 @@ local function give_up(job, token, lease_ms)
   return true
 end
 
+-- Whether the result of a line has not gone into its batch's output yet.
+local function is_awaited(job)
+  if not job.batch then return false end
+  local tenant, id = split(job.ref)
+  return redis.call('ZSCORE', ended_key(tenant, job.batch), id) ~= false
+end
+
 -- Erase every trace of a final job.
 local function erase(job)
   local tenant, id = split(job.ref)
   if job.fore then redis.call('ZREM', foreground_key(job.ref, job.fore), id) end
   if job.idem then redis.call('DEL', PREFIX .. 't:' .. tenant .. ':idem:' .. job.idem) end
-  redis.call('ZREM', state_key(job.ref, job.state), id)
+  unlist(job)
   redis.call('ZREM', dead_key(job.ref), id)
   redis.call('ZREM', RETIRE, job.ref)
   for _, kind in ipairs({'job', 'spec', 'hook', 'tokens', 'log', 'out'}) do redis.call('DEL', tenant_key(job.ref, kind)) end

@@ -5,6 +5,8 @@
 -- ARGV[1]  JSON: {moves: the permitted moves, {from: {to: 1}} (jobs.job.MOVES; the only table there is),
 --          backlog: most deliveries that wait for one receiver, log: how long events and deliveries are kept, ms,
 --          circuit: the rules of a receiver's circuit (_circuit.lua),
+--          batch_moves: the permitted moves of batches (jobs.batches.batch.BATCH_MOVES), batches: how long the record of
+--          one is kept that has ended, ms,
 --          usage: how long what a tenant has used in a day is kept, ms,
 --          ends: what is said of ends that no worker describes, by code (jobs.unattended)}
 -- ARGV[2]  newest record schema this process knows
@@ -12,6 +14,7 @@
 local PREFIX = KEYS[1]
 local SCHEMA = tonumber(ARGV[2])
 local USUAL_SCHEMA = 1 -- of what any release can act on; a follower's is another (_sharing.lua)
+local LINE_SCHEMA = 3
 local clock = redis.call('TIME')
 local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
 

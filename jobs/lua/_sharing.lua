@@ -93,7 +93,7 @@ end
 
 -- A job that is in no place waits for the run of another one.
 local function follow(job, leader)
-  put(job, 'place', 'following', 'leader', job_id(leader.ref), 'schema', FOLLOWER_SCHEMA)
+  put(job, 'place', 'following', 'leader', job_id(leader.ref), 'schema', math.max(usual_schema(job), FOLLOWER_SCHEMA))
   redis.call('ZADD', tenant_key(leader.ref, 'followers'), job.seq, job_id(job.ref))
   if not leader.led then put(leader, 'led', 1) end
   if job.streamed then have_streamed(leader) end
@@ -111,7 +111,7 @@ end
 local function part(job)
   local ref = named(job, job.leader)
   redis.call('ZREM', tenant_key(ref, 'followers'), job_id(job.ref))
-  put(job, 'schema', USUAL_SCHEMA)
+  put(job, 'schema', usual_schema(job))
   if job.is_told then return end
   local leader = leader_of(job)
   if leader and redis.call('COPY', tenant_key(ref, 'tokens'), tenant_key(job.ref, 'tokens')) == 1 then
@@ -124,7 +124,7 @@ local function promote(jobs, ended)
   local heir, id = jobs[1], job_id(jobs[1].ref)
   redis.call('ZREM', tenant_key(ended.ref, 'followers'), id)
   drop(heir, 'leader', 'place')
-  put(heir, 'schema', USUAL_SCHEMA)
+  put(heir, 'schema', usual_schema(heir))
   if redis.call('COPY', tenant_key(ended.ref, 'tokens'), tenant_key(heir.ref, 'tokens')) == 1 then
     put(heir, 'emitted', ended.recorded or ended.emitted)
   end

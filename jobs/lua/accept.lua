@@ -19,21 +19,34 @@
 -- ARGV[33] digest by which it shares its run with others of its tenant, or ''
 -- ARGV[34] '1' if nothing new is recorded that would run: only a job that was made before is found
 --
+-- ARGV[35] id of the batch of which it is a line, or ''; then ARGV[36] token of the lease on it, ARGV[37] its position
+--
+-- A line is accepted once, and each one after the one before it: what comes again is answered as a repeat, whatever has
+-- become of its job.
+--
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.
 --
--- Returns {'accepted', job id, 1 if a dispatch would find room, else 0}, and behind that the time, ms, and the accept
--- order of a job that ends here; {'replayed' | 'mismatch', job id}, {'nothing new', model} or what `refusal` has answered.
+-- Returns {'accepted', job id, 1 if a dispatch would find room, else 0, `budget_standing`}, and behind that the time, ms,
+-- and the accept order of a job that ends here; {'replayed' | 'mismatch', job id}, {'nothing new', model}, what
+-- `refusal` has answered, or what `line_refused` has.
 
 local ref, model = ARGV[3], ARGV[4]
 local digest, keep_ms, outcome, token_log, tokens, finish_reason, told, prompt_tokens = unpack(ARGV, 25, 32)
 local is_known = outcome ~= ''
-local function can_start()
-  local room, room_for_others = room_in_window(model)
-  return (ARGV[21] == 'interactive' and room or room_for_others) > 0 and 1 or 0
-end
 
 local tenant, id = split(ref)
+local function can_start()
+  local room, others_left, beyond = room_in_window(model)
+  if ARGV[21] ~= 'interactive' and others_left <= 0 then return 0 end
+  return (room > 0 or room + beyond > 0 and is_newcomer(model, tenant, ARGV[21])) and 1 or 0
+end
+local batch = ARGV[35] ~= '' and tenant .. '/' .. ARGV[35] or nil
+if batch then
+  local refused = line_refused(batch, ARGV[36], tonumber(ARGV[37]))
+  if refused == 'replayed' then return {'replayed', id} end
+  if refused then return {refused, ARGV[35]} end
+end
 local idem = nil
 if ARGV[13] ~= '' then
   idem = PREFIX .. 't:' .. tenant .. ':idem:' .. ARGV[13]
@@ -45,7 +58,10 @@ if ARGV[13] ~= '' then
     if known_id ~= id then return {'replayed', known_id} end
   end
 end
-if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', id, can_start()} end
+if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then
+  if batch then pass_line(batch, ARGV[37]) end
+  return {'accepted', id, can_start(), budget_standing(tenant, ARGV[24])}
+end
 local waiting = ARGV[19] ~= '' and foreground_key(ref, ARGV[19])
 if waiting and ARGV[20] == '1' then
   local tries = redis.call('ZRANGE', waiting, 0, -1, 'WITHSCORES')
@@ -60,18 +76,16 @@ if waiting and ARGV[20] == '1' then
   end
 end
 local leader = not is_known and ARGV[33] ~= '' and sharing().find(tenant, ARGV[33]) or nil
-local refused = nil
-if is_known then -- a job that does not run fills no queue, and spends nothing
-  refused = draining(model)
-elseif ARGV[34] == '1' then
-  refused = {'nothing new', model}
-else
-  refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24], leader)
+if not is_known then -- what is known needs no worker, fills no queue and spends nothing
+  if ARGV[34] == '1' then return {'nothing new', model} end
+  local refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24], leader)
+  if refused then return refused end
 end
-if refused then return refused end
 
 local deadline = ARGV[6] ~= '' and tonumber(ARGV[6]) or NOW + tonumber(ARGV[7])
-local job = begin(ref, ARGV[5], model, ARGV[21], ARGV[22], tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12])
+local job = begin(ref, ARGV[5], model, ARGV[21], ARGV[22], tonumber(ARGV[8]), deadline, ARGV[10], ARGV[11], ARGV[12],
+  batch and ARGV[35])
+if batch then pass_line(batch, ARGV[37]) end
 if not is_known then charge_budgets(job, ARGV[24]) end
 if ARGV[9] ~= '' then put(job, 'start_by', NOW + tonumber(ARGV[9])) end
 if idem then
@@ -96,8 +110,8 @@ if is_known then
   put(job, 'reused', 1, 'emitted', tokens)
   finalise(job, 'succeeded', nil, told ~= '' and told or nil, finish_reason, 0,
     {prompt = prompt_tokens, completion = tokens, cached = prompt_tokens + tokens})
-  return {'accepted', id, 0, NOW, job.seq}
+  return {'accepted', id, 0, budget_standing(tenant, ARGV[24]), NOW, job.seq}
 end
 if keep_ms ~= '' then put(job, 'keep', keep_ms) end
 enter(job, ARGV[33], leader)
-return {'accepted', id, can_start()}
+return {'accepted', id, can_start(), budget_standing(tenant, ARGV[24])}

@@ -17,7 +17,8 @@
 -- those who follow it of whose readers that is true.
 --
 -- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, tokens wasted, prompt tokens and microseconds of an
--- engine that attempts have reported, others waiting, 1 if a webhook tells its result, 1 if somebody reads its tokens,
+-- engine that attempts have reported, others waiting, 1 if it goes before those that wait in the engine,
+-- 1 if a webhook tells its result, 1 if somebody reads its tokens,
 -- digest of what it asks for or '', how long its result is kept for others, ms, or 0, 1 if others may wait for its run,
 -- spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
@@ -30,12 +31,13 @@ local function wait(job)
   return {'wait'}
 end
 
-local function answer(job)
+local function answer(job, goes_first)
   local tenant = split(job.ref)
   local run_ms, ends_as = job.run_until - NOW, 'failed'
   if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
   local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
-    job.wasted or 0, job.prompt or 0, job.engine or 0, redis.call('HLEN', model_key(model, 'window')), job.hook == '2' and 1 or 0,
+    job.wasted or 0, job.prompt or 0, job.engine or 0, redis.call('HLEN', model_key(model, 'window')), goes_first and 1 or 0,
+    job.hook == '2' and 1 or 0,
     job.streamed and 1 or 0, job.same or '', job.keep or 0, job.run and 1 or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
@@ -66,7 +68,7 @@ if not tenant then
   for _, ref in ipairs(redis.call('SMEMBERS', worker_jobs_key(worker))) do
     local _, held = split(ref)
     local job = held == id and read_job(ref)
-    if job and job.claim_id == ARGV[8] then return answer(job) end
+    if job and job.claim_id == ARGV[8] then return answer(job, false) end
   end
   return {'skipped', 'not dispatched'}
 end
@@ -107,6 +109,7 @@ if not job.passed_on and another_is_better() then
 end
 
 -- The clock is part of the token: a server that has lost its last writes must not give the same one again.
+local goes_first = job.class ~= 'batch' and runs_nothing(tenant)
 put(job, 'attempt', (job.failures or 0) + (job.lost or 0) + 1)
 start_running(job, worker, lease_ms)
 put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
@@ -119,4 +122,4 @@ if must_restart then
   put(job, 'emitted', 0)
   redis.call('DEL', tenant_key(job.ref, 'tokens'))
 end
-return answer(job)
+return answer(job, goes_first)

@@ -26,12 +26,16 @@ end
 
 adopt()
 local published = {}
-local room, room_for_others = room_in_window(model)
-if ARGV[6] ~= '' then room = math.min(room, tonumber(ARGV[6]) - redis.call('HLEN', model_key(model, 'window'))) end
+local room, others_left, beyond = room_in_window(model)
+if ARGV[6] ~= '' then
+  room, beyond = math.min(room, tonumber(ARGV[6]) - redis.call('HLEN', model_key(model, 'window'))), 0
+end
 local more = true
-while more and room > 0 and #published < most do
-  local next_ = policy_next(model, room_for_others <= 0)
+while more and room + beyond > 0 and #published < most do
+  local next_ = policy_next(model, others_left <= 0)
   if not next_ then break end
+  local class, owner = split(next_.flow)
+  if room <= 0 and not is_newcomer(model, owner, class) then break end
   local job = read_job(next_.ref)
   if job and job.newer then
     break
@@ -49,7 +53,7 @@ while more and room > 0 and #published < most do
     look_at(job, math.min(NOW + grace, expires_at(job)))
     published[#published + 1] = id
     room = room - 1
-    if job.class ~= 'interactive' then room_for_others = room_for_others - 1 end
+    if job.class ~= 'interactive' then others_left = others_left - 1 end
   end
 end
 return published

@@ -10,7 +10,7 @@
 --
 -- The new job has the same request, priority, webhook, limits and length of life, but no time by which it must have started.
 --
--- Returns {'accepted', new id}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
+-- Returns {'accepted', new id, 1, `budget_standing`}, {'replayed', id} of the job that an earlier requeue has made, or why there can be
 -- none: {'nothing new', model}, what `refusal` has answered or {'missing' | 'newer' | 'not final' | 'succeeded', ''}.
 
 local old = read_job(ARGV[3])
@@ -22,7 +22,7 @@ if old.state == 'succeeded' then return {'succeeded', ''} end
 local tenant, id = split(old.ref)
 local ref = tenant .. '/' .. ARGV[4]
 if old.requeued_as == ARGV[4] then
-  if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', ARGV[4]} end
+  if redis.call('EXISTS', tenant_key(ref, 'job')) == 1 then return {'accepted', ARGV[4], 1, budget_standing(tenant, ARGV[8])} end
 elseif old.requeued_as and redis.call('EXISTS', tenant_key(tenant .. '/' .. old.requeued_as, 'job')) == 1 then
   return {'replayed', old.requeued_as}
 end
@@ -47,4 +47,4 @@ if old.trace then put(job, 'trace', old.trace) end
 enter(job, old.run or '', leader)
 put(old, 'requeued_as', ARGV[4], 'version', old.version + 1)
 redis.call('ZREM', dead_key(old.ref), id)
-return {'accepted', ARGV[4]}
+return {'accepted', ARGV[4], 1, budget_standing(tenant, ARGV[8])}

@@ -69,9 +69,11 @@ for _, ref in ipairs(retiring) do
     redis.call('ZREM', RETIRE, ref)
   elseif job.newer then
     redis.call('ZADD', RETIRE, NOW + lease_ms, ref)
+  elseif is_awaited(job) then
+    redis.call('ZADD', RETIRE, NOW + UNFORGOTTEN_MS, ref)
   else
     erase(job)
-    redis.call('ZADD', GONE, NOW + FORGOTTEN_AFTER_MS, ref)
+    if not job.batch then redis.call('ZADD', GONE, NOW + FORGOTTEN_AFTER_MS, ref) end
   end
 end
 redis.call('ZREMRANGEBYSCORE', GONE, '-inf', NOW)

@@ -22,10 +22,10 @@ _ID = re.compile(r"evt_([0-9a-f]{12})([0-9a-f]{4})([0-9A-Za-z_]{1,40})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One entry of the list; `subject` is the id of the job or the endpoint that it is about.
+    """One entry of the list; `subject` is the id of the job, batch or endpoint that it is about.
 
-    `created_at` is in Unix seconds of the Redis server's clock; `detail` is the model of a job, or the reason of what
-    happens to an endpoint.
+    `created_at` is in Unix seconds of the Redis server's clock; `detail` is the model of a job, or of a
+    batch if its input was valid, or the reason of what happens to an endpoint.
     """
 
     id: str

@@ -7,7 +7,7 @@ from typing import Literal
 import redis
 
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
-from jobs.scripts import Moves
+from jobs.scripts import Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
 from jobs.webhooks.errors import ReceiverNotFound
 
@@ -21,7 +21,15 @@ class ReceiverCircuits:
     def __init__(
         self, client: redis.Redis, settings: StoreSettings | None = None, *, prefix: str = DEFAULT_PREFIX
     ) -> None:
-        self._moves = Moves(client, Keys(prefix), settings or StoreSettings())
+        self._client = client
+        self._keys = Keys(prefix)
+        self._moves = Moves(client, self._keys, settings or StoreSettings())
+
+    def is_origin(self, tenant: str, receiver: str) -> bool:
+        """Whether something of the tenant is, or was, to be sent to that origin, so that its circuit may be forced."""
+        with unavailable_as_our_error():
+            kept = (self._keys.tenant(tenant, part, receiver) for part in ("receiver", "due", "flying"))
+            return bool(self._client.exists(*kept))
 
     def force(self, tenant: str, receiver: str, state: Literal["open", "closed"] | None, *, by: str) -> None:
         """Hold a circuit open or closed until somebody lets go of it (None); then it begins anew, closed.

@@ -6,28 +6,37 @@ import math
 
 from resilience.rate_limit.decision import Decision, WindowState
 
+NO_LIMIT = Decision(allowed=True, states=(), retry_after_seconds=0, violated=())
 
-def rate_limit_headers(decision: Decision) -> dict[str, str]:
+
+def rate_limit_headers(decision: Decision = NO_LIMIT, tokens: WindowState | None = None) -> dict[str, str]:
     """The headers of an answer, whether it was allowed or not; none where there was no window.
 
     ``RateLimit-Policy`` and ``RateLimit`` name every window (draft-ietf-httpapi-ratelimit-headers-11, structured fields
-    of RFC 9651). ``x-ratelimit-*-requests`` has room for one: the one with the least left. ``Retry-After`` stands where
-    it helps to wait; no window is told to last longer, as the draft asks.
+    of RFC 9651), that of `tokens` last. ``x-ratelimit-*-requests`` has room for one: the one with the least left.
+    ``Retry-After`` stands where it helps to wait; no window is told to last longer, as the draft asks.
     """
+    windows = decision.states if tokens is None else (*decision.states, tokens)
     headers = {}
+    if windows:
+        policies = (f'"{one.name}";q={one.limit};w={math.ceil(one.seconds) or 1}' for one in windows)
+        headers["RateLimit-Policy"] = ", ".join(policies)
+        headers["RateLimit"] = ", ".join(_limit(one, decision) for one in windows)
     if decision.states:
-        policies = (f'"{one.name}";q={one.limit};w={math.ceil(one.seconds) or 1}' for one in decision.states)
-        tightest = min(decision.states, key=lambda one: (one.remaining, -one.reset_seconds))
-        headers = {
-            "RateLimit-Policy": ", ".join(policies),
-            "RateLimit": ", ".join(_limit(one, decision) for one in decision.states),
-            "x-ratelimit-limit-requests": str(tightest.limit),
-            "x-ratelimit-remaining-requests": str(tightest.remaining),
-            "x-ratelimit-reset-requests": _duration(tightest.reset_seconds),
-        }
+        headers |= _simple("requests", min(decision.states, key=lambda one: (one.remaining, -one.reset_seconds)))
+    if tokens is not None:
+        headers |= _simple("tokens", tokens)
     if not decision.allowed and decision.can_ever_succeed:
         headers["Retry-After"] = str(_retry_after(decision))
     return headers
+
+
+def _simple(what: str, state: WindowState) -> dict[str, str]:
+    return {
+        f"x-ratelimit-limit-{what}": str(state.limit),
+        f"x-ratelimit-remaining-{what}": str(state.remaining),
+        f"x-ratelimit-reset-{what}": _duration(state.reset_seconds),
+    }
 
 
 def _limit(state: WindowState, decision: Decision) -> str:

@@ -38,5 +38,7 @@ def _curl(operation: Operation, body: Any, *, query: str = "", is_stream: bool) 
         words.append('-H "Authorization: Bearer $KEY"')
     if body is None:
         return " ".join(words)
+    if operation.is_form:
+        return " ".join((*words, *(f"-F {name}={value}" for name, value in body.items())))
     text = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
     return " ".join(words) + f" -H 'Content-Type: application/json' \\\n  -d '{text}'"

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 JSON = "application/json"
+FORM = "multipart/form-data"
 EVENT_STREAM = "text/event-stream"
 _VERBS = ("post", "get", "patch", "delete")
 
@@ -31,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A method at a path; `body` is the schema of its body, None if it takes none.
+    """A method at a path; `body` is the schema of its body, None if it takes none; `is_form` says that it is a form.
 
     `needs` is a scope, `any key` or `no key`; `counted_as` is its class for limits, None if it has none.
     """
@@ -45,6 +46,7 @@ class Operation:
     parameters: tuple[Mapping[str, Any], ...]
     body: Mapping[str, Any] | None
     example_body: Any
+    is_form: bool
     needs: str
     counted_as: str | None
     answers: tuple[Answer, ...]
@@ -88,7 +90,8 @@ class Document:
 
     def _operation(self, tag: str, verb: str, path: str, item: Mapping[str, Any]) -> Operation:
         told = item[verb]
-        content = self.resolve(told.get("requestBody")).get("content", {}).get(JSON, {})
+        contents = self.resolve(told.get("requestBody")).get("content", {})
+        content = contents.get(JSON) or contents.get(FORM, {})
         answers = {int(status): one for status, one in told["responses"].items() if status != "default"}
         return Operation(
             id=told["operationId"],
@@ -100,6 +103,7 @@ class Document:
             parameters=tuple(map(self.resolve, (*item.get("parameters", ()), *told.get("parameters", ())))),
             body=content.get("schema"),
             example_body=_example(content),
+            is_form=FORM in contents,
             needs=told.get("x-scope", "no key"),
             counted_as=told.get("x-rate-limit-class"),
             answers=tuple(_answer(status, one) for status, one in answers.items() if "$ref" not in one),

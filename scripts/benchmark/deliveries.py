@@ -16,8 +16,8 @@ import psutil
 from redis import Redis
 
 from jobs.ids import new_id
-from jobs.job import NewJob
 from jobs.keys import Keys
+from jobs.new_job import NewJob
 from jobs.signature import Secret
 from jobs.store import JobStore
 from jobs.webhooks.endpoint import Endpoint, NewEndpoint

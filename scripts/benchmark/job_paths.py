@@ -17,8 +17,9 @@ from celery import Celery
 from kombu import pools
 from redis import Redis
 
+from api.asked_job import Submission
 from api.model_gate import ModelGate
-from api.submission import Submission, Submissions
+from api.submission import Submissions
 from jobs.ids import new_id
 from jobs.job import JobState
 from jobs.keys import Keys

@@ -15,8 +15,9 @@ from threading import Event, Thread
 
 from redis import Redis
 
+from api.asked_job import Submission
 from api.model_gate import ModelGate
-from api.submission import Submission, Submissions
+from api.submission import Submissions
 from jobs.ids import new_id
 from jobs.job import Job, JobState
 from jobs.request import RequestType
@@ -25,7 +26,7 @@ from models.catalog import Catalog
 from resilience.circuit.circuits import Circuits
 from scripts.benchmark import servers
 from scripts.benchmark.crowd import crowd
-from scripts.benchmark.scripted import clock_config
+from scripts.benchmark.scripted import MODEL, clock_config
 from tasks.app import make_app
 from tasks.dispatch import Dispatcher
 
@@ -38,6 +39,14 @@ LENGTHS = (8, 12, 16, 20, 24)
 """Tokens of the neighbour's jobs in turn, so that slots are freed one by one."""
 _POLL_SECONDS = 0.005
 _PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How long a job of the modest tenant waited, in seconds, and whether it found every slot taken."""
+
+    wait: float
+    found_full: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +110,13 @@ class Street:
             over.set()
             thread.join()
 
-    def waits(self, jobs: int) -> list[float]:
-        """Seconds from acceptance to the first token of the modest tenant's jobs, each submitted after the last."""
-        return [self._wait_of(self._end(self.submit(MODEST, LENGTHS[0]))) for _ in range(jobs)]
+    def visits(self, jobs: int) -> list[Visit]:
+        """The modest tenant's jobs, each submitted after the last; they wait from acceptance to the first token."""
+        return [self._visit() for _ in range(jobs)]
+
+    def _visit(self) -> Visit:
+        found_full = self.store.queue(MODEL, MODEST).running >= SLOTS
+        return Visit(self._wait_of(self._end(self.submit(MODEST, LENGTHS[0]))), found_full)
 
     def _end(self, job_id: str) -> Job:
         until = time.monotonic() + _PATIENCE_SECONDS

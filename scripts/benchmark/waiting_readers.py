@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from jobs.ids import new_id
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.store import JobStore
 from scripts.benchmark import servers
 from scripts.benchmark.client import Client

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jobs.job import Priority
-from scripts.address import Address, find_address
-from scripts.arguments import given, path
-from scripts.bulk_drive import drive
-from scripts.bulk_files import STREAM, UnusableFile, default_output, open_source, refuse_one_file_for_both
-from scripts.bulk_input import read_lines, survey
-from scripts.bulk_output import is_resumable, lines_to_do, open_output
-from scripts.bulk_report import Beginning, BulkReport, summary, troubles
-from scripts.bulk_run import BulkRun, StopSignal, thread_count
-from scripts.bulk_tally import Tally
-from scripts.client import FrontierClient
+from scripts import bulk_with_batches
+from scripts.address import find_address
+from scripts.arguments import choice, given, path
+from scripts.bulk_dry_run import tell_of
+from scripts.bulk_files import STREAM, default_output
+from scripts.bulk_forms import FormName, form_of
+from scripts.bulk_order import Order
+from scripts.bulk_prompt import Column, PromptMaker, Template
+from scripts.bulk_source import Source
+from scripts.bulk_with_jobs import carry_out
 from scripts.generation import (
+    CacheOption,
     ChatOption,
     DataDirOption,
     Generation,
@@ -36,26 +36,47 @@ from scripts.generation import (
     UrlOption,
 )
 from scripts.patience import Patience
-from scripts.screen import fail, note, one_line_errors, stderr
-
-WITHOUT_SUCCESS, INTERRUPTED = 3, 130
-NOT_RESUMABLE = "This run cannot go on after an interrupt: it needs a file to read and a file to write."
 
 
 def bulk(
     source: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl", parser=path, help="JSON objects, one per line; - for stdin.")
-    ],
+        Path | None, typer.Argument(metavar="IN.jsonl", parser=path, help="JSON objects, one per line; - for stdin.")
+    ] = None,
     *,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-csv", metavar="IN.csv", parser=path, help="In its place: rows under a header; - for stdin."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="OUT.jsonl", parser=path, help="- for stdout; else IN.results.jsonl, here."
+            "-o", "--output", metavar="OUT", parser=path, help="- for stdout; else IN.results.jsonl, or .csv, here."
         ),
     ] = None,
+    form: Annotated[
+        FormName | None, choice("--format", FormName, "Of the output; by default csv if OUT is named so, else jsonl.")
+    ] = None,
     field: Annotated[
-        str, typer.Option("--field", help="The member of each line that holds the prompt.", callback=given)
-    ] = "prompt",
+        str | None,
+        typer.Option("--field", help='The column that is the prompt; by default "prompt".', callback=given),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar='"…{column}…"',
+            help="The prompt, with columns in braces; {{ and }} are braces themselves.",
+            callback=given,
+        ),
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Send the lines as a file and have the server run them as a batch.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell lines, tokens and time; submit and write nothing.")
+    ] = False,
     in_flight: Annotated[int, typer.Option("--in-flight", help="Jobs open at once.", min=1, max=10_000)] = 64,
     patience: Annotated[
         float, typer.Option("--patience", help="Seconds to keep trying while the API is away.", min=0.0)
@@ -75,21 +96,24 @@ def bulk(
     stop: StopOption = None,
     chat: ChatOption = False,
     priority: PriorityOption = Priority.BATCH,
+    cache: CacheOption = None,
     timeout: RunLimitOption = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Run every line of a file as a job; each ends in one line of output, written as it comes.
 
+    A line is a JSON object, or with --from-csv a row under a header.
+
     The same command again goes on where an interrupted one has ended.
     No line that has its result is paid twice.
-    What that takes is kept in OUT.jsonl.run, beside the output.
+    What that takes is kept in OUT.run, beside the output.
 
     Exit codes:
     0 all lines succeeded
     1 it could not begin, or not go on
     2 wrong usage
-    3 some lines did not succeed
+    3 some lines did not succeed, or with --dry-run would be refused
     130 interrupted
     """
     if retry_failed and restart:
@@ -104,74 +128,53 @@ def bulk(
         seed=seed,
         stop=tuple(stop or ()),
         priority=priority,
+        cache=cache,
         run_limit_seconds=timeout,
     )
     address = find_address(url, data_dir, os.environ)
-    target = output or default_output(source)
-    stop_signal = StopSignal()
-    client = FrontierClient(
-        address.url,
-        address.token,
-        connections=thread_count(in_flight),
-        patience=Patience(seconds=patience),
-        pause=stop_signal.pause,
+    origin = _source(source, from_csv, _prompt_maker(field, template))
+    form = form or (FormName.JSONL if output is None else FormName.of(output))
+    target = output or default_output(origin.path, f".{form}")
+    settings = {
+        "field": None if template else origin.prompt.columns[0],
+        "template": template,
+        "from_csv": origin.is_csv or None,
+        "batch": batch or None,
+        "format": None if form is FormName.JSONL else str(form),
+        **generation.settings(),
+    }
+    order = Order(
+        source=origin,
+        target=target,
+        form=form_of(form),
+        settings=settings,
+        generation=generation,
+        in_flight=in_flight,
+        retry_failed=retry_failed,
+        restart=restart,
     )
-    canceller = FrontierClient(address.url, address.token, patience=Patience(seconds=1.0))
-    started = time.monotonic()
+    if batch and (timeout is not None or priority is not Priority.BATCH):
+        raise typer.BadParameter("a batch has neither --timeout nor another --priority", param_hint="--batch")
+    if dry_run:
+        tell_of(order, address, in_flight=None if batch else in_flight)
+    elif batch:
+        bulk_with_batches.carry_out(order, address, patience=Patience(seconds=patience))
+    else:
+        carry_out(order, address, patience=Patience(seconds=patience))
+
+
+def _source(jsonl: Path | None, csv: Path | None, prompt: PromptMaker) -> Source:
+    if (jsonl is None) is (csv is None):
+        raise typer.BadParameter("give one of IN.jsonl and --from-csv IN.csv", param_hint="IN.jsonl")
+    return Source(path=csv or jsonl or STREAM, is_csv=csv is not None, prompt=prompt)
+
+
+def _prompt_maker(field: str | None, template: str | None) -> PromptMaker:
+    if template is None:
+        return Column(field or "prompt")
+    if field is not None:
+        raise typer.BadParameter("--template says already what the prompt is", param_hint="--field")
     try:
-        with client, canceller, open_source(source) as file:
-            _end_if_hopeless(client, generation, address)
-            refuse_one_file_for_both(source, target)
-            surveyed = survey(source)
-            goes_on = surveyed is not None and is_resumable(target)
-            settings = {"field": field, **generation.settings()}
-            with open_output(target, source=surveyed, settings=settings, restart=restart) as results:
-                again = results.tally.jobs_without_success() if retry_failed else {}
-                began = Beginning.of(results.tally, lines_again=len(again))
-                if remark := began.as_sentence() if goes_on else NOT_RESUMABLE:
-                    note(remark)
-                run = BulkRun(
-                    client,
-                    lines_to_do(read_lines(file, field=field), done=results.tally, again=again),
-                    run_id=results.run_id,
-                    earlier=again,
-                    generation=generation,
-                    in_flight=in_flight,
-                    stop=stop_signal,
-                )
-                total = surveyed.lines if surveyed else None
-                report = BulkReport(total, began, console=stderr(), clock=time.monotonic)
-                drive(run, results, report=report, client=client, canceller=canceller, stop=stop_signal)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except (UnusableFile, OSError) as error:
-        raise fail(str(error)) from None
-    tally = results.tally
-    stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(target)))
-    _say_more(tally, source, was_cut=stop_signal.is_set() or run.input_error is not None)
-    if run.input_error:
-        raise fail(f"cannot read on in {source}: {run.input_error}")
-    left = None if total is None else total - began.ended(tally)
-    if stop_signal.is_set() and left != 0:
-        way_on = " The same command goes on with them." if goes_on else ""
-        note(f"Interrupted: {'the other' if left is None else left} lines are left without a result.{way_on}")
-        raise typer.Exit(INTERRUPTED)
-    if tally.unsuccessful:
-        if goes_on:
-            note("The same command with --retry-failed does the lines without success again.")
-        raise typer.Exit(WITHOUT_SUCCESS)
-
-
-def _end_if_hopeless(client: FrontierClient, generation: Generation, address: Address) -> None:
-    """A wrong address, token or setting ends the command here, before the output is touched."""
-    with one_line_errors(address):
-        models = client.models()
-    if complaint := generation.complaint(models):
-        raise fail(complaint)
-
-
-def _say_more(tally: Tally, source: Path, *, was_cut: bool) -> None:
-    if tally.unsuccessful:
-        stderr().print("", troubles(tally), sep="\n")
-    elif not (tally.lines or was_cut):
-        note(f"{'stdin' if source == STREAM else source} has no lines")
+        return Template.parse(template)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--template") from None

@@ -17,9 +17,12 @@ from scripts.circuit_calls import Forced
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import to_the_second, word
-from scripts.screen import drawable, one_line_errors, stdout
+from scripts.screen import drawable, one_line_errors, print_result
 
-app = typer.Typer(help="Look at circuits; hold them open or closed, and let go of them.", no_args_is_help=True)
+app = typer.Typer(
+    help="See which models and receivers of webhooks are left alone because they fail; hold a circuit open or closed.",
+    no_args_is_help=True,
+)
 
 COLOURS = {"open": "bold red", "half_open": "yellow"}
 CircuitName = Annotated[
@@ -59,38 +62,55 @@ def list_circuits(
             str(circuit["counts"]["rejected"]),
             Text(drawable(word((circuit["forced"] or {}).get("by")))),
         )
-    stdout().print(table if circuits else "no circuits")
+    print_result(table if circuits else "no circuits")
 
 
 @app.command("open")
 def hold_open(
-    name: CircuitName, *, tenant: WhoseOption = None, url: UrlOption = None, data_dir: DataDirOption = None
+    name: CircuitName,
+    *,
+    tenant: WhoseOption = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
 ) -> None:
     """Start no more jobs of a model and have new ones refused, or send a receiver nothing, until it is released."""
-    _force(name, "open", tenant, url, data_dir)
+    _force(name, "open", tenant, url, data_dir, as_json=as_json)
 
 
 @app.command("close")
 def hold_closed(
-    name: CircuitName, *, tenant: WhoseOption = None, url: UrlOption = None, data_dir: DataDirOption = None
+    name: CircuitName,
+    *,
+    tenant: WhoseOption = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """Let everything through, whatever fails, until it is released."""
-    _force(name, "closed", tenant, url, data_dir)
+    """Let every job or delivery through, however many fail, until it is released."""
+    _force(name, "closed", tenant, url, data_dir, as_json=as_json)
 
 
 @app.command()
 def release(
-    name: CircuitName, *, tenant: WhoseOption = None, url: UrlOption = None, data_dir: DataDirOption = None
+    name: CircuitName,
+    *,
+    tenant: WhoseOption = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """Let it go by what it sees; it begins anew, closed."""
-    _force(name, None, tenant, url, data_dir)
+    """Hold a circuit no longer: it begins anew, closed, and opens when too much fails."""
+    _force(name, None, tenant, url, data_dir, as_json=as_json)
 
 
-def _force(name: str, state: Forced | None, tenant: str | None, url: str | None, data_dir: Path | None) -> None:
+def _force(
+    name: str, state: Forced | None, tenant: str | None, url: str | None, data_dir: Path | None, *, as_json: bool
+) -> None:
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         circuit = client.circuits.force(name, state, tenant=tenant)
-    typer.echo(_words(circuit))
+    typer.echo(json.dumps(circuit, ensure_ascii=False) if as_json else _words(circuit))
 
 
 def _words(circuit: dict[str, Any]) -> str:

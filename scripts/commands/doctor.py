@@ -15,7 +15,7 @@ from scripts.finding import Finding, Level
 from scripts.generation import DataDirOption
 from scripts.paths import Running, read_running
 from scripts.paths import data_dir as find_data_dir
-from scripts.screen import stdout
+from scripts.screen import print_result
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 
@@ -41,7 +41,7 @@ def doctor(
         *service_checks.check_redis(folder, env),
         *service_checks.check_api(folder, host=host, port=port),
     ]
-    stdout().print(_table(findings))
+    print_result(_table(findings))
     if any(finding.level is Level.BAD for finding in findings):
         raise typer.Exit(1)
 

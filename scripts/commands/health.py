@@ -12,7 +12,7 @@ from rich.table import Table
 from scripts.address import find_address
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
-from scripts.screen import drawable, one_line_errors, stdout
+from scripts.screen import drawable, one_line_errors, print_result
 
 
 def health(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
@@ -23,7 +23,7 @@ def health(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDir
     if as_json:
         typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
     else:
-        stdout().print(_table(address.url, body))
+        print_result(_table(address.url, body))
     if not ready:
         raise typer.Exit(1)
 

@@ -13,14 +13,14 @@ from rich.text import Text
 from jobs.job import JobState
 from scripts.address import find_address
 from scripts.api_errors import problem_sentence
-from scripts.arguments import JobId
+from scripts.arguments import JobId, choice
 from scripts.client import FrontierClient
 from scripts.commands import jobs_cancel, jobs_dead_letters, jobs_explain, jobs_retry, jobs_watch
 from scripts.generation import DataDirOption, JsonOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import attempts_text, job_table, status_text, word
 from scripts.job_view import JobView
 from scripts.of_model import OfModelOption, note_unknown
-from scripts.screen import drawable, one_line_errors, print_text, stdout
+from scripts.screen import drawable, one_line_errors, print_result, print_text, stdout
 from scripts.timings import timing_line
 
 app = typer.Typer(help="Look at jobs, stop them and submit them again.", no_args_is_help=True)
@@ -29,7 +29,7 @@ app = typer.Typer(help="Look at jobs, stop them and submit them again.", no_args
 @app.command("list")
 def list_jobs(
     *,
-    status: Annotated[JobState | None, typer.Option("--status", help="Only jobs in this state.")] = None,
+    status: Annotated[JobState | None, choice("--status", JobState, "Only jobs in this state.")] = None,
     model: OfModelOption = None,
     metadata: MetadataOption = None,
     limit: Annotated[int, typer.Option("--limit", help="At most this many, newest first.", min=1)] = 20,
@@ -48,8 +48,7 @@ def list_jobs(
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))
         return
-    console = stdout()
-    console.print(job_table(jobs, console=console) if jobs else "no jobs")
+    print_result(job_table(jobs, console=stdout()) if jobs else "no jobs")
 
 
 @app.command()
@@ -64,7 +63,7 @@ def show(job_id: JobId, as_json: JsonOption = False, url: UrlOption = None, data
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _facts(job):
         table.add_row(Text(name, style="dim"), value)
-    stdout().print(table)
+    print_result(table)
     if job.text is not None:
         typer.echo()
         print_text(job.text)

@@ -10,7 +10,7 @@ import typer
 
 from jobs.job import JobState
 from scripts.address import find_address
-from scripts.arguments import JobIds
+from scripts.arguments import JobIds, choice
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.of_model import OfModelOption, note_unknown
@@ -31,7 +31,7 @@ def cancel(
     metadata: MetadataOption = None,
     model: OfModelOption = None,
     status: Annotated[
-        NotEnded | None, typer.Option("--status", help="Only jobs that are queued, or only those that are running.")
+        NotEnded | None, choice("--status", NotEnded, "Only jobs that are queued, or only those that are running.")
     ] = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,

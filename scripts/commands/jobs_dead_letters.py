@@ -15,7 +15,7 @@ from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import ended_table
 from scripts.of_model import OfModelOption, note_unknown
 from scripts.one_by_one import for_each_id
-from scripts.screen import note, one_line_errors, stdout
+from scripts.screen import note, one_line_errors, print_result, stdout
 
 
 def dead_letters(
@@ -36,8 +36,7 @@ def dead_letters(
         for job in jobs:
             typer.echo(json.dumps(job.body, ensure_ascii=False))
         return
-    console = stdout()
-    console.print(ended_table(jobs, console=console, with_status=False) if jobs else "no dead letters")
+    print_result(ended_table(jobs, console=stdout(), with_status=False) if jobs else "no dead letters")
 
 
 def requeue(

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from scripts.address import find_address
-from scripts.arguments import JobIds
+from scripts.arguments import JobIds, choice
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, MetadataOption, UrlOption, metadata_pairs
 from scripts.job_table import ended_table
 from scripts.job_view import JobView
 from scripts.of_model import OfModelOption, note_unknown
 from scripts.one_by_one import for_each_id
-from scripts.screen import note, one_line_errors, stdout
+from scripts.screen import note, one_line_errors, print_result, stdout
 
 
 class EndedWithout(StrEnum):
@@ -31,7 +31,9 @@ class EndedWithout(StrEnum):
 def retry(
     job_ids: JobIds = None,
     *,
-    status: Annotated[list[EndedWithout] | None, typer.Option("--status", help="May be repeated; else failed.")] = None,
+    status: Annotated[
+        list[EndedWithout] | None, choice("--status", EndedWithout, "May be repeated; else failed.")
+    ] = None,
     model: OfModelOption = None,
     metadata: MetadataOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, and do nothing.")] = False,
@@ -54,8 +56,7 @@ def retry(
             if not jobs:
                 note_unknown(model, client)
             if dry_run or not jobs:
-                console = stdout()
-                console.print(ended_table(jobs, console=console, with_status=True) if jobs else "no jobs")
+                print_result(ended_table(jobs, console=stdout(), with_status=True) if jobs else "no jobs")
                 return
             ids = (job.id for job in jobs)
         count = for_each_id(ids, lambda job_id: f"{job_id} -> {client.requeue(job_id).id}", address)

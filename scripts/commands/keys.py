@@ -15,7 +15,7 @@ from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import folded, to_the_second, word
 from scripts.key_limits_option import USUAL, KeyLimitsOption, parsed_limits, shown_limits
-from scripts.screen import note, one_line_errors, stdout
+from scripts.screen import note, one_line_errors, print_result, stdout
 
 app = typer.Typer(help="Make, list, limit, rotate and revoke API keys.", no_args_is_help=True)
 
@@ -30,24 +30,40 @@ def _seconds(text: str | None) -> str | None:
 
 
 Overlap = Annotated[
-    str, typer.Option("--overlap", metavar="TIME", help="How long the old key stays good.", callback=_seconds)
+    str,
+    typer.Option(
+        "--overlap",
+        metavar="TIME",
+        help="How long the old key stays good, such as 1h; 0 ends it at once.",
+        callback=_seconds,
+    ),
 ]
 
 
 @app.command()
 def create(
     *,
-    tenant: Annotated[str, typer.Option("--tenant", help="Whose key it is.", callback=given)],
+    tenant: Annotated[
+        str, typer.Option("--tenant", help="Whose key it is; a new name makes a new tenant.", callback=given)
+    ],
     scopes: Annotated[
         str,
         typer.Option(
-            "--scopes", help="With commas between: jobs:write, jobs:read, webhooks:manage, admin.", callback=given
+            "--scopes",
+            metavar="NAMES",
+            help="What it may do, with commas between: jobs:write, jobs:read, webhooks:manage, admin.",
+            callback=given,
         ),
     ],
-    name: Annotated[str, typer.Option("--name", help="For people.")] = "",
+    name: Annotated[str, typer.Option("--name", help="What it is for; only people read it.")] = "",
     expires_in: Annotated[
         str | None,
-        typer.Option("--expires-in", metavar="TIME", help="Such as 90d or 12h; else never.", callback=_seconds),
+        typer.Option(
+            "--expires-in",
+            metavar="TIME",
+            help="When it ends by itself, such as 90d, 12h or 30m; else never.",
+            callback=_seconds,
+        ),
     ] = None,
     limits: KeyLimitsOption = USUAL,
     as_json: JsonOption = False,
@@ -92,8 +108,7 @@ def list_keys(
         "last used": [to_the_second(word(key.get("last_used_at"))) for key in keys],
         "expires": [to_the_second(word(key.get("expires_at"))) for key in keys],
     }
-    console = stdout()
-    console.print(folded(columns, [_remark(key) for key in keys], room=console.width) if keys else "no keys")
+    print_result(folded(columns, [_remark(key) for key in keys], room=stdout().width) if keys else "no keys")
 
 
 @app.command()
@@ -101,13 +116,17 @@ def update(
     key_id: KeyId,
     *,
     limits: KeyLimitsOption,
+    as_json: JsonOption = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Change how often a key may ask; within five seconds it counts everywhere."""
+    """Change how often a key may ask; within five seconds every process goes by it."""
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         changed = client.keys.limit(key_id, parsed_limits(limits))
+    if as_json:
+        typer.echo(json.dumps(changed, ensure_ascii=False))
+        return
     typer.echo(f"{word(changed['id'])} {shown_limits(changed.get('limits')) or USUAL}")
 
 
@@ -120,7 +139,7 @@ def rotate(
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Make a successor of a key and print it; the old one stays good for a while."""
+    """Make a successor of a key and print it: it is shown this once; the old one stays good for --overlap."""
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         made = client.keys.rotate(key_id, overlap_seconds=_in_seconds(overlap))
@@ -128,12 +147,14 @@ def rotate(
 
 
 @app.command()
-def revoke(key_id: KeyId, *, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+def revoke(
+    key_id: KeyId, *, as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None
+) -> None:
     """End a key now; within five seconds nothing takes it any more."""
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
         ended = client.keys.revoke(key_id)
-    typer.echo(f"{word(ended['id'])} {word(ended['status'])}")
+    typer.echo(json.dumps(ended, ensure_ascii=False) if as_json else f"{word(ended['id'])} {word(ended['status'])}")
 
 
 def _show(made: dict[str, Any], *, as_json: bool) -> None:

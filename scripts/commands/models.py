@@ -18,7 +18,7 @@ from scripts.arguments import ModelName
 from scripts.client import FrontierClient, ModeChange
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.queue_view import QueueView
-from scripts.screen import drawable, fail, note, one_line_errors, stdout
+from scripts.screen import drawable, fail, note, one_line_errors, print_result
 
 app = typer.Typer(help="Look at models; pause, drain and resume them.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def list_models(as_json: JsonOption = False, url: UrlOption = None, data_dir: Da
         table.add_row(
             Text(drawable(queue.model)), _mode(queue), str(queue.slots), str(queue.waiting), str(queue.running)
         )
-    stdout().print(table if queues else "no models")
+    print_result(table if queues else "no models")
 
 
 @app.command()

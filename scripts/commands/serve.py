@@ -32,6 +32,7 @@ def serve(
 
     env = with_limits(os.environ, limits)
     env[CONFIG_VARIABLE] = str(config_file(env))
+    env[paths.DATA_DIR_VARIABLE] = str(paths.data_dir(data_dir))
     if host is not None:
         env["HOST"] = host
     if port is not None:

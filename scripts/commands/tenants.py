@@ -15,7 +15,7 @@ from scripts.arguments import TenantName
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import folded, word
-from scripts.screen import one_line_errors, stdout
+from scripts.screen import one_line_errors, print_result, stdout
 
 app = typer.Typer(help="Look at tenants and set their limits.", no_args_is_help=True)
 
@@ -34,7 +34,9 @@ def _number(text: str | None) -> str | None:
 
 
 def _limit(option: str, what: str) -> Any:
-    return typer.Option(option, metavar="NUMBER", help=f"{what}; {NONE!r}: as for every tenant.", callback=_number)
+    return typer.Option(
+        option, metavar="NUMBER", help=f"{what}; {NONE}: the usual, as without its own.", callback=_number
+    )
 
 
 @app.command("list")
@@ -48,8 +50,7 @@ def list_tenants(*, as_json: JsonOption = False, url: UrlOption = None, data_dir
             typer.echo(json.dumps(tenant, ensure_ascii=False))
         return
     columns = {"tenant": [word(one["id"]) for one in tenants]}
-    console = stdout()
-    console.print(folded(columns, list(map(_remark, tenants)), room=console.width) if tenants else "no tenants")
+    print_result(folded(columns, list(map(_remark, tenants)), room=stdout().width) if tenants else "no tenants")
 
 
 @app.command()
@@ -67,11 +68,15 @@ def show(
 def set_limits(
     tenant: TenantName,
     *,
-    tokens_per_minute: Annotated[str | None, _limit("--tokens-per-minute", "Tokens in a minute")] = None,
-    tokens_per_day: Annotated[str | None, _limit("--tokens-per-day", "Tokens in a day")] = None,
-    concurrent_jobs: Annotated[str | None, _limit("--concurrent-jobs", "Jobs that are not final")] = None,
-    waiting_jobs: Annotated[str | None, _limit("--waiting-jobs", "Jobs that wait for one model")] = None,
-    weight: Annotated[str | None, _limit("--weight", "Part of a model beside others, 0.25 to 16")] = None,
+    tokens_per_minute: Annotated[
+        str | None, _limit("--tokens-per-minute", "Most tokens in a minute, prompts and completions together")
+    ] = None,
+    tokens_per_day: Annotated[str | None, _limit("--tokens-per-day", "Most tokens in a day")] = None,
+    concurrent_jobs: Annotated[str | None, _limit("--concurrent-jobs", "Most jobs that wait or run")] = None,
+    waiting_jobs: Annotated[str | None, _limit("--waiting-jobs", "Most jobs that wait for one model")] = None,
+    weight: Annotated[
+        str | None, _limit("--weight", "Share of a model beside other tenants, who have 1: 0.25, 0.5, 1, 2, 4, 8 or 16")
+    ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
@@ -92,13 +97,13 @@ def _print(tenant: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(tenant, indent=2, ensure_ascii=False))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("limit", "own", "else", "used"):
+    for heading in ("limit", "own", "usual", "used"):
         table.add_column(heading, header_style="dim", justify="left" if heading == "limit" else "right")
     used = {str(one["policy"]).replace("-", "_"): one["used"] for one in tenant["standing"]}
     for name in NAMES:
         row = (tenant["limits"].get(name), tenant["defaults"].get(name), used.get(name))
         table.add_row(Text(name.replace("_", " ")), *(Text("" if value is None else f"{value:,}") for value in row))
-    stdout().print(table)
+    print_result(table)
 
 
 def _remark(tenant: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ import typer
 from scripts.address import find_address
 from scripts.generation import DataDirOption, JsonOption, ModelOption, UrlOption
 from scripts.interrupts import sigterm_interrupts
-from scripts.screen import fail, note, one_line_errors, stderr, stdout
+from scripts.screen import fail, note, one_line_errors, print_result, stderr
 
 if TYPE_CHECKING:
     from scripts.transport import Transport
@@ -60,7 +60,7 @@ def walk(
     if as_json:
         typer.echo(json.dumps(table.as_json(address.url, checks), indent=2, ensure_ascii=False))
     else:
-        stdout().print(table.check_table(checks))
+        print_result(table.check_table(checks))
     words = table.summary(checks, seconds=time.monotonic() - began)
     if any(check.outcome == "failed" for check in checks):
         raise fail(words)

@@ -16,7 +16,7 @@ from scripts.arguments import given
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import word
-from scripts.screen import fail, one_line_errors, stdout
+from scripts.screen import fail, one_line_errors, print_result
 
 NUMBERS = {
     "jobs": "jobs",
@@ -31,16 +31,30 @@ NUMBERS = {
 def usage(
     *,
     first: Annotated[
-        str | None, typer.Option("--from", metavar="DAY", help="In UTC, such as 2026-11-01.", callback=given)
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DAY",
+            help="First day, in UTC, such as 2026-11-01; by default 29 days before the last.",
+            callback=given,
+        ),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last day.", callback=given)] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="Last day, in UTC; by default today.", callback=given)
+    ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
-            "--by", metavar="NAMES", help="With commas between: day, tenant, key, model, outcome.", callback=given
+            "--by",
+            metavar="NAMES",
+            help="A line for each day, tenant, key, model or outcome; several with commas between. Else one line.",
+            callback=given,
         ),
     ] = None,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Whose; yours by default.", callback=given)] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", help="Whose; by default your own, or with --by tenant everybody's.", callback=given),
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
@@ -60,7 +74,7 @@ def usage(
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
-    stdout().print(_table(told["data"] if told["group_by"] else [told["total"]]))
+    print_result(_table(told["data"] if told["group_by"] else [told["total"]]))
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table | str:

@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from scripts.api_errors import ApiUnreachable
-from scripts.test_api import health, jobs, keys, limits, openai_calls, responses, streams, tenants, usage, webhooks
+from scripts.test_api import (
+    batches,
+    files,
+    health,
+    jobs,
+    keys,
+    limits,
+    openai_calls,
+    responses,
+    streams,
+    tenants,
+    usage,
+    webhooks,
+)
 from scripts.test_api.answer import Skipped, Unmet
 from scripts.test_api.check import Case, Check, Outcome, shape
 from scripts.test_api.system import System
@@ -17,6 +30,8 @@ CASES: tuple[Case, ...] = (
     *streams.CASES,
     *openai_calls.CASES,
     *responses.CASES,
+    *files.CASES,
+    *batches.CASES,
     *webhooks.CASES,
     *keys.CASES,
     *usage.CASES,

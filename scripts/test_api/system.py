@@ -66,6 +66,7 @@ class System:
         json: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
+        form: dict[str, Any] | None = None,
         with_key: bool = True,
         wait: float | None = None,
         stop_after: int | None = None,
@@ -86,6 +87,7 @@ class System:
             json=json,
             query=query,
             headers=headers,
+            form=form,
             wait_seconds=self.seconds if wait is None else wait,
             silence=max(SILENCE_SECONDS, self.seconds),
         )

@@ -11,10 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from api.app import ApiProcess, create_app
+from api.app import create_app
 from api.limit_settings import NO_LIMITS
+from api.process import ApiProcess
 from jobs.answers import Skipped, Wait
-from jobs.job import AttemptError, JobState, Lease, Outcome, Timing, Usage
+from jobs.job import AttemptError, JobState, Outcome, Timing, Usage
+from jobs.lease import Lease
 from jobs.store import JobStore
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
 from jobs.webhooks.outbox import Outbox, Verdict
@@ -169,6 +171,7 @@ def make_process(redis_server: str, catalog_file: Path) -> Iterator[Callable[...
             "TRUTHGPT_CONFIG": str(catalog_file),
             "FRONTIER_SECRET_KEY": SECRET_KEY,
             "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
+            "FILES_URL": "memory://files",
             **NO_LIMITS,
         }
         made.append(create_app(usual | dict(env or {})))

@@ -14,13 +14,14 @@ _STUB = 'curl() { printf "%s\\0" "$@"; }\nset -eu\n'
 
 @dataclass(kw_only=True)
 class Request:
-    """`path` has the query in it; `body` is None where none is sent."""
+    """`path` has the query in it; `body` is None where none is sent. In a `form`, `@name` is a file of that name."""
 
     method: str = "GET"
     address: str = ""
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None
+    form: dict[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -50,6 +51,9 @@ def _take(request: Request, word: str, rest: Iterator[str]) -> None:
             request.headers[name] = value
         case "-d":
             request.method, request.body = "POST" if request.method == "GET" else request.method, next(rest)
+        case "-F":
+            name, _, value = next(rest).partition("=")
+            request.method, request.form[name] = "POST", value
         case _:
             assert word.startswith("http://"), word
             assert not request.address, word

@@ -38,7 +38,13 @@ class GunicornProcess:
     def __init__(self, env: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self._log = log
-        own = {"PORT": str(self.port), "TRUTHGPT_API_TOKEN": TOKEN, "PATH": os.environ["PATH"], **NO_LIMITS}
+        own = {
+            "PORT": str(self.port),
+            "TRUTHGPT_API_TOKEN": TOKEN,
+            "PATH": os.environ["PATH"],
+            "FILES_URL": f"file://{log.parent}/files",
+            **NO_LIMITS,
+        }
         command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()"]
         with log.open("wb") as output:
             self._process = subprocess.Popen(command, cwd=_ROOT, env=own | dict(env), stdout=output, stderr=output)

@@ -9,7 +9,6 @@ from random import Random
 import pytest
 from flask.testing import FlaskClient
 
-from api.app import ApiProcess
 from api.auth import require_key
 from api.error_handler import add_error_handler
 from api.event_streams import EventStreams
@@ -24,6 +23,7 @@ from api.limited_requests import add_limits
 from api.limiting import make_limiting
 from api.model_gate import ModelGate
 from api.openapi import ProblemApi, spec_options
+from api.process import ApiProcess
 from api.requeues import Requeues
 from api.settings import ApiSettings
 from api.stream_places import StreamPlaces

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
 from api.auth import Caller
 from api.key_ring import TRUSTED_SECONDS, KeyRing
 from api.key_uses import KeyUses
+from api.process import ApiProcess
 from jobs.access.api_key import ApiKey, NewKey, Scope
 from jobs.access.hashing import KeyHasher
 from jobs.access.key_text import KeyText

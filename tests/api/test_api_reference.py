@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import struct
 import threading
@@ -14,8 +15,11 @@ from typing import Any
 import pytest
 
 from api import webhook_examples
-from api.app import ApiProcess
-from jobs.job import JobState, Lease
+from api.batches import examples as batch_examples
+from api.files import examples as file_examples
+from api.process import ApiProcess
+from jobs.job import JobState
+from jobs.lease import Lease
 from scripts.api_reference.curl import ADDRESS, curls, variable
 from scripts.api_reference.openapi_document import Operation, own_document
 from scripts.api_reference.page import page
@@ -82,6 +86,11 @@ class World:
         ).json["id"]
         if operation.id != "cancelResponse":
             self.worker.run(response_id)
+        form = {name: sent_in_a_form(value) for name, value in file_examples.UPLOAD.items()}
+        sent = self.api.send("POST", "/v1/files", data=form)
+        assert sent.status_code == 200, sent.text
+        self.file_id = str(sent.json["id"])
+        batch = self.api.post("/v1/batches", {**batch_examples.NEW_BATCH, "input_file_id": self.file_id}).json
         key = self.api.post("/v1/admin/keys", {"tenant": "acme", "scopes": ["jobs:read"]}).json
         return {
             "KEY": TOKEN,
@@ -93,11 +102,14 @@ class World:
             "WEBHOOK_ENDPOINT_ID": self.endpoint_id,
             "RESPONSE_ID": response_id,
             "DELIVERY_ID": self.delivery_id,
+            "FILE_ID": self.file_id,
+            "BATCH_ID": batch["id"],
         }
 
     def adapt(self, text: str) -> str:
         """The body, with what is there in the place of what it made up."""
         example: Any = webhook_examples.ENDPOINT_WITH_SECRET
+        text = text.replace(batch_examples.NEW_BATCH["input_file_id"], self.file_id)
         return text.replace(example["id"], self.endpoint_id).replace(example["url"], RECEIVER)
 
     def serve(self) -> None:
@@ -108,6 +120,11 @@ class World:
             if isinstance(lease, Lease):  # and was not cancelled meanwhile
                 self.worker.finish(lease, vectors=vectors)
         self.sender.send()
+
+
+def sent_in_a_form(value: str) -> Any:
+    """What stands there, or a file in its place."""
+    return (io.BytesIO(b"{}"), value[1:]) if value.startswith("@") else value
 
 
 @contextmanager
@@ -152,7 +169,9 @@ def test_every_command_is_accepted(world: World, operation: Operation) -> None:
         request = read_curl(command, world.variables(operation))
         assert request.address == ADDRESS
         assert set(re.findall(r"\$(\w+)", command)) <= set(world.variables(operation))
-        body = None if request.body is None else world.adapt(request.body)
+        body: Any = None if request.body is None else world.adapt(request.body)
+        if request.form:
+            body = {name: sent_in_a_form(value) for name, value in request.form.items()}
 
         with at_work(world.serve):
             response = world.api.client.open(request.path, method=request.method, headers=request.headers, data=body)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess, create_app
+from api.app import create_app
+from api.process import ApiProcess
 from jobs.environment import SettingError
-from jobs.job import Lease, Outcome
+from jobs.job import Outcome
 from jobs.known_result import pack_result
+from jobs.lease import Lease
 from jobs.request import Candidate, TokenLogprobs
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
@@ -156,6 +158,15 @@ def test_chat_completions_are_answered_whole_and_as_a_stream_with_log_probabilit
     assert [one["logprob"] for one in whole.json["choices"][0]["logprobs"]["content"]] == [-0.5, -1.5]
     assert streamed.headers["Cache-Status"] == "frontier; hit"
     assert (streamed.text.count('"logprob":'), streamed.text.strip().splitlines()[-1]) == (2, "data: [DONE]")
+
+
+@pytest.mark.parametrize("verb", ["pause", "drain"])
+def test_a_known_result_is_told_whatever_the_mode_of_its_model(site: Site, verb: str) -> None:
+    site.run_once()
+    site.api.post(f"/v1/models/poet/{verb}")
+
+    again = site.submit()
+    assert (again.status_code, again.headers["Cache-Status"]) == (200, "frontier; hit")
 
 
 def test_a_response_is_answered_whole_and_as_a_stream(site: Site) -> None:
@@ -331,6 +342,14 @@ def test_a_tenant_is_told_its_own_hits_and_the_operator_all(site: Site) -> None:
         "entries": 1,
     }
     assert all_of_it["process"]["hits"] == 1
+
+
+def test_what_is_no_word_is_answered_with_the_words_that_there_are(api: Api) -> None:
+    for field, words in (("cache", "use, bypass, refresh"), ("priority", "interactive, standard, batch")):
+        for value in (True, "always", 1):
+            response = api.post("/v1/infer", {**PROMPT, field: value})
+            assert response.status_code == 422
+            assert response.json["errors"] == [{"field": field, "message": f"Must be one of {words}."}]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.permit import Outcome, Permit
 from resilience.circuit.settings import CircuitSettings
@@ -207,8 +207,9 @@ def test_a_model_that_is_held_back_is_not_said_to_fail_or_to_be_tried(api: Api) 
     refused = api.post("/v1/jobs", SUBMITS["/v1/jobs"])
     assert (refused.status_code, refused.json["detail"]) == (
         503,
-        "poet is held back by an operator, until it is released. Jobs that wait go on waiting.",
+        "poet is held back by an operator, and nobody knows until when. Jobs that wait go on waiting.",
     )
+    assert (refused.headers["Retry-After"], refused.headers["x-should-retry"]) == ("60", "false")
     [reason, *_] = api.get(f"/v1/jobs/{job_id}/explain").json["reasons"]
     assert reason == {"code": "circuit-open", "message": "An operator holds the model back until it is released."}
 

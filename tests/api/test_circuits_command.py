@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 from werkzeug.serving import make_server
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from tests.api.conftest import RECEIVER, TOKEN, Api, Sender
 from tests.scripts.client_app import run_frontier
 
@@ -48,6 +48,18 @@ def test_circuits_are_listed_held_and_released(frontier: Frontier) -> None:
     assert held.split()[-1] == "operator"
     assert frontier("close", "model:poet").stdout == "model:poet is closed, held by operator\n"
     assert frontier("release", "poet").stdout == "model:poet is closed\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "holder"),
+    [("open", "open", "operator"), ("close", "closed", "operator"), ("release", "closed", None)],
+)
+def test_what_was_done_to_a_circuit_is_printed_as_json(
+    frontier: Frontier, words: str, state: str, holder: str | None
+) -> None:
+    told = json.loads(frontier(words, "poet", "--json").stdout)
+
+    assert (told["key"], told["state"], (told["forced"] or {}).get("by")) == ("model:poet", state, holder)
 
 
 def test_what_has_no_circuit_is_named(frontier: Frontier) -> None:

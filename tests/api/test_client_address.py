@@ -8,8 +8,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from api.app import ApiProcess
 from api.client_address import client_address
+from api.process import ApiProcess
 from tests.api.conftest import Api
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]

@@ -11,7 +11,8 @@ import pytest
 
 from api import want_of_room
 from jobs.errors import QueueFull, QuotaExceeded
-from jobs.job import JobState, Lease, Outcome, Usage
+from jobs.job import JobState, Outcome, Usage
+from jobs.lease import Lease
 from jobs.settings import StoreSettings
 from jobs.tenant_limits import TenantLimits
 from jobs.tenants import TenantStore

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from tests.api.conftest import Api
 
 PAGE = "https://app.example.org"

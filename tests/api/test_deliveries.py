@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType
 from jobs.webhooks.event import JOB_EVENTS
 from jobs.webhooks.log import DeliveryLog

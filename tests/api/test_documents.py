@@ -17,8 +17,10 @@ import pytest
 from flask import Flask
 
 from api import examples, webhook_examples
-from api.app import ApiProcess
+from api.batches import examples as batch_examples
+from api.files import examples as file_examples
 from api.problem_schema import EXAMPLE
+from api.process import ApiProcess
 from tests.api.conftest import RECEIVER, Api, Sender, Worker
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -51,6 +53,12 @@ def check(name: str, document: Any) -> None:
         ("webhook-secret", webhook_examples.NEW_SECRET),
         ("delivery", webhook_examples.DELIVERY_WITH_ATTEMPTS),
         ("deliveries", webhook_examples.DELIVERY_PAGE),
+        ("file", file_examples.FILE),
+        ("files", file_examples.FILE_LIST),
+        ("batch", batch_examples.MADE_BATCH),
+        ("batch-completed", batch_examples.COMPLETED_BATCH),
+        ("batch-failed", batch_examples.FAILED_BATCH),
+        ("batches", batch_examples.BATCH_LIST),
         ("events", webhook_examples.EVENT_LIST),
     ],
 )

@@ -19,11 +19,18 @@ def follows(api: Api, *, prompt: str = "Hark!", params: Any = GREEDY, **body: An
 
 
 def test_an_equal_job_waits_for_the_run_of_the_first_and_says_so(api: Api, worker: Worker) -> None:
-    first, second = (api.submit(params=GREEDY, metadata={"n": str(number)}) for number in range(2))
+    first = api.submit(params=GREEDY)
+    made = api.post("/v1/jobs", {"input": {"prompt": "Hark!"}, "params": GREEDY, "metadata": {"n": "1"}})
+    second = made.json["id"]
+    assert (made.status_code, made.json["follows"]) == (202, first)
     waiting = api.get(f"/v1/jobs/{second}").json
     assert (waiting["follows"], waiting["status"], waiting["queue"]["position"]) == (first, "queued", 0)
     assert api.get(f"/v1/jobs/{second}/explain").json["reasons"][0]["code"] == "follows"
-    worker.run(first)
+    lease = worker.claim(first)
+    [reason] = api.get(f"/v1/jobs/{second}/explain").json["reasons"]
+    message = f"It will have the result of {first}, whose attempt 1 runs on a worker."
+    assert reason == {"code": "running", "message": message, "detail": {"job_id": first}}
+    worker.finish(lease)
     told = api.get(f"/v1/jobs/{second}").json
     assert (told["status"], told["result"]["text"], told["metadata"]) == ("succeeded", "Who knocks?", {"n": "1"})
     assert told["usage"]["cached_tokens"] == told["usage"]["prompt_tokens"] + told["usage"]["completion_tokens"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
 from api.client_address import counted_address
 from api.failed_keys import MOST_SHUT_OUT, FailedKeys
+from api.process import ApiProcess
 from jobs.access.key_text import KeyText
 from resilience.rate_limit.limiter import RateLimiter
 from tests.api.conftest import Api

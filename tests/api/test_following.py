@@ -13,7 +13,9 @@ from api.wakeups import Wakeups, subscriber_pool
 from jobs.answers import Emission
 from jobs.connection import connect
 from jobs.errors import JobNotFound
-from jobs.job import JobState, Lease, NewJob, Outcome
+from jobs.job import JobState, Outcome
+from jobs.lease import Lease
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType
 from jobs.store import JobStore
 from jobs.token_run import TokenRun

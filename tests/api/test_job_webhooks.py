@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from jobs.job import JobState
 from jobs.store import JobStore
 from jobs.webhooks.event import JOB_EVENTS

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 from werkzeug.serving import make_server
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from tests.api.conftest import TOKEN, Api
 from tests.scripts.client_app import run_frontier
 
@@ -65,6 +65,17 @@ def test_a_rotation_prints_a_successor_and_a_revocation_ends_it(frontier: Fronti
     assert revoked.stdout == f"{newest['id']} revoked\n"
     assert listed(frontier) == []
     assert [key["status"] for key in listed(frontier, "--all")] == ["revoked", "expired"]
+
+
+def test_what_was_done_to_a_key_is_printed_as_json(frontier: Frontier) -> None:
+    create(frontier)
+    key_id = str(listed(frontier)[0]["id"])
+
+    changed = json.loads(frontier("update", key_id, "--limits", "rpm=9", "--json").stdout)
+    ended = json.loads(frontier("revoke", key_id, "--json").stdout)
+
+    assert (changed["id"], changed["limits"]["requests_per_minute"]) == (key_id, 9)
+    assert (ended["id"], ended["status"]) == (key_id, "revoked")
 
 
 def test_the_limits_of_a_key_are_given_shown_and_changed(frontier: Frontier) -> None:

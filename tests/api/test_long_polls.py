@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
 from jobs.job import Job, JobState

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from tests.api.conftest import Api, Worker
 
 ORDER = {"order": "42"}

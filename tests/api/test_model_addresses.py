@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from tests.api.conftest import Api
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from jobs.answers import Skipped
 from tests.api.conftest import Api, Worker
 

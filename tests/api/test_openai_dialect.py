@@ -52,8 +52,8 @@ def test_other_problems_keep_their_status() -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *[("POST", path) for path in ("chat/completions", "completions", "embeddings", "responses")],
-        *[("GET", path) for path in ("models", "models/poet", "responses/resp_1")],
+        *[("POST", path) for path in ("chat/completions", "completions", "embeddings", "responses", "batches")],
+        *[("GET", path) for path in ("models", "models/poet", "responses/resp_1", "batches/batch_1/output")],
     ],
 )
 def test_a_wrong_key_is_told_in_openai_s_words(api: Api, method: str, path: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from jobs.job import Job
 from jobs.request import Message
 from jobs.store import JobStore

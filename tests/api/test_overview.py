@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from jobs.keys import ref
 from tests.api.conftest import Api, Worker
 

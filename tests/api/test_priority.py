@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from api.asked_job import Submission
 from api.chat_schema import ChatCompletionRequestSchema
 from api.completion_schema import CompletionRequestSchema
 from api.embedding_schema import EmbeddingRequestSchema
 from api.infer_schema import InferSchema
 from api.response_schema import ResponseSchema
-from api.submission import Submission
 from api.submission_schema import SubmissionSchema
 from jobs.job import Priority
 from tests.api.conftest import Api, Worker

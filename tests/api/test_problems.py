@@ -7,8 +7,9 @@ import pytest
 
 from api import errors as api_errors
 from api import problem_types
-from api.app import ApiProcess
+from api.process import ApiProcess
 from jobs import errors as job_errors
+from jobs.batches import errors as batch_errors
 from jobs.webhooks import errors as webhook_errors
 from tests.api.conftest import TOKEN, Api
 
@@ -20,6 +21,9 @@ def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 
 TOLD_AS_OTHERS = {
+    job_errors.BatchLeaseLost: "runners alone submit lines, and stop at it",
+    job_errors.BatchStopped: "runners alone submit lines, and tell of those that are left",
+    batch_errors.LinesLeft: "runners alone end batches",
     job_errors.NothingNew: "api.model_gate says what kept the job out: CircuitOpen",
     webhook_errors.ReceiverNotFound: "api.receiver_circuit_sources says that there is no such circuit: UnknownCircuit",
 }
@@ -57,7 +61,9 @@ def test_a_problem_is_an_openai_error_too(api: Api) -> None:
     assert body["error"]["param"] == "model"
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/nothing", "/v1/jobs/a/b/c"])
+@pytest.mark.parametrize(
+    "path", ["/v1/nothing", "/nothing", "/v1/jobs/a/b/c", "/v1/jobs//explain", "//v1/jobs", "/v1//jobs"]
+)
 def test_an_unknown_address_is_a_problem(api: Api, path: str) -> None:
     response = api.get(path)
 

@@ -58,6 +58,18 @@ def test_each_endpoint_has_one_and_an_origin_once_an_attempt_has_ended(api: Api,
         assert api.get(f"/v1/circuits/{key}").json == one | {"audit": []}
 
 
+def test_an_origin_is_known_by_its_name_from_its_first_delivery_on(api: Api) -> None:
+    key = f"origin:{ORIGIN}"
+    assert api.get(f"/v1/circuits/{key}").status_code == 404
+    tell(api)
+
+    told = api.get(f"/v1/circuits/{key}").json
+    assert (told["key"], told["state"], told["since"], told["audit"]) == (key, "closed", None, [])
+    assert api.of("acme", "admin").get(f"/v1/circuits/{key}").status_code == 404
+    held = api.post(f"/v1/circuits/{key}/force", {"state": "open"})
+    assert (held.status_code, held.json) == (200, api.get(f"/v1/circuits/{key}").json)
+
+
 def test_one_that_fails_is_told_as_open_and_when_it_is_tried_again(api: Api, sender: Sender, endpoint: str) -> None:
     tell(api, jobs=FAILURES)
     send_all(sender)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
+from api.process import ApiProcess
+from jobs.files.file import NewFile, Purpose
+from jobs.files.store import FileStore
 from jobs.store import JobStore
 from scripts.ports import free_port
 from tests.api.conftest import TOKEN, Api, Worker
@@ -27,6 +29,7 @@ models:
 """
 BODY = {"input": {"prompt": "Hark!"}}
 CHAT = {"model": "poet", "messages": [{"role": "user", "content": "Hark!"}]}
+INPUT = NewFile(id="file-" + "1" * 22, tenant="acme", filename="lines.jsonl", purpose=Purpose.BATCH, bytes=0)
 SUBMITS: dict[str, dict[str, Any]] = {
     "/v1/jobs": BODY,
     "/v1/infer": {"prompt": "Hark!"},
@@ -34,6 +37,12 @@ SUBMITS: dict[str, dict[str, Any]] = {
     "/v1/completions": {"model": "poet", "prompt": "Hark!"},
     "/v1/embeddings": {"model": "encoder", "input": "Hark!"},
     "/v1/responses": {"model": "poet", "input": "Hark!", "background": True},
+    "/v1/batches": {
+        "input_file_id": INPUT.id,
+        "endpoint": "/v1/completions",
+        "completion_window": "24h",
+        "metadata": {"said": "Hark!"},
+    },
 }
 OPEN = ("/health", "/health/live", "/health/ready", "/docs", "/docs/docs.js", "/openapi.json", "/problems/rate-limited")
 
@@ -61,7 +70,11 @@ def key(store: JobStore, api: Api, limits: Any = None, *scopes: str) -> Api:
 
 
 @pytest.fixture
-def acme(store: JobStore, api: Api) -> Api:
+def acme(store: JobStore, api: Api, redis_client: Redis) -> Api:
+    """A client, whose tenant has a file to make batches of."""
+    files = FileStore(redis_client)
+    files.expect(INPUT.tenant, INPUT.id, within_seconds=60)
+    files.add(INPUT)
     return key(store, api)
 
 

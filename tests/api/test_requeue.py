@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from api.app import ApiProcess
-from jobs.job import NewJob
+from api.process import ApiProcess
 from jobs.keys import ref
+from jobs.new_job import NewJob
 from tests.api.conftest import Api, Worker
 
 

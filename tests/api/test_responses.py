@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jobs.answers import Emission
-from jobs.job import JobState, Lease, Outcome, Usage
+from jobs.job import JobState, Outcome, Usage
+from jobs.lease import Lease
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
 from tests.api.conftest import Api, Worker
@@ -291,11 +292,11 @@ def test_a_job_that_is_no_response_is_not_found(api: Api) -> None:
         ("?stream=maybe", None, "stream"),
         ("?starting_after=3", None, "starting_after"),
         ("?stream=true&starting_after=-2", None, "starting_after"),
-        ("?include[]=message.output_text.logprobs", None, "include"),
         ("?include[]=reasoning.encrypted_content", None, "include[]"),
         ("?include_obfuscation=true", None, "include_obfuscation"),
         ("?colour=red", None, "colour"),
         ("?stream=true", "soon", "Last-Event-ID"),
+        ("", "soon", "Last-Event-ID"),
     ],
 )
 def test_a_bad_query_is_refused_and_named(api: Api, query: str, header: str | None, param: str) -> None:
@@ -304,6 +305,12 @@ def test_a_bad_query_is_refused_and_named(api: Api, query: str, header: str | No
     answer = api.get(f"{PATH}/{begin(api)}{query}", **headers)
 
     assert (answer.status_code, answer.json["error"]["param"]) == (400, param)
+
+
+def test_log_probabilities_that_there_are_not_may_be_asked_for_again(api: Api) -> None:
+    answer = api.get(f"{PATH}/{begin(api)}?include[]=message.output_text.logprobs")
+
+    assert (answer.status_code, answer.json["output"]) == (200, [])
 
 
 def test_an_unknown_parameter_of_a_query_has_openai_s_code(api: Api) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from api.addresses import REFUSAL
-from api.app import ApiProcess
 from api.auth import OPERATOR
+from api.process import ApiProcess
 from jobs.access.api_key import Scope
 from tests.api.conftest import Api
 

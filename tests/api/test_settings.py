@@ -66,6 +66,14 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("API_CORS_ORIGINS", "https://app.example.org/"),
         ("API_CORS_ORIGINS", "https://*.example.org"),
         ("API_CORS_ORIGINS", "null"),
+        ("FILES_URL", "/var/lib/files"),
+        ("FILES_URL", "file://files"),
+        ("FILES_URL", "file:///dev/null/files"),
+        ("FILES_URL", "s3://"),
+        ("FILES_URL", "gs://bucket"),
+        ("FILES_MAX_BYTES", "0"),
+        ("FILES_MAX_BYTES_PER_TENANT", "0"),
+        ("FILES_LIFETIME_S", "-1"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, value: str) -> None:
@@ -104,3 +112,24 @@ def test_limits_can_be_none() -> None:
 def test_a_window_so_short_that_nothing_fits_into_it_is_named() -> None:
     with pytest.raises(SettingError, match=r"^RATE_LIMIT_WINDOW_SEC: 5 a minute is none in 10 s"):
         ApiSettings.from_env(KEY | {"RATE_LIMIT_RPM": "5", "RATE_LIMIT_WINDOW_SEC": "10"})
+
+
+def test_files_lie_in_the_data_folder_unless_it_is_said_where() -> None:
+    usual = ApiSettings.from_env(KEY).files
+    beside = ApiSettings.from_env(KEY | {"FRONTIER_DATA_DIR": "/srv/frontier"}).files
+
+    assert usual.url.startswith("file:///")
+    assert usual.url.endswith("/files")
+    assert (usual.max_bytes, usual.most_of_tenant, usual.lifetime_seconds) == (200 * 2**20, None, 30 * 86_400)
+    assert beside.url == "file:///srv/frontier/files"
+    assert ApiSettings.from_env(KEY | {"FILES_URL": "memory://there"}).files.url == "memory://there"
+
+
+def test_the_usual_folder_of_files_is_not_looked_at_before_a_file_comes() -> None:
+    assert ApiSettings.from_env(KEY | {"FRONTIER_DATA_DIR": "/dev/null"}).files.url == "file:///dev/null/files"
+
+
+def test_an_upload_at_the_slowest_pace_is_over_in_time_to_be_recorded() -> None:
+    settings = ApiSettings.from_env(KEY)
+
+    assert settings.files.longest_upload_seconds(settings.body_seconds) == 800 * 10 + 600

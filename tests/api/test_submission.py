@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from api.asked_job import Submission
 from api.errors import UrlRefused
 from api.job_webhooks import AskedWebhook
 from api.model_gate import ModelGate
-from api.submission import Submission, Submissions
+from api.submission import Submissions
 from jobs.connection import connect
 from jobs.errors import IdempotencyMismatch
 from jobs.ids import new_id

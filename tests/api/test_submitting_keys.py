@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from tests.api.conftest import Api, Worker
 
 MESSAGES = [{"role": "user", "content": "Hark!"}]

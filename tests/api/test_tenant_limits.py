@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api, Worker
+from tests.api.limited import policies, remaining
 
 LIMITS = "/v1/admin/tenants/{}/limits"
 COST = 1 + 16
@@ -121,6 +122,7 @@ def test_more_jobs_than_may_be_are_429_until_one_has_ended(api: Api, worker: Wor
     job_id = submit(acme).json["id"]
     refused = submit(acme)
     assert (refused.status_code, refused.json["violated-policies"]) == (429, ["concurrent-jobs"])
+    assert refused.json["detail"] == "You have 1 job that is not final, and may have 1."
     assert refused.headers["Retry-After"] == "10"
     worker.run(job_id)
     assert submit(acme).status_code == 202
@@ -140,7 +142,7 @@ def test_a_full_queue_says_whose_it_is(api: Api) -> None:
     assert submit(acme).status_code == 202
     refused = submit(acme)
     assert (refused.status_code, refused.json["type"]) == (429, "/problems/queue-full")
-    assert refused.json["detail"].startswith("1 jobs of yours wait for poet")
+    assert refused.json["detail"].startswith("1 job of yours waits for poet, ")
     for _ in range(4):
         assert submit(api.of("other")).status_code == 202
     refused = submit(api.of("third"))
@@ -180,3 +182,50 @@ def test_a_tenant_is_told_how_it_stands_where_its_key_is(api: Api) -> None:
     submit(acme)
     told = {one["policy"]: (one["used"], one["remaining"]) for one in acme.get("/v1/limits").json["tenant"]}
     assert told == {"tokens-per-minute": (COST, 100 - COST), "concurrent-jobs": (1, 2)}
+
+
+def tokens(answer: Any) -> tuple[int, int]:
+    """What an answer tells of tokens, the same in both ways: the limit, and what is left."""
+    name = "tokens-per-minute"
+    told = policies(answer)[name][0], remaining(answer)[name]
+    assert policies(answer)[name][1] == 60
+    assert told == tuple(int(answer.headers[f"x-ratelimit-{what}-tokens"]) for what in ("limit", "remaining"))
+    assert answer.headers["x-ratelimit-reset-tokens"].endswith("s")
+    return told
+
+
+def test_a_submit_tells_what_is_left_of_the_tokens_per_minute(api: Api, worker: Worker) -> None:
+    acme = api.of("default")
+    assert not any("tokens" in name for name in submit(acme).headers.keys())  # noqa: SIM118 - an iterator of Werkzeug's has pairs
+    limit(api, "default", tokens_per_minute=3 * COST)
+    made = submit(acme)
+    assert tokens(made) == (3 * COST, 2 * COST)
+    assert [*remaining(made)] == ["tokens-per-minute"]
+    assert (
+        tokens(acme.post("/v1/responses", {"input": "Hark!", "max_output_tokens": 16, "background": True}))[1] == COST
+    )
+    worker.give_up(made.json["id"])
+    again = acme.post(f"/v1/jobs/{made.json['id']}/requeue")
+    assert 0 <= tokens(again)[1] <= COST
+    assert "x-ratelimit-limit-tokens" not in acme.get("/v1/jobs").headers
+
+
+def test_a_refusal_for_tokens_tells_how_few_are_left(api: Api) -> None:
+    acme = api.of("acme")
+    limit(api, tokens_per_minute=COST + 1)
+    submit(acme)
+    refused = submit(acme)
+    assert (refused.status_code, tokens(refused)) == (429, (COST + 1, 1))
+    limit(api, tokens_per_minute=1)
+    too_small = submit(acme)
+    assert too_small.json["type"] == "/problems/quota-too-small"
+    assert "x-ratelimit-reset-tokens" not in too_small.headers  # no time makes it fit
+
+
+def test_tokens_are_told_behind_the_requests_of_the_key(api: Api) -> None:
+    limit(api, tokens_per_minute=100)
+    body = {"tenant": "acme", "scopes": ["jobs:write"], "limits": {"requests_per_minute": 5}}
+    acme = Api(api.client, api.post("/v1/admin/keys", body).json["key"])
+    made = submit(acme)
+    assert list(remaining(made).items()) == [("submit", 4), ("tokens-per-minute", 100 - COST)]
+    assert made.headers["x-ratelimit-remaining-requests"] == "4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ import pytest
 from redis import Redis
 
 from api.addresses import REFUSAL
-from api.app import ApiProcess
 from api.pages import cursor_of, death_cursor_of
+from api.process import ApiProcess
 from tests.api.conftest import RECEIVER, TOKEN, Api, Sender, Worker
 
 MODELS = """
@@ -29,15 +30,18 @@ MISSING = {
     "webhook_endpoint_id": "we_" + "0" * 22,
     "delivery_id": "dlv_" + "0" * 32,
     "key_id": "key_" + "0" * 22,
+    "file_id": "file-" + "0" * 22,
+    "batch_id": "batch_" + "0" * 22,
     "tenant": "nobody",
     "key": "endpoint:we_" + "0" * 22,
 }
-_IDS = re.compile(r"\b(job|resp|we|evt|dlv|key|chatcmpl|cmpl)[_-][0-9A-Za-z]{22,}")
+_IDS = re.compile(r"\b(job|resp|we|evt|dlv|key|file|batch|chatcmpl|cmpl)[_-][0-9A-Za-z]{22,}")
 _PLACES = re.compile(r'"(position|tokens_ahead|eta_s)":[0-9.]+')
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b1[6-9]\d{8}\b|\bmsg_\w+")
 PROMPT = {"prompt": "Hark!"}
 CHAT = {"messages": [{"role": "user", "content": "Hark!"}]}
 RESPONSE = {"input": "Hark!", "background": True}
+BATCH = {"endpoint": "/v1/completions", "completion_window": "24h"}
 
 
 @dataclass
@@ -131,6 +135,7 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
         "GET /v1/jobs": [
             query("metadata.order", theirs.order, NONE),
             query("cursor", theirs.cursor, str(cursor_of(10**9))),
+            query("batch", theirs.ids["batch_id"][0], MISSING["batch_id"]),
         ],
         "POST /v1/jobs/cancel": [
             body({"metadata": {"order": theirs.order}}, {"metadata": {"order": NONE}}),
@@ -143,6 +148,17 @@ def named(theirs: Theirs) -> dict[str, list[Call]]:
             query("cursor", theirs.death_cursor, str(death_cursor_of((10**13, MISSING["job_id"]))))
         ],
         "GET /v1/events": [query("after", theirs.event_id, "evt_" + "0" * 15 + "1" + "0" * 22)],
+        "POST /v1/files": [],
+        "GET /v1/files": [query("after", theirs.ids["file_id"][0], MISSING["file_id"], 400)],
+        "POST /v1/batches": [
+            body(
+                {**BATCH, "input_file_id": theirs.ids["file_id"][0]},
+                {**BATCH, "input_file_id": MISSING["file_id"]},
+                400,
+            ),
+            with_key(theirs, 400, **BATCH, input_file_id=MISSING["file_id"]),
+        ],
+        "GET /v1/batches": [query("after", theirs.ids["batch_id"][0], MISSING["batch_id"], 400)],
         "GET /v1/webhook_endpoints": [query("after", endpoint, no_endpoint, 422)],
         "GET /v1/deliveries": [query("after", delivery, no_delivery, 422), query("endpoint", endpoint, no_endpoint)],
         "POST /v1/deliveries/replay": [body({"endpoint_id": endpoint}, {"endpoint_id": no_endpoint}, 404)],
@@ -182,7 +198,7 @@ def hasty(make_process: Callable[..., ApiProcess], tmp_path_factory: pytest.Temp
     """No worker runs here: requests that wait give up at once."""
     config = tmp_path_factory.mktemp("models") / "models.yaml"
     config.write_text(MODELS)
-    return make_process({"API_FOREGROUND_S": "0.1", "TRUTHGPT_CONFIG": str(config)})
+    return make_process({"API_FOREGROUND_S": "0.1", "TRUTHGPT_CONFIG": str(config), "FILES_URL": "memory://tenants"})
 
 
 @pytest.fixture
@@ -199,6 +215,11 @@ def theirs(operator: Api, worker: Worker, sender: Sender, redis_client: Redis) -
     endpoint = a.endpoint("job.succeeded", "job.failed")["id"]
     final = a.submit(webhook={"url": RECEIVER}, metadata={"order": "A-42"})
     worker.run(final)
+    form = {"file": (io.BytesIO(b"lines"), "a.jsonl"), "purpose": "batch"}
+    file = a.send("POST", "/v1/files", data=form).json["id"]
+    batch = a.send(
+        "POST", "/v1/batches", json={**BATCH, "input_file_id": file}, headers={"Idempotency-Key": "the-key-of-A"}
+    ).json["id"]
     deliveries = [lease.delivery_id for lease in sender.send(500, "status")]
     responses = []
     for _ in range(2):
@@ -222,7 +243,8 @@ def theirs(operator: Api, worker: Worker, sender: Sender, redis_client: Redis) -
     a.post("/v1/chat/completions", {"model": "poet", **CHAT})
 
     def snapshot() -> list[str]:
-        paths = ("/v1/jobs?limit=100", "/v1/dead-letters", "/v1/deliveries", "/v1/webhook_endpoints", "/v1/events")
+        listed = ("dead-letters", "deliveries", "webhook_endpoints", "events", "files", "batches")
+        paths = ("/v1/jobs?limit=100", *(f"/v1/{name}" for name in listed))
         circuits = [one for one in a.get("/v1/circuits").json["data"] if one["kind"] != "model"]
         return [*(a.get(path).text for path in (*paths, "/v1/webhook_secret")), str(circuits)]
 
@@ -233,6 +255,8 @@ def theirs(operator: Api, worker: Worker, sender: Sender, redis_client: Redis) -
             "webhook_endpoint_id": [endpoint],
             "delivery_id": deliveries,
             "key_id": [key],
+            "file_id": [file],
+            "batch_id": [batch],
             "tenant": ["default"],
             "key": [f"endpoint:{endpoint}", f"origin:{RECEIVER.removesuffix('/hook')}"],
         },

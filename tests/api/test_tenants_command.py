@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 from werkzeug.serving import make_server
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from tests.api.conftest import TOKEN, Api
 from tests.scripts.client_app import run_frontier
 
@@ -57,6 +57,15 @@ def test_the_list_names_each_tenant_with_its_limits(frontier: Frontier) -> None:
     assert told["id"] == "acme"
 
 
+@pytest.mark.parametrize("words", [("list",), ("show", "acme")])
+def test_no_line_in_a_pipe_ends_in_blanks(frontier: Frontier, words: tuple[str, ...]) -> None:
+    frontier("set", "acme", "--tokens-per-day", "5")
+    lines = frontier(*words).stdout.splitlines()
+
+    assert len(lines) > 1
+    assert lines == [line.rstrip() for line in lines]
+
+
 @pytest.mark.parametrize("words", [("acme",), ("acme", "--weight", "heavy"), ("acme", "--weight", "3"), ("..",)])
 def test_what_cannot_be_set_is_refused(frontier: Frontier, words: tuple[str, ...]) -> None:
     assert frontier("set", *words).exit_code != 0
@@ -81,6 +90,6 @@ def test_why_a_job_waits_is_printed(frontier: Frontier, api: Api) -> None:
         "0 jobs before it, 0 tokens; unknown when it starts",
         "weighs 4 as standard, times 1 of its tenant",
     ]
-    assert "1 jobs of yours and 0 of others" in frontier("jobs", "explain", second).stdout
+    assert "1 job of yours and 0 of others" in frontier("jobs", "explain", second).stdout
     assert json.loads(frontier("jobs", "explain", first, "--json").stdout)["job_id"] == first
     assert frontier("jobs", "explain", "job_none").exit_code != 0

@@ -15,7 +15,7 @@ import redis
 from typer.testing import Result
 from werkzeug.serving import make_server
 
-from api.app import ApiProcess
+from api.process import ApiProcess
 from jobs.job import JobState
 from tests.api.conftest import TOKEN, Api, Worker
 from tests.scripts.client_app import run_frontier

@@ -13,9 +13,18 @@ from typing import Any
 from uuid import uuid4
 
 import schemathesis
+from redis import Redis
+
+from jobs.files.file import NewFile, Purpose, new_file_id
+from jobs.files.store import FileStore
 
 RECEIVER = "FRONTIER_CONTRACT_RECEIVER"
 """The variable with the URL at which webhooks are answered."""
+
+REDIS = "FRONTIER_CONTRACT_REDIS"
+"""The variable with the URL of the store."""
+
+TENANTS = ("alice", "bob")
 
 Members = dict[str, Any]
 
@@ -45,7 +54,13 @@ def before_call(_context: Any, case: Any, _options: Any) -> None:
 def _ask(query: Members, label: str) -> None:
     if "cursor" in query:
         query["cursor"] = _CURSORS.get(label, query["cursor"])
-    if label in {"GET /v1/webhook_endpoints", "GET /v1/deliveries", "GET /v1/admin/keys"}:
+    if label in {
+        "GET /v1/files",
+        "GET /v1/batches",
+        "GET /v1/webhook_endpoints",
+        "GET /v1/deliveries",
+        "GET /v1/admin/keys",
+    }:
         query.pop("after", None)
     if label == "GET /v1/usage":
         _ask_for_usage(query)
@@ -89,6 +104,7 @@ def _submit(body: Members, label: str) -> None:
     for name in ("start_within_s", "timeout_s", "retention_s"):
         _change(body, name, lambda seconds: max(seconds, _LEAST_SECONDS))
     _change(body, "cursor", lambda cursor: _CURSORS.get(label, cursor))
+    _change(body, "input_file_id", lambda _: _input())
     body.pop("previous_response_id", None)
     if {"after", "before"} <= body.keys():
         body |= {"after": "2026-01-01T00:00:00Z", "before": "2026-01-02T00:00:00Z"}
@@ -103,6 +119,17 @@ def _submit(body: Members, label: str) -> None:
         body["params"] = {name: value for name, value in body["params"].items() if name not in body}
     if label == "POST /v1/embeddings" or (label == "POST /v1/jobs" and "texts" in body.get("input", {})):
         body["model"] = "vectors"
+
+
+def _input() -> str:
+    """A new file that every caller has under the same id, since nothing says here who calls."""
+    file_id = new_file_id()
+    with Redis.from_url(os.environ[REDIS]) as client:
+        files = FileStore(client)
+        for tenant in TENANTS:
+            files.expect(tenant, file_id, within_seconds=600)
+            files.add(NewFile(id=file_id, tenant=tenant, filename="in.jsonl", purpose=Purpose.BATCH, bytes=0))
+    return file_id
 
 
 def _change(body: Members, name: str, change: Callable[[Any], Any]) -> None:

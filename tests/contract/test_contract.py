@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import TOKEN
-from tests.contract.client_knowledge import RECEIVER
+from tests.contract.client_knowledge import RECEIVER, REDIS, TENANTS
 from tests.contract.stack import ContractStack
 
 HERE = Path(__file__).parent
@@ -41,6 +41,7 @@ def hold_to_it(stack: ContractStack, folder: Path, config: str, callers: dict[st
     env = os.environ | {
         CALLERS: str(stack.write_callers(callers)),
         RECEIVER: stack.receiver.url,
+        REDIS: stack.redis.url,
         "PYTHONPATH": str(HERE.parents[1]),
     }
     words = ["--config-file", str(HERE / config), "run", f"{stack.url}/openapi.json"]
@@ -56,7 +57,7 @@ def hold_to_it(stack: ContractStack, folder: Path, config: str, callers: dict[st
 def test_two_tenants_get_what_is_documented_and_nothing_of_each_other(
     stack: ContractStack, tmp_path: Path, run: Run
 ) -> None:
-    callers = {tenant: stack.key_of(tenant) for tenant in ("alice", "bob")}
+    callers = {tenant: stack.key_of(tenant) for tenant in TENANTS}
 
     hold_to_it(stack, tmp_path, "tenants.toml", callers, run)
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 import redis
 
-from jobs.job import Lease, NewJob
+from jobs.lease import Lease
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.settings import StoreSettings
 from jobs.store import JobStore

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from jobs.job import AttemptError, Job, JobState, NewJob, Outcome, Priority, Usage
+from jobs.job import AttemptError, Job, JobState, Outcome, Priority, Usage
 from jobs.keys import ref
+from jobs.new_job import NewJob
 from jobs.unattended import UNATTENDED_ENDS
 
 Place = Literal["queue", "window", "delayed", "following"]
@@ -60,6 +61,7 @@ class PlainJob:
     outcome: Outcome | None = None
     code: str | None = None
     gave_up_at: int | None = None
+    kept_until: int | None = None
     requeued_from: str | None = None
     requeued_as: str | None = None
 
@@ -90,7 +92,7 @@ class PlainJob:
 
     @property
     def is_dead_letter(self) -> bool:
-        return self.gave_up_at is not None and self.requeued_as is None
+        return self.gave_up_at is not None and self.requeued_as is None and self.new.line is None
 
     @property
     def is_suspect(self) -> bool:
@@ -118,6 +120,11 @@ class PlainJob:
     @property
     def retires(self) -> int:
         """When a final job is to be erased."""
+        return self.ends_its_retention if self.kept_until is None else self.kept_until
+
+    @property
+    def ends_its_retention(self) -> int:
+        """When it would be erased if nobody needed it."""
         assert self.finished is not None
         return self.finished + round(self.new.retention_seconds * 1000)
 
@@ -149,7 +156,7 @@ class PlainJob:
             started_at=_seconds(self.started),
             claimed_at=_seconds(self.claimed),
             finished_at=_seconds(self.finished),
-            expires_at=None if self.finished is None else _seconds(self.retires),
+            expires_at=None if self.finished is None else _seconds(self.ends_its_retention),
             cancel_requested_at=_seconds(self.cancel_asked),
             attempt=self.attempt,
             failures=self.failures,
@@ -164,6 +171,7 @@ class PlainJob:
             error=ending.error,
             usage=ending.usage,
             timing=ending.timing,
+            batch_id=self.new.line.batch_id if self.new.line else None,
         )
 
     def _ending(self) -> Outcome:

@@ -8,18 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from jobs.answers import Accepted, Cancellation, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
+from jobs.answers import (
+    Accepted,
+    Cancellation,
+    Emission,
+    Emitted,
+    FinishAnswer,
+    MinuteBudget,
+    Signals,
+    Skipped,
+    Swept,
+    Wait,
+)
 from jobs.errors import (
+    BatchLeaseLost,
     IdempotencyMismatch,
     JobNotFinal,
     JobSucceeded,
+    LineInUse,
     ModelDraining,
     QueueFull,
 )
 from jobs.followed import BEGINNING, Followed
-from jobs.job import Job, JobState, Lease, NewJob, Outcome, Priority
+from jobs.job import Job, JobState, Outcome, Priority, Usage
 from jobs.keys import ref
+from jobs.lease import Lease
 from jobs.model_load import ModelMode
+from jobs.new_job import NewJob
 from jobs.queues import ClassStatus, QueuePlace, QueueStatus
 from jobs.tenant_limits import NO_LIMITS
 from jobs.token_run import TokenRun
@@ -29,6 +44,7 @@ from tests.jobs.plain_record import PlainRecord, PlainWorker, milliseconds
 from tests.jobs.plain_sharing import Told, find_leader, follow, look_again
 
 FORGOTTEN_AFTER = 86_400_000
+UNFORGOTTEN = 3_600_000
 RESERVED_FOR = 5_000
 
 
@@ -67,6 +83,8 @@ class PlainModel(PlainRecord):
             mode=self.mode_of(model),
             mode_since=self.modes[model][1] / 1000 if model in self.modes else None,
             own_bound=self.budgets.limits.get(tenant, NO_LIMITS).waiting_jobs,
+            pace_seconds=self.pace[model] / 1000 if model in self.pace else None,
+            usual_cost=self.usual_cost.get(model),
         )
 
     def place(self, told: Job) -> QueuePlace | None:
@@ -101,14 +119,20 @@ class PlainModel(PlainRecord):
     # --- moves of clients
 
     def accept(self, new: NewJob, *, max_waiting: int | None = None) -> Accepted:
+        if new.line and new.line.token != self.batches[new.line.batch_id].token:
+            raise BatchLeaseLost(new.line.batch_id)
+        if new.line and new.line.position < self.batches[new.line.batch_id].position:
+            return Accepted(new.id, replayed=True, can_start=False)
         for job in self.jobs.values():
             if new.idempotency_key and (job.new.tenant, job.new.idempotency_key) == (new.tenant, new.idempotency_key):
                 if job.new.fingerprint != new.fingerprint:
                     raise IdempotencyMismatch(job.new.id)
                 is_new = job.new.id == new.id
-                return Accepted(job.new.id, replayed=not is_new, can_start=is_new and self._can_start(new))
+                if is_new:
+                    return self._accepted(new, can_start=self._can_start(new))
+                return Accepted(job.new.id, replayed=True, can_start=False)
         if ref(new.tenant, new.id) in self.jobs:
-            return Accepted(new.id, replayed=False, can_start=self._can_start(new))
+            return self._accepted(new, can_start=self._can_start(new))
         leader = find_leader(self, new.tenant, new.run_digest)
         self._check_room(new, max_waiting, leader)
         deadline = (
@@ -117,7 +141,7 @@ class PlainModel(PlainRecord):
             else self.now + milliseconds(self.settings.deadline_seconds)
         )
         self._begin(new, deadline, leader)
-        return Accepted(new.id, replayed=False, can_start=self._can_start(new))
+        return self._accepted(new, can_start=self._can_start(new))
 
     def requeue(
         self, tenant: str, job_id: str, *, new_id: str, key_id: str, max_waiting: int | None = None
@@ -129,13 +153,21 @@ class PlainModel(PlainRecord):
             raise JobSucceeded(job_id)
         if old.requeued_as and ref(tenant, old.requeued_as) in self.jobs:
             is_new = old.requeued_as == new_id
-            return Accepted(old.requeued_as, replayed=not is_new, can_start=is_new)
+            if is_new:
+                return self._accepted(self.jobs[ref(tenant, new_id)].new, can_start=True)
+            return Accepted(old.requeued_as, replayed=True, can_start=False)
         leader = find_leader(self, tenant, old.new.run_digest)
         self._check_room(old.new, max_waiting, leader)
-        new = replace(old.new, id=new_id, key_id=key_id, start_within_seconds=None, idempotency_key=None)
+        new = replace(old.new, id=new_id, key_id=key_id, start_within_seconds=None, idempotency_key=None, line=None)
         self._begin(new, self.now + old.deadline - old.created, leader).requeued_from = job_id
         old.requeued_as = new_id
-        return Accepted(new_id, replayed=False, can_start=True)
+        return self._accepted(new, can_start=True)
+
+    def _accepted(self, new: NewJob, *, can_start: bool) -> Accepted:
+        budgets = {one.policy: one for one in self.budgets.standing(new.tenant, self.now)}
+        minute = budgets.get("tokens_per_minute")
+        budget = MinuteBudget(minute.limit, minute.used, minute.reset_seconds or 0.0) if minute else None
+        return Accepted(new.id, replayed=False, can_start=can_start, budget=budget)
 
     def cancel(self, tenant: str, job_id: str) -> Job:
         job = self._known(tenant, job_id)
@@ -146,7 +178,8 @@ class PlainModel(PlainRecord):
         return job.found()
 
     def cancel_matching(self, tenant: str, *, metadata: Mapping[str, str]) -> Cancellation:
-        open_jobs = [job for job in self.jobs.values() if job.new.tenant == tenant and not job.state.is_final]
+        own = [job for job in self.jobs.values() if job.new.tenant == tenant and job.new.line is None]
+        open_jobs = [job for job in own if not job.state.is_final]
         hits = [job for job in open_jobs if metadata.items() <= job.new.metadata.items()]
         told = Cancellation([], [], None)
         for job in sorted(hits, key=lambda job: -job.sequence):
@@ -165,6 +198,8 @@ class PlainModel(PlainRecord):
         job = self._known(tenant, job_id)
         if not job.state.is_final:
             raise JobNotFinal(job_id)
+        if job.new.line:
+            raise LineInUse(job_id)
         del self.jobs[job.ref]
 
     def set_mode(self, model: str, mode: ModelMode) -> None:
@@ -200,9 +235,9 @@ class PlainModel(PlainRecord):
     def dispatch(self, model: str) -> list[str]:
         published: list[str] = []
         flows = self.flows_of(model)
-        while self.room(model) > 0 and len(published) < self.settings.dispatch_limit:
-            job = flows.next(interactive_alone=self.room_for(model, Priority.STANDARD) <= 0)
-            if job is None:
+        while self.room(model) + self.margin(model) > 0 and len(published) < self.settings.dispatch_limit:
+            job = flows.next(interactive_alone=self.left_for_others(model) <= 0)
+            if job is None or (self.room(model) <= 0 and not self.is_newcomer(model, job.new.tenant, job.waits_as)):
                 break
             if self.now >= job.expires:
                 self._expire(job)
@@ -239,6 +274,7 @@ class PlainModel(PlainRecord):
             self.flows_of(model).join(job)
             job.is_passed_on = True
             return Skipped("another worker has room")
+        goes_first = job.waits_as is not Priority.BATCH and self.runs_nothing(job.new.tenant)
         job.attempt = job.failures + job.lost + 1
         self._start(job, worker)
         job.is_passed_on = False
@@ -250,10 +286,10 @@ class PlainModel(PlainRecord):
         if not can_continue:
             job.wasted += len(job.tokens)
             job.tokens = []
-        return self._lease_of(job)
+        return self._lease_of(job, goes_first=goes_first)
 
-    def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        return [self._renew(lease) for lease in leases]
+    def renew(self, leases: Sequence[Lease], *, waited_seconds: Sequence[float]) -> list[bool]:
+        return [self._renew(lease, milliseconds(waited)) for lease, waited in zip(leases, waited_seconds, strict=True)]
 
     def emit(self, emissions: Sequence[Emission]) -> list[Emitted]:
         return [self._emit(one) for one in emissions]
@@ -291,6 +327,8 @@ class PlainModel(PlainRecord):
             assert job.claimed is not None
             took, before = self.now - job.claimed, self.pace.get(job.model)
             self.pace[job.model] = int(took if before is None else before * 0.9 + took * 0.1)
+            cost = self.usual_cost.get(job.model)
+            self.usual_cost[job.model] = int(job.cost if cost is None else cost * 0.9 + job.cost * 0.1)
         log = list(zip(tokens.ids, tokens.pieces, strict=True))
         used = outcome.usage.prompt_tokens + outcome.usage.completion_tokens
         told = Told(outcome, log, gave_up=job.gave_up_at is not None)
@@ -307,12 +345,15 @@ class PlainModel(PlainRecord):
         self._to_the_queue(job)
         return True
 
-    def postpone(self, lease: Lease, *, seconds: float) -> bool:
+    def postpone(self, lease: Lease, *, seconds: float, spent: Usage | None = None) -> bool:
         job = self._of(lease)
         if not job or not self._holds(job, lease):
             return False
         self._take_back(job)
         job.token += 1
+        if spent is not None:
+            job.failed_with = spent
+            job.wasted += max(0, spent.completion_tokens - len(job.tokens))
         if job.started == job.claimed and not job.tokens:
             job.started = None
         for one in followers_of(self.jobs, job):
@@ -347,8 +388,13 @@ class PlainModel(PlainRecord):
         retiring = [job for job in self.jobs.values() if job.state.is_final and job.retires <= self.now]
         retiring = sorted(retiring, key=lambda job: (job.retires, job.ref))[:most]
         for job in retiring:
+            batch = self.batch_of(job)
+            if batch and job.new.id in batch.ended:
+                job.kept_until = self.now + UNFORGOTTEN
+                continue
             del self.jobs[job.ref]
-            self.gone[job.ref] = self.now + FORGOTTEN_AFTER
+            if not batch:
+                self.gone[job.ref] = self.now + FORGOTTEN_AFTER
         self.gone = {name: until for name, until in self.gone.items() if until > self.now}
         return Swept(len(due) == most or len(retiring) == most, stranded)
 
@@ -372,7 +418,7 @@ class PlainModel(PlainRecord):
             return True
         return False
 
-    def _lease_of(self, job: PlainJob) -> Lease:
+    def _lease_of(self, job: PlainJob, *, goes_first: bool = False) -> Lease:
         emitted = _run(job.tokens)
         assert job.worker is not None
         assert job.claimed is not None
@@ -392,6 +438,7 @@ class PlainModel(PlainRecord):
             emitted_ids=tuple(emitted.ids),
             emitted_pieces=tuple(emitted.pieces),
             company_expected=bool(self.window_of(job.model)),
+            goes_first=goes_first,
             is_streamed=job.has_reader,
             is_shared=job.new.run_digest is not None,
         )
@@ -428,6 +475,8 @@ class PlainModel(PlainRecord):
 
     def _begin(self, new: NewJob, deadline: int, leader: PlainJob | None) -> PlainJob:
         self.accepted += 1
+        if new.line:
+            self.batches[new.line.batch_id].position += 1
         within = new.start_within_seconds
         start_by = None if within is None else self.now + milliseconds(within)
         job = PlainJob(new=new, sequence=self.accepted, created=self.now, deadline=deadline, start_by=start_by)
@@ -442,7 +491,11 @@ class PlainModel(PlainRecord):
         return job
 
     def _can_start(self, new: NewJob) -> bool:
-        return self.room_for(new.request.model, new.priority) > 0
+        model = new.request.model
+        if new.priority is not Priority.INTERACTIVE and self.left_for_others(model) <= 0:
+            return False
+        room = self.room(model)
+        return room > 0 or (room + self.margin(model) > 0 and self.is_newcomer(model, new.tenant, new.priority))
 
     def _end_those_who_saw(self, leader: PlainJob) -> None:
         for job in followers_of(self.jobs, leader):
@@ -450,9 +503,14 @@ class PlainModel(PlainRecord):
                 job.code, job.gave_up_at = "stream_lost", self.now
                 self.end(job, JobState.FAILED)
 
-    def _renew(self, lease: Lease) -> bool:
+    def _renew(self, lease: Lease, waited: int) -> bool:
         job = self._of(lease)
-        if not job or not self._holds(job, lease) or self.now >= min(job.run_until, job.deadline):
+        if not job or not self._holds(job, lease):
+            return False
+        assert job.claimed is not None
+        if waited:
+            job.run_until = max(job.run_until, job.claimed + waited + milliseconds(job.new.timeout_seconds))
+        if self.now >= min(job.run_until, job.deadline):
             return False
         self._take_back(job)
         job.lease_until = self.now + self._lease

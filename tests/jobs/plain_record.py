@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 from jobs.errors import JobNotFound, JobRetired
-from jobs.job import JobState, Lease, Priority, Usage
+from jobs.job import JobState, Priority, Usage
 from jobs.keys import ref
+from jobs.lease import Lease
 from jobs.model_load import ModelMode
 from jobs.settings import StoreSettings
+from tests.jobs.plain_batches import PlainBatch
 from tests.jobs.plain_budgets import PlainBudgets
 from tests.jobs.plain_flows import PlainFlows
 from tests.jobs.plain_job import PlainJob
@@ -44,10 +47,12 @@ class PlainRecord:
     workers: dict[str, PlainWorker] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
     pace: dict[str, int] = field(default_factory=dict)
+    usual_cost: dict[str, int] = field(default_factory=dict)
     flows: dict[str, PlainFlows] = field(default_factory=dict)
     leads: dict[tuple[str, str], str] = field(default_factory=dict)
     reserved: dict[str, int] = field(default_factory=dict)
     modes: dict[str, tuple[ModelMode, int]] = field(default_factory=dict)
+    batches: dict[str, PlainBatch] = field(default_factory=dict)
     used: dict[tuple[str, int], Counter[tuple[str, str]]] = field(default_factory=dict)
     accepted: int = 0
     last_sweep: int | None = None
@@ -87,15 +92,32 @@ class PlainRecord:
         taken = len(self.running_of(model)) + len(self.window_of(model))
         return 0 if self.mode_of(model) == "paused" else self.allowance(model) - taken
 
-    def room_for(self, model: str, priority: Priority) -> int:
-        """How many of them are of this class: others than interactive jobs do not enter reserved slots but one."""
+    def margin(self, model: str) -> int:
+        """How many more newcomers may be dispatched when there is no room."""
+        slots = sum(worker.slots for worker in self.live_workers(model))
+        return max(2, slots // 8) if slots and self.mode_of(model) != "paused" else 0
+
+    def runs_nothing(self, tenant: str) -> bool:
+        """Whether no job of a tenant runs, whatever the model."""
+        return not any(job.is_running and job.new.tenant == tenant for job in self.jobs.values())
+
+    def is_newcomer(self, model: str, tenant: str, priority: Priority) -> bool:
+        """Whether a job of the class would be its tenant's only one in the window or running; batch work never is."""
+        if priority is Priority.BATCH or not self.runs_nothing(tenant):
+            return False
+        return all(job.new.tenant != tenant for job in self.window_of(model))
+
+    def left_for_others(self, model: str) -> float:
+        """How many more jobs of other classes than interactive may be dispatched: they leave reserved slots alone."""
         reserved = self.reserved.get(model, 0)
-        if not reserved or priority is Priority.INTERACTIVE or self.mode_of(model) == "paused":
-            return self.room(model)
+        if self.mode_of(model) == "paused" or not self.live_workers(model):
+            return 0
+        if not reserved:
+            return math.inf
         slots = sum(worker.slots for worker in self.live_workers(model))
         busy = [*self.running_of(model), *self.window_of(model)]
         others = sum(job.waits_as is not Priority.INTERACTIVE for job in busy)
-        return min(self.room(model), max(1, slots - reserved) - others)
+        return max(1, slots - reserved) - others
 
     def mode_of(self, model: str) -> ModelMode:
         return self.modes[model][0] if model in self.modes else "running"
@@ -108,6 +130,9 @@ class PlainRecord:
     @property
     def _lease(self) -> int:
         return milliseconds(self.settings.lease_seconds)
+
+    def batch_of(self, job: PlainJob) -> PlainBatch | None:
+        return self.batches[job.new.line.batch_id] if job.new.line else None
 
     def _known(self, tenant: str, job_id: str) -> PlainJob:
         if job := self.jobs.get(ref(tenant, job_id)):
@@ -169,6 +194,8 @@ class PlainRecord:
             used = 0 if is_follower else told_of.prompt_tokens + told_of.completion_tokens
         self.budgets.settle(job, used, self.now)
         self._count(job)
+        if job.new.line:
+            self.batches[job.new.line.batch_id].ended[job.new.id] = self.now
         if not is_follower:
             ended(self, job, told)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import redis
 
+from jobs.batches.ids import output_file_id
 from jobs.job import JobState, Priority
 from jobs.keys import Keys, idempotency_digest
 from jobs.tenant_limits import NO_LIMITS
@@ -51,6 +52,7 @@ class RecordCheck:
             of_tenant = [job for job in jobs if job.new.tenant == tenant]
             self._check_indexes(tenant, of_tenant)
             self._check_events(tenant, of_tenant)
+        self._check_batches(jobs)
         self._check_usage()
         for model in self._models:
             self._check_places(model)
@@ -69,10 +71,25 @@ class RecordCheck:
 
     def _check_indexes(self, tenant: str, jobs: list[PlainJob]) -> None:
         for state in JobState:
+            lines = {job.new.id: job.sequence for job in jobs if job.state is state and job.new.line}
             indexed = self._scores(KEYS.tenant(tenant, "state", state.value))
-            assert indexed == {job.new.id: job.sequence for job in jobs if job.state is state}
+            assert indexed == {job.new.id: job.sequence for job in jobs if job.state is state and not job.new.line}
+            assert self._scores(KEYS.tenant(tenant, "lines", state.value)) == ({} if state.is_final else lines)
         dead = self._scores(KEYS.owned(tenant, "dead"))
         assert dead == {job.new.id: job.gave_up_at for job in jobs if job.is_dead_letter}
+
+    def _check_batches(self, jobs: list[PlainJob]) -> None:
+        """Each line is listed with its batch, and waits there once it has ended until it is committed."""
+        for batch in self._model.batches.values():
+            lines = [job for job in jobs if job.new.line and job.new.line.batch_id == batch.id]
+            for state in JobState:
+                indexed = self._scores(KEYS.jobs_by_state(batch.tenant, state, batch.id))
+                assert indexed == {job.new.id: job.sequence for job in lines if job.state is state}
+            assert self._scores(KEYS.of_batch(batch.tenant, batch.id, "ended")) == batch.ended
+            assert int(self._fields(KEYS.tenant(batch.tenant, "batch", batch.id))["position"]) == batch.position
+            uncommitted = {job.new.id for job in lines if not job.state.is_final} | batch.ended.keys()
+            assert uncommitted <= {job.new.id for job in lines}, "what is not told yet is kept"
+            assert len(uncommitted) + len(batch.committed) == len(uncommitted | {*batch.committed}) == batch.position
 
     def _check_followers(self, jobs: list[PlainJob]) -> None:
         """Each is where its leader is, and known to it."""
@@ -128,13 +145,17 @@ class RecordCheck:
         expected = set()
         for job in jobs:
             expected |= {self._key(job, kind) for kind in _parts(job)}
-            expected.add(KEYS.tenant(job.new.tenant, "state", job.state.value))
+            batch = job.new.line.batch_id if job.new.line else None
+            expected.add(KEYS.jobs_by_state(job.new.tenant, job.state, batch))
+            if batch and not job.state.is_final:
+                expected.add(KEYS.tenant(job.new.tenant, "lines", job.state.value))
             if job.new.idempotency_key:
                 expected.add(KEYS.tenant(job.new.tenant, "idem", idempotency_digest(job.new.idempotency_key)))
             if job.is_dead_letter:
                 expected.add(KEYS.owned(job.new.tenant, "dead"))
             if job.place == "following":
                 expected.add(self._key(job.run, "followers"))
+        expected |= self._keys_of_batches()
         expected |= {KEYS.tenant(tenant, "same", digest) for tenant, digest in self._model.leads}
         expected |= {key for tenant in self._tenants if (key := KEYS.owned(tenant, "events")) in self._kept}
         expected |= {KEYS.owned(tenant, f"usage:{day}") for tenant, day in self._model.used}
@@ -144,6 +165,16 @@ class RecordCheck:
                 expected.add(KEYS.owned(tenant, "limits"))
             kept -= self._spent_by(tenant)
         assert kept == expected
+
+    def _keys_of_batches(self) -> set[str]:
+        expected = set()
+        for batch in self._model.batches.values():
+            expected |= {KEYS.tenant(batch.tenant, "batch", batch.id), KEYS.owned(batch.tenant, "batches")}
+            if batch.ended:
+                expected.add(KEYS.of_batch(batch.tenant, batch.id, "ended"))
+            if batch.parts:
+                expected.add(KEYS.tenant(batch.tenant, "parts", output_file_id(batch.id, "output")))
+        return expected
 
     def _spent_by(self, tenant: str) -> set[str]:
         """The keys of a tenant's budgets; those that still count hold what they should."""
@@ -176,7 +207,8 @@ class RecordCheck:
         known = self._told.setdefault(tenant, [])
         assert told[: len(known)] == known
         self._told[tenant] = told
-        ends = {job.new.id: f"job.{job.state.value}" for job in jobs if job.state.is_final}
+        ends = {job.new.id: f"job.{job.state.value}" for job in jobs if job.state.is_final and not job.new.line}
+        assert not dict(told).keys() & {job.new.id for job in jobs if job.new.line}
         assert ends.items() <= dict(told).items()
         assert not dict(told).keys() & {job.new.id for job in jobs if not job.state.is_final}
 

@@ -10,12 +10,17 @@ from typing import Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from jobs.batches.batch import BatchLease, NewBatch
+from jobs.batches.store import BatchStore
 from jobs.errors import JobError
-from jobs.job import Job, Lease, NewJob
+from jobs.job import Job
+from jobs.lease import Lease
+from jobs.new_job import NewJob
 from jobs.queues import QueueStatus
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.tenants import TenantStore
+from tests.jobs.plain_batches import PlainBatch
 from tests.jobs.plain_model import PlainModel
 from tests.jobs.record_check import RecordCheck
 from tests.jobs.turned_clock import TurnedClock
@@ -51,7 +56,21 @@ class SideBySide(RuleBasedStateMachine):
         self.leases: dict[str, Lease] = {}
         self.claims: list[tuple[str, str, str]] = []
         self.numbers = itertools.count(1)
+        self.batches = BatchStore(self.client, SETTINGS)
+        self.runs: dict[str, BatchLease] = {}
         self.turn_to(EPOCH)
+        for tenant in TENANTS:
+            self.begin_batch(tenant)
+
+    def begin_batch(self, tenant: str) -> None:
+        """A batch that somebody runs, with more lines than there are moves."""
+        new = NewBatch(id=f"batch_{tenant}", tenant=tenant, endpoint="/v1/completions", input_file_id="file-1")
+        self.batches.accept(replace(new, window_seconds=1e9))
+        lease = self.batches.claim(f"{tenant}/{new.id}", "r")
+        assert lease is not None
+        assert self.batches.validated(lease, total=10**6, model="m", order_name="order")
+        self.runs[tenant] = lease
+        self.model.batches[new.id] = PlainBatch(new.id, tenant, lease.token)
 
     def both(self, call: Callable[[Any], Any]) -> Any:
         """What both answer; a refusal is an answer too."""
@@ -132,10 +151,13 @@ class SideBySide(RuleBasedStateMachine):
     def the_same_is_read(self) -> None:
         for tenant in TENANTS:
             jobs = [job for job in self.model.jobs.values() if job.new.tenant == tenant]
-            expected = [comparable(job.seen()) for job in sorted(jobs, key=lambda job: -job.sequence)]
-            assert [comparable(job) for job in self.store.list(tenant, limit=100).jobs] == expected
+            newest = [comparable(job.seen()) for job in sorted(jobs, key=lambda job: -job.sequence)]
+            for batch in (None, f"batch_{tenant}"):
+                listed = [comparable(job) for job in self.store.list(tenant, batch=batch, limit=len(jobs) + 1).jobs]
+                assert listed == [job for job in newest if job.batch_id == batch]
+            self.the_same_lines_are_left(tenant)
             dead = [job.new.id for job in self.model.dead_of(tenant)]
-            assert [job.id for job in self.store.dead_letters(tenant, limit=100).jobs] == dead
+            assert [job.id for job in self.store.dead_letters(tenant, limit=len(jobs) + 1).jobs] == dead
         for new in map(self.submits.__getitem__, self.recent[:3]):
             pieces = self.both(methodcaller("tokens", new.tenant, new.id)).pieces
             assert pieces == tuple(f"{index} " for index in range(len(pieces)))
@@ -147,6 +169,13 @@ class SideBySide(RuleBasedStateMachine):
         self.both(lambda it: it.queue("m", "default"))
         for tenant in TENANTS:
             assert self.tenants.standing(tenant) == self.model.budgets.standing(tenant, self.model.now)
+
+    def the_same_lines_are_left(self, tenant: str) -> None:
+        lease, batch = self.runs[tenant], self.model.batches[f"batch_{tenant}"]
+        lines = [job for job in self.model.jobs.values() if self.model.batch_of(job) is batch]
+        lines.sort(key=lambda job: job.sequence)
+        assert self.batches.open_lines(lease) == [job.new.id for job in lines if not job.state.is_final]
+        assert [line.job_id for line in self.batches.ended(lease, 1000)] == batch.harvest(1000)
 
 
 def lease_name(job_id: str, token: int) -> str:

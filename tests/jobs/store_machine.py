@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from jobs.answers import Accepted, Emission
+from jobs.batches.batch import Part
+from jobs.batches.ids import part_name
 from jobs.followed import BEGINNING
-from jobs.job import AttemptError, JobState, Lease, NewJob, Outcome, Priority, Usage
+from jobs.job import AttemptError, JobState, Outcome, Priority, Usage
+from jobs.lease import Lease
+from jobs.new_job import LineOfBatch, NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.tenant_limits import NO_LIMITS, TenantLimits
 from jobs.token_run import TokenRun
@@ -135,10 +139,19 @@ class StoreMachine(SideBySide):
         lives=st.sampled_from([None, None, 200, 30]),
         limits=st.sampled_from(LIMITS),
         reads=st.booleans(),
+        as_line=st.booleans(),
         count=st.integers(1, 2),
     )
     def ask_the_same(
-        self, leader: str, priority: Priority, lives: int | None, limits: Mapping[str, Any], count: int, *, reads: bool
+        self,
+        leader: str,
+        priority: Priority,
+        lives: int | None,
+        limits: Mapping[str, Any],
+        count: int,
+        *,
+        reads: bool,
+        as_line: bool,
     ) -> None:
         """What is in flight already; some look at once what has come."""
         asked = self.submits[leader]
@@ -147,10 +160,68 @@ class StoreMachine(SideBySide):
             new = replace(
                 self.new(asked.request.model), tenant=asked.tenant, run_digest=asked.run_digest, priority=priority
             )
-            new = replace(new, deadline_at=deadline_at, **limits)
+            line = self.next_line(asked.tenant) if as_line else None
+            new = replace(new, deadline_at=deadline_at, line=line, **limits)
             self.submit(new, 0)
             if reads and new.id in self.submits:
                 self.a_client_wishes(new.id, "read")
+
+    @rule(
+        tenant=st.sampled_from(TENANTS),
+        model=st.sampled_from(("m", "m", "n")),
+        same=st.sampled_from([None, "d", "d", "e"]),
+        lives=st.sampled_from([None, None, 200, 30]),
+        limits=st.sampled_from(LIMITS),
+        max_waiting=st.sampled_from([None, None, None, 2, 0]),
+        count=st.integers(1, 3),
+        then_work=st.booleans(),
+    )
+    def lines_are_submitted(
+        self,
+        tenant: str,
+        model: str,
+        count: int,
+        *,
+        same: str | None,
+        lives: int | None,
+        limits: Mapping[str, Any],
+        max_waiting: int | None,
+        then_work: bool,
+    ) -> None:
+        for _ in range(count):
+            deadline_at = None if lives is None else self.model.now / 1000 + lives
+            new = replace(self.new(model), tenant=tenant, priority=Priority.BATCH, line=self.next_line(tenant))
+            self.submit(
+                replace(new, deadline_at=deadline_at, run_digest=same and f"{same}-{model}", **limits), max_waiting
+            )
+        if then_work:
+            self.work(f"{model}1", 2)
+
+    def next_line(self, tenant: str) -> LineOfBatch:
+        batch = self.model.batches[f"batch_{tenant}"]
+        return LineOfBatch(batch_id=batch.id, token=batch.token, position=batch.position)
+
+    @there_are("recent")
+    @rule(tenant=st.sampled_from(TENANTS), most=st.integers(1, 3), forgets=st.booleans(), again=st.booleans())
+    def lines_are_committed(self, tenant: str, most: int, *, forgets: bool, again: bool) -> None:
+        """The answer may be lost, and the runner may die before it erases what it has told."""
+        lease, batch = self.runs[tenant], self.model.batches[f"batch_{tenant}"]
+        taken = [line.job_id for line in self.batches.ended(lease, most)]
+        assert taken == batch.harvest(most)
+        if not taken:
+            return
+        name = part_name(tenant, batch.id, "output", batch.parts + 1, lease.token)
+        part = Part(kind="output", number=batch.parts + 1, name=name, lines=len(taken), bytes=len(taken))
+        for _ in range(1 + again):
+            assert self.batches.commit(lease, [part], taken=taken, completed=len(taken), failed=0)
+        batch.commit(taken)
+        told = self.batches.find(tenant, batch.id)
+        assert (told.completed, told.output_parts) == (len(batch.committed), batch.parts)
+        if forgets:
+            there = [job_id for job_id in batch.committed if f"{tenant}/{job_id}" in self.model.jobs]
+            assert self.batches.forget(lease, there + batch.harvest(1000)) == len(there)
+            for job_id in there:
+                del self.model.jobs[f"{tenant}/{job_id}"]
 
     def submit(self, new: NewJob, max_waiting: int | None) -> None:
         accepted = self.both(lambda it: it.accept(new, max_waiting=max_waiting))
@@ -248,7 +319,7 @@ class StoreMachine(SideBySide):
     def dispatch(self, model: str) -> None:
         published = self.both(lambda it: it.dispatch(model))
         busy = len(self.model.window_of(model)) + len(self.model.running_of(model))
-        assert not published or busy <= self.model.allowance(model)
+        assert not published or busy <= self.model.allowance(model) + self.model.margin(model)
 
     @there_are("recent")
     @rule(worker=any_worker, most=st.integers(0, 3), can_continue=st.sampled_from([True, False]))
@@ -304,11 +375,11 @@ class StoreMachine(SideBySide):
         return lease
 
     @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"), all_do=st.booleans())
-    def renew(self, name: str, *, all_do: bool) -> None:
+    @rule(name=one_of("usable_leases"), all_do=st.booleans(), waited=st.sampled_from([0, 0, 0.4, 7]))
+    def renew(self, name: str, *, all_do: bool, waited: float) -> None:
         """Of all who ever held a job's lease, at most one still does."""
         leases = list(self.leases.values()) if all_do else [self.leases[name]]
-        kept = self.both(lambda it: it.renew(leases))
+        kept = self.both(lambda it: it.renew(leases, waited_seconds=[waited] * len(leases)))
         holders = [lease.job_id for lease, is_kept in zip(leases, kept, strict=True) if is_kept]
         assert len(holders) == len(set(holders))
 
@@ -316,7 +387,7 @@ class StoreMachine(SideBySide):
     @rule(name=one_of("sleepers"), gap=st.sampled_from([0, 1, None]))
     def a_sleeper_wakes(self, name: str, gap: int | None) -> None:
         if gap is None:
-            self.renew(name, all_do=False)
+            self.renew(name, all_do=False, waited=0)
         else:
             self.emit_some(self.leases[name], gap, 1)
 
@@ -390,12 +461,16 @@ class StoreMachine(SideBySide):
         return [lease.attempt * 1000 + index for index in indexes], [f"{index} " for index in indexes]
 
     @there_are("usable_leases")
-    @rule(name=one_of("usable_leases"), seconds=st.sampled_from([None, 7.0, 0.0, 400.0]))
-    def give_back(self, name: str, seconds: float | None) -> None:
+    @rule(
+        name=one_of("usable_leases"),
+        seconds=st.sampled_from([None, 7.0, 0.0, 400.0]),
+        spent=st.sampled_from([None, Usage(prompt_tokens=2, completion_tokens=3, engine_seconds=0.25)]),
+    )
+    def give_back(self, name: str, seconds: float | None, spent: Usage | None) -> None:
         if seconds is None:
             self.both(lambda it: it.release(self.leases[name]))
         else:
-            self.both(lambda it: it.postpone(self.leases[name], seconds=seconds))
+            self.both(lambda it: it.postpone(self.leases[name], seconds=seconds, spent=spent))
 
     def new(self, model: str, max_tokens: int = 1) -> NewJob:
         params = SamplingParams(max_tokens=max_tokens)

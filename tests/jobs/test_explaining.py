@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs.explaining import ExplanationReader
 from jobs.job import AttemptError, JobState, Outcome, Priority
+from jobs.scripts import Moves
+from jobs.settings import StoreSettings
 from jobs.tenant_limits import TenantLimits
 from jobs.tenants import TenantStore
 
@@ -105,6 +108,19 @@ def test_what_its_tenant_weighs_is_told(bench: Any) -> None:
     job_id = bench.accept()
     TenantStore(bench.client).set_limits("default", TenantLimits(weight=4))
     assert bench.store.explain("default", job_id).situation.tenant_weight == 4
+
+
+def test_of_a_job_that_has_moved_on_since_it_was_read_it_is_known_that_it_must_be_read_again(bench: Any) -> None:
+    bench.join()
+    as_read = bench.store.find("default", bench.accept())
+    bench.store.dispatch(MODEL)
+    reader = ExplanationReader(bench.client, bench.store.keys, Moves(bench.client, bench.store.keys, StoreSettings()))
+    told = reader.explain(as_read)
+    assert told is not None
+    assert [one.code for one in told.reasons] == ["dispatched"]
+    bench.claim(as_read.id)
+    assert reader.explain(as_read) is None
+    assert codes(bench, as_read.id) == ["running"]
 
 
 def test_whose_run_it_waits_for_is_told(bench: Any) -> None:

@@ -9,7 +9,8 @@ import pytest
 from jobs.answers import Emission, Emitted, Skipped
 from jobs.errors import JobNotFound
 from jobs.followed import Cursor, Followed
-from jobs.job import AttemptError, JobState, Lease, Outcome, Usage
+from jobs.job import AttemptError, JobState, Outcome, Usage
+from jobs.lease import Lease
 from jobs.request import Candidate, TokenLogprobs
 from jobs.token_run import TokenRun
 

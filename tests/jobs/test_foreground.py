@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.job import Foreground, JobState, Outcome
+from jobs.job import JobState, Outcome
+from jobs.new_job import Foreground
 
 TRY = Foreground(fingerprint="f")
 RETRY = Foreground(fingerprint="f", is_retry=True)

@@ -11,7 +11,8 @@ import pytest
 
 from jobs.answers import Emission
 from jobs.errors import JobError
-from jobs.job import AttemptError, JobState, Lease, Outcome
+from jobs.job import AttemptError, JobState, Outcome
+from jobs.lease import Lease
 
 MODEL = "m"
 WORKERS = ("w1", "w2")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jobs.errors import JobNotFinal, JobNotFound, JobRetired, JobSucceeded, ModelDraining, QueueFull, StorageFull
-from jobs.job import AttemptError, JobState, Lease, Outcome
+from jobs.job import AttemptError, JobState, Outcome
+from jobs.lease import Lease
 
 MODEL = "m"
 DONE = Outcome(state=JobState.SUCCEEDED, text="upon", finish_reason="stop")

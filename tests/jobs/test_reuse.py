@@ -9,9 +9,11 @@ import pytest
 from redis import Redis
 
 from api.recorded_job import recorded_job
-from jobs.errors import ModelDraining
-from jobs.job import Job, JobState, KnownResult, Lease, Outcome, Reuse, Usage
+from jobs.job import Job, JobState, Outcome, Usage
 from jobs.known_result import pack_result, unpack_result
+from jobs.lease import Lease
+from jobs.model_load import ModelMode
+from jobs.new_job import KnownResult, Reuse
 from jobs.request import Candidate, TokenLogprobs
 from jobs.token_run import TokenRun
 from jobs.webhooks.webhook import JobWebhook
@@ -119,13 +121,14 @@ def test_its_idempotency_key_finds_it_again(bench: Bench) -> None:
     assert (again.job_id, again.replayed) == (first.job_id, True)
 
 
-def test_a_full_queue_takes_it_and_a_draining_model_does_not(bench: Bench) -> None:
+@pytest.mark.parametrize("mode", ["running", "paused", "draining"])
+def test_a_full_queue_takes_it_whatever_the_mode_of_its_model(bench: Bench, mode: ModelMode) -> None:
     bench.accept()
-    assert bench.state(bench.store.accept(bench.new(reuse=known()), max_waiting=1).job_id) == "succeeded"
-    bench.store.set_mode(MODEL, "draining")
+    bench.store.set_mode(MODEL, mode)
 
-    with pytest.raises(ModelDraining):
-        bench.accept(reuse=known())
+    for takes_new in (True, False):
+        made = bench.store.accept(bench.new(reuse=known()), max_waiting=1, takes_new=takes_new)
+        assert bench.state(made.job_id) == "succeeded"
 
 
 def test_it_leaves_no_key_when_it_is_erased(bench: Bench) -> None:

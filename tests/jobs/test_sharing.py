@@ -11,7 +11,8 @@ import pytest
 from jobs.answers import Emission
 from jobs.errors import ModelDraining, QueueFull
 from jobs.followed import Cursor
-from jobs.job import AttemptError, JobState, Lease, Outcome, Priority, Usage
+from jobs.job import AttemptError, JobState, Outcome, Priority, Usage
+from jobs.lease import Lease
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
 from jobs.webhooks.webhook import JobWebhook

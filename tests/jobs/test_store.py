@@ -20,7 +20,8 @@ from jobs.errors import (
     StorageFull,
     StoreUnavailable,
 )
-from jobs.job import AttemptError, JobState, Lease, Outcome, Usage
+from jobs.job import AttemptError, JobState, Outcome, Usage
+from jobs.lease import Lease
 from jobs.request import InferenceRequest, Message, RequestType
 from jobs.settings import StoreSettings
 from jobs.token_run import TokenRun
@@ -144,7 +145,7 @@ def test_a_claim_whose_answer_was_lost_can_be_repeated(bench: Any) -> None:
     bench.join()
     bench.store.dispatch(MODEL)
     first, again = bench.claim(job_id, claim_id="same"), bench.claim(job_id, claim_id="same")
-    assert replace(again, run_seconds=first.run_seconds) == first
+    assert replace(again, run_seconds=first.run_seconds, goes_first=first.goes_first) == first
     assert isinstance(bench.try_claim(job_id, claim_id="other"), Skipped)
 
 
@@ -443,6 +444,12 @@ def test_time_to_start_does_not_end_a_job_that_has_started(bench: Any) -> None:
 def test_a_lease_is_not_renewed_past_the_run_limit(bench: Any) -> None:
     assert bench.store.renew([bench.running(timeout_seconds=0)]) == [False]
     assert bench.store.renew([bench.running()]) == [True]
+
+
+def test_the_run_limit_counts_from_the_slot_on(bench: Any) -> None:
+    waiting, running = bench.running(timeout_seconds=0), bench.running(timeout_seconds=0)
+    assert bench.store.renew([waiting, running], waited_seconds=[60, 0]) == [True, False]
+    assert bench.store.renew([waiting]) == [True]  # what was told once holds
 
 
 def test_the_run_limit_or_the_deadline_says_how_an_overlong_attempt_ends(bench: Any) -> None:

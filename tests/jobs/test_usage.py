@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from jobs.answers import Emission
-from jobs.job import AttemptError, Job, JobState, Lease, Outcome, Usage
+from jobs.job import AttemptError, Job, JobState, Outcome, Usage
+from jobs.lease import Lease
 from jobs.token_run import TokenRun
 from jobs.usage import UsageReader, UsageRow, day_of
 from tests.jobs.conftest import Bench

@@ -37,6 +37,30 @@ def test_sequences_are_admitted_in_the_order_of_arrival_to_the_lowest_free_slots
     assert (third.slot, scheduler.running) == (0, [second, third])
 
 
+def test_one_that_goes_first_is_put_before_those_that_wait_and_each_of_them_lets_one_pass() -> None:
+    scheduler = Scheduler[Sequence](slots=1)
+    running, waits, late, first, second, third = (sequence(name, 3) for name in "abcdef")
+    for one in (running, waits, late):
+        scheduler.add(one)
+    scheduler.admit()
+
+    for one in (first, second, third):
+        scheduler.add(one, goes_first=True)
+
+    assert list(scheduler.waiting) == [first, waits, late, second, third]
+
+
+def test_one_that_goes_first_is_put_behind_the_others_that_do() -> None:
+    scheduler = Scheduler[Sequence](slots=1)
+    first, second, late, third = (sequence(name, 3) for name in "abcd")
+    for one in (first, second):
+        scheduler.add(one, goes_first=True)
+    scheduler.add(late)
+    scheduler.add(third, goes_first=True)
+
+    assert list(scheduler.waiting) == [first, second, third, late]
+
+
 def test_a_step_takes_every_decoding_sequence_and_only_so_many_prompt_tokens() -> None:
     decoding, long, short, late = (sequence(name, count) for name, count in (("a", 5), ("b", 9), ("c", 4), ("d", 4)))
     decoding.stored = 4

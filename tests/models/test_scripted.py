@@ -5,11 +5,12 @@ import struct
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
-from models.engine import EngineError, GenerationCancelled, RequestRefused, Token
+from models.engine import Completion, EngineError, GenerationCancelled, RequestRefused, Token
 from models.scripted import Reply, ScriptedEngine, echo
 from tests.models.asking import ask, chat, embed
 
@@ -106,6 +107,27 @@ def test_a_held_request_can_be_cancelled_as_can_one_that_waits_behind_it(build: 
     for future in (running, waiting):
         with pytest.raises(GenerationCancelled):
             future.result(timeout=60)
+
+
+def test_one_that_goes_first_takes_the_next_slot_before_those_that_wait(build: Build) -> None:
+    engine = build({"run": Reply("on and ", is_endless=True)}, slots=1, context_tokens=2**41)
+    in_slot = threading.Event()
+    order: list[str] = []
+    running = engine.submit("running", ask("run", max_tokens=2**40), lambda _: in_slot.set())
+    assert in_slot.wait(60)
+
+    def submit(name: str, **options: Any) -> Future[Completion]:
+        said = order.append
+        return engine.submit(name, ask(name), lambda token: said(token.text), on_start=lambda: said(name), **options)
+
+    waits, first = submit("waits"), submit("first", goes_first=True)
+    assert order == []
+    engine.cancel("running")
+
+    assert isinstance(running.exception(timeout=60), GenerationCancelled)
+    for future in (waits, first):
+        future.result(timeout=60)
+    assert list(dict.fromkeys(order)) == ["first", " first", "waits", " waits"]
 
 
 def test_a_thread_that_hangs_shows_in_the_seconds_since_progress(build: Build) -> None:

@@ -87,7 +87,7 @@ def submit(up: UpProcess, prompt: str, **members: Any) -> str:
 def test_the_express_receiver_of_the_page_hears_of_real_jobs(place: NodePlace, up: UpProcess) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}/hooks/frontier"
-    endpoint = up.client.make_endpoint("express", url, ["job.succeeded"])
+    endpoint = up.client.endpoints.make("express", url, ["job.succeeded"])
     env = {"WEBHOOK_SECRET": str(endpoint["signing_secret"]), "PORT": str(port)}
     with place.running(block_under("### Express", "webhooks.md"), env) as express:
         assert express.stdout
@@ -95,7 +95,7 @@ def test_the_express_receiver_of_the_page_hears_of_real_jobs(place: NodePlace, u
         for prompt in ("O Romeo, Romeo,", "é \u2028 \U0001f600"):
             job_id = submit(up, prompt)
             assert express.stdout.readline() == f"job.succeeded of {job_id}\n"
-    up.client.delete_endpoint(str(endpoint["id"]))
+    up.client.endpoints.delete(str(endpoint["id"]))
 
 
 def test_npm_verifies_the_webhooks_of_real_jobs_with_their_results(

@@ -15,9 +15,26 @@ from types import ModuleType
 import openai
 from openai import OpenAI
 
-from tests.openai import drive_chat, drive_completions, drive_embeddings, drive_errors, drive_models, drive_responses
+from tests.openai import (
+    drive_batches,
+    drive_chat,
+    drive_completions,
+    drive_embeddings,
+    drive_errors,
+    drive_files,
+    drive_models,
+    drive_responses,
+)
 
-OF_TEXT: list[ModuleType] = [drive_models, drive_chat, drive_completions, drive_errors, drive_responses]
+OF_TEXT: list[ModuleType] = [
+    drive_models,
+    drive_chat,
+    drive_completions,
+    drive_errors,
+    drive_responses,
+    drive_files,
+    drive_batches,
+]
 OF_VECTORS: list[ModuleType] = [drive_embeddings]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from openai.types import completion_create_params, embedding_create_params
+from openai.types import batch_create_params, completion_create_params, embedding_create_params
 from openai.types.chat import (
     ChatCompletionAssistantMessageParam,
     ChatCompletionDeveloperMessageParam,
@@ -15,6 +15,7 @@ from openai.types.chat import (
 )
 from openai.types.chat import completion_create_params as chat_create_params
 
+from api.batches.batch_schema import NewBatchSchema, OutputLifetimeSchema
 from api.chat_schema import ChatCompletionRequestSchema
 from api.completion_schema import CompletionRequestSchema
 from api.embedding_schema import EmbeddingRequestSchema
@@ -45,6 +46,11 @@ def test_every_field_of_a_request_is_declared(path: str) -> None:
     schema, theirs, ours = REQUESTS[path]
 
     assert set(support(schema)) == set(theirs.__annotations__) | ours
+
+
+def test_every_field_of_a_batch_is_declared() -> None:
+    assert set(support(NewBatchSchema)) == set(batch_create_params.BatchCreateParams.__annotations__)
+    assert set(support(OutputLifetimeSchema)) == set(batch_create_params.OutputExpiresAfter.__annotations__)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ FIELDS = frozenset(
 USAGE = {"prompt_tokens": 3, "cached_tokens": 0, "completion_tokens": 5, "wasted_tokens": 0, "engine_seconds": 0.1}
 TIMING = {"queue_wait_s": 0.012, "ttft_s": 0.045, "tpot_s": 0.008, "attempt_s": 0.1, "time_to_result_s": 0.61}
 Body = dict[str, Any]
+MODEL = {"id": "shakespeare", "object": "model", "max_tokens": 1024, "max_prompt_chars": 32_000}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class JobApi:
         self.inline_results = True
         self.honours_wait = True
         self.most_open = 0
+        self.limits: Body = {"object": "limits", "classes": [], "tenant": []}
         models = {"shakespeare": {"workers": 1, "slots": 32}}
         self.health = Answer(200, {"status": "ok", "redis": "ok", "models": models})
 
@@ -101,6 +103,8 @@ class JobApi:
             ("POST", "/v1/jobs"): self._accept,
             ("GET", "/v1/jobs"): self._list,
             ("GET", "/v1/models"): self._models,
+            ("GET", "/v1/models/shakespeare"): lambda _: Answer(200, MODEL),
+            ("GET", "/v1/limits"): lambda _: Answer(200, self.limits),
         }
         return routes.get((request.method, request.path), self._one_job)(request)
 
@@ -165,7 +169,7 @@ class JobApi:
         return Answer(200, page | {"next_cursor": str(begin + limit) if more else None})
 
     def _models(self, _request: Request) -> Answer:
-        return Answer(200, {"object": "list", "data": [{"id": "shakespeare", "object": "model", "max_tokens": 1024}]})
+        return Answer(200, {"object": "list", "data": [MODEL]})
 
 
 def _refusal(body: Body) -> Answer | None:

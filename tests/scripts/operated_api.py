@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tests.scripts.job_api import TOKEN, Answer, Body, JobApi, Request, problem
 
@@ -17,7 +18,7 @@ class OperatedApi(JobApi):
     def __init__(self, looks_to_finish: float = float("inf")) -> None:
         super().__init__(looks_to_finish)
         self.modes: dict[str, str] = {"shakespeare": "running", "org/echo": "running"}
-        self.loads: dict[str, list[dict[str, int]]] = {}
+        self.loads: dict[str, list[dict[str, Any]]] = {}
 
     def start(self, job_id: str) -> None:
         """Make a job run."""

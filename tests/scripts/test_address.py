@@ -41,7 +41,7 @@ def test_a_folder_whose_system_is_down_stands_for_no_other_system(server: JobSer
     outcome = list_jobs(server, way, str(folder)) if way[0] == "-" else list_jobs(server, **{way: str(folder)})
 
     assert outcome.exit_code == 1
-    assert outcome.stderr == f"error: no `frontier up` runs with {folder}; start it or give --url\n"
+    assert outcome.stderr == f"Error: no `frontier up` runs with {folder}; start it or give --url\n"
     assert server.requests == []
 
 

@@ -305,8 +305,8 @@ def test_a_token_that_is_refused_half_way_refuses_lines_instead_of_ending_the_ru
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--model", "nope"), "error: there is no model 'nope'; there is shakespeare\n"),
-        (("--max-tokens", "1025"), "error: --max-tokens is 1025; shakespeare generates at most 1024 tokens\n"),
+        (("--model", "nope"), "Error: there is no model 'nope'; there is shakespeare\n"),
+        (("--max-tokens", "1025"), "Error: --max-tokens is 1025; shakespeare generates at most 1024 tokens\n"),
     ],
 )
 def test_a_setting_that_is_wrong_for_every_line_ends_the_run_before_the_first(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import signal
 import threading
@@ -104,6 +105,19 @@ def test_a_complete_run_done_again_submits_nothing(place: Workplace) -> None:
     assert outcome.exit_code == 0
     assert place.server.calls["POST"] == 5
     assert place.target.read_bytes() == content
+
+
+def test_a_run_of_a_release_that_knew_fewer_options_is_gone_on_with(place: Workplace) -> None:
+    place.write(5)
+    place.run()
+    record = place.target.with_name("out.jsonl.run")
+    document = json.loads(record.read_text())
+    for name in ("template", "from_csv", "format", "batch"):
+        del document["settings"][name]
+    record.write_text(json.dumps(document))
+
+    assert place.run().stderr.startswith("5 lines were done before")
+    assert place.server.calls["POST"] == 5
 
 
 def test_jobs_in_flight_at_a_kill_are_found_again_and_none_is_computed_twice(place: Workplace) -> None:

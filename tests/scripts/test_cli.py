@@ -106,13 +106,13 @@ def refusal_of_up(folder: Path, **env: str) -> str:
     ],
 )
 def test_a_setting_that_is_wrong_stops_up_before_anything_is_started(tmp_path: Path, variable: str, value: str) -> None:
-    assert refusal_of_up(tmp_path, **{variable: value}).startswith(f"error: {variable}: ")
+    assert refusal_of_up(tmp_path, **{variable: value}).startswith(f"Error: {variable}: ")
     assert not (tmp_path / "up.json").exists()
 
 
 def test_a_redis_server_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
     said = refusal_of_up(tmp_path, REDIS_URL=f"redis://:secret@127.0.0.1:{free_port()}/0")
-    assert said.startswith("error: The Redis server at redis://:***@127.0.0.1:")
+    assert said.startswith("Error: The Redis server at redis://:***@127.0.0.1:")
     assert "secret" not in said
 
 
@@ -130,5 +130,5 @@ def test_an_api_whose_port_is_taken_or_whose_settings_are_wrong_is_refused_in_on
         taken = CliRunner().invoke(app, words, env={"TRUTHGPT_API_TOKEN": "a-key"})
         wrong = CliRunner().invoke(app, words, env={"TRUTHGPT_API_TOKEN": "a-key", "HOST": "no host"})
     assert "is taken" in taken.output
-    assert wrong.output.startswith("error: HOST: ")
+    assert wrong.output.startswith("Error: HOST: ")
     assert [(result.exit_code, result.output.count("\n")) for result in (taken, wrong)] == [(1, 1), (1, 1)]

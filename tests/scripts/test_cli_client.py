@@ -79,6 +79,25 @@ def test_infer_sends_every_option_it_is_given_and_nothing_else(frontier: Frontie
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("infer", "x", "--cache", "never"), "'--cache': 'never' is not one of use, bypass, refresh"),
+        (("submit", "x", "--priority", "high"), "'--priority': 'high' is not one of interactive, standard, batch"),
+        (("jobs", "retry", "--status", "queued"), "'--status': 'queued' is not one of failed, cancelled, expired"),
+    ],
+)
+def test_a_word_that_an_option_does_not_take_is_refused_with_those_that_it_takes(
+    frontier: Frontier, server: JobServer, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    refused = frontier(*words)
+
+    assert refused.exit_code == 2
+    assert f"Invalid value for {told} " in refused.stderr
+    assert server.requests == []
+
+
 def test_infer_gives_the_whole_job_as_json(frontier: Frontier) -> None:
     job = json.loads(frontier("infer", "hello", "--json").stdout)
 
@@ -98,7 +117,7 @@ def test_infer_tells_why_a_job_failed(frontier: Frontier, server: JobServer) -> 
     story.join()
 
     assert outcome.exit_code == 1
-    assert outcome.stderr == "error: job job_000001 failed: worker lost: twice\n"
+    assert outcome.stderr == "Error: job job_000001 failed: worker lost: twice\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -206,7 +225,7 @@ def test_jobs_cancel_goes_on_after_an_id_it_does_not_know(frontier: Frontier, se
 
     assert outcome.exit_code == 1
     assert outcome.stdout == "job_000001 cancelled\njob_000002 succeeded\n"
-    assert outcome.stderr.startswith("error: job_nobody: job not found")
+    assert outcome.stderr.startswith("Error: job_nobody: job not found")
 
 
 def test_health_is_a_table_and_its_exit_code_says_whether_the_api_is_ready(

@@ -201,7 +201,7 @@ def test_watch_tells_where_the_job_stands_and_how_it_failed(server: JobServer, s
     assert (outcome.exit_code, outcome.stdout) == (1, "partial\n")
     said = outcome.stderr.splitlines()
     assert said[:2] == ["queued, position 3", "running"]
-    assert said[-1] == f"error: job {JOB_ID} failed: The job failed: the model broke"
+    assert said[-1] == f"Error: job {JOB_ID} failed: The job failed: the model broke"
 
 
 def test_a_job_that_does_not_exist_cannot_be_watched(server: JobServer, serve: Serve, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_job_that_does_not_exist_cannot_be_watched(server: JobServer, serve: S
     outcome = run_frontier(server.url, tmp_path, "jobs", "watch", "job_unknown")
 
     assert outcome.exit_code == 1
-    assert "error: job not found" in outcome.stderr
+    assert "Error: job not found" in outcome.stderr
 
 
 @pytest.mark.parametrize("words", [("infer", "hello", "--stream"), ("jobs", "watch", JOB_ID)])
@@ -222,7 +222,7 @@ def test_an_answer_that_is_no_stream_is_told_as_that_of_a_stranger(
     outcome = run_frontier(server.url, tmp_path, *words)
 
     assert outcome.exit_code == 1
-    assert outcome.stderr == f"error: what answers at {server.url} does not speak Frontier's job API\n"
+    assert outcome.stderr == f"Error: what answers at {server.url} does not speak Frontier's job API\n"
 
 
 def test_no_terminal_command_gets_to_a_screen_in_parts(

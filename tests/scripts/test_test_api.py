@@ -53,8 +53,8 @@ def encoder_alone(request: Request) -> Answer:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "error: there is no model that generates text"),
-        (("--model", "vectors"), "error: no model that generates text is called 'vectors'"),
+        ((), "Error: there is no model that generates text"),
+        (("--model", "vectors"), "Error: no model that generates text is called 'vectors'"),
     ],
 )
 def test_a_model_is_looked_for_without_leaving_a_job(
@@ -70,7 +70,7 @@ def test_a_model_is_looked_for_without_leaving_a_job(
 def test_a_stranger_is_named(document: dict[str, object], server: JobServer, tmp_path: Path) -> None:
     server.answer = lambda _: Answer(200, document)
 
-    said = f"error: what answers at {server.url} does not speak Frontier's job API"
+    said = f"Error: what answers at {server.url} does not speak Frontier's job API"
     assert refusal(server, tmp_path) == said
 
 

@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from jobs.connection import connect
 from jobs.ids import new_id
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType
 from jobs.settings import StoreSettings
 from jobs.signature import Secret

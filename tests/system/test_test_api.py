@@ -63,7 +63,7 @@ def test_a_whole_system_passes_and_nothing_of_the_checks_is_left(fleet: Fleet) -
     assert len(operations(outcome, "passed") | operations(outcome, "skipped")) == len(operations_of(document))
     with FrontierClient(fleet.url, TOKEN) as client:
         assert jobs_of_checks(client) == []
-        assert client.endpoints() == []
+        assert client.endpoints.listed() == []
 
 
 def test_a_kill_leaves_nothing_of_the_checks_either(fleet: Fleet) -> None:

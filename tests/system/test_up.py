@@ -30,7 +30,7 @@ models:
     path: ./nowhere
 """
 
-CHILDREN = ("api", "echo-1", "redis", "webhooks")
+CHILDREN = ("api", "batches", "echo-1", "redis", "webhooks")
 
 StartUp = Callable[..., UpProcess]
 
@@ -73,7 +73,7 @@ def test_everything_starts_runs_a_job_and_ends_on_sigterm(start_up: StartUp) -> 
 def test_a_killed_worker_api_or_server_is_started_again_and_jobs_go_on(start_up: StartUp) -> None:
     up = start_up("--model", "echo")
     up.read_until("echo is ready")
-    for name in ("echo-1", "webhooks", "api", "redis"):
+    for name in ("echo-1", "webhooks", "batches", "api", "redis"):
         killed = up.child(name)
         os.kill(killed, signal.SIGKILL)
         up.read_until(f"{name} was ended by SIGKILL after .* and starts again")
@@ -99,7 +99,15 @@ def test_the_sender_shares_a_key_with_the_api_and_what_is_open_for_development_i
     key = paths.read_secret_key(up.data_dir)
     assert key is not None
     keys = {name: psutil.Process(up.child(name)).environ().get("FRONTIER_SECRET_KEY") for name in CHILDREN}
-    assert keys == {"api": key, "webhooks": key, "echo-1": None, "redis": None}
+    assert keys == {"api": key, "webhooks": key, "batches": None, "echo-1": None, "redis": None}
+
+
+def test_the_api_and_the_runner_keep_files_in_the_folder_of_the_deployment(start_up: StartUp) -> None:
+    up = start_up("--model", "echo")
+    up.read_until("echo is ready")
+    places = {name: psutil.Process(up.child(name)).environ().get("FILES_URL") for name in ("api", "batches")}
+
+    assert set(places.values()) == {f"file://{up.data_dir}/files"}
 
 
 def test_the_end_of_a_job_is_delivered_with_its_result_to_an_endpoint_and_to_its_own_webhook(start_up: StartUp) -> None:
@@ -107,7 +115,7 @@ def test_the_end_of_a_job_is_delivered_with_its_result_to_an_endpoint_and_to_its
         up = start_up("--model", "echo", WEBHOOK_ALLOW_CIDRS="127.0.0.0/8")
         up.read_until("echo is ready")
         url = f"http://127.0.0.1:{receiver.port}"
-        endpoint = up.client.make_endpoint("standing", f"{url}/standing", ["job.succeeded"])
+        endpoint = up.client.endpoints.make("standing", f"{url}/standing", ["job.succeeded"])
         body = Generation(chat=False, model="echo", max_tokens=8).body("Tell me")
         webhook = {"url": f"{url}/own", "include": ["result"]}
         job = up.client.submit({**body, "webhook": webhook}, idempotency_key="told")
@@ -140,7 +148,7 @@ def test_a_taken_port_is_told_in_one_line(start_up: StartUp) -> None:
         other.listen()
         up = start_up(port=other.getsockname()[1])
         assert up.read_to_the_end() == 1
-    assert up.output.startswith(f"error: Port {up.port} is taken")
+    assert up.output.startswith(f"Error: Port {up.port} is taken")
     assert "--port" in up.output
     assert up.output.count("\n") == 1
 
@@ -150,11 +158,11 @@ def test_a_folder_that_another_system_uses_is_told_in_one_line(start_up: StartUp
     first.read_until("The API is ready")
     second = start_up("--no-worker")
     assert second.read_to_the_end() == 1
-    assert second.output.startswith("error: Another `frontier up` (process ")
+    assert second.output.startswith("Error: Another `frontier up` (process ")
     assert second.output.count("\n") == 1
 
 
 def test_a_model_that_is_not_configured_is_refused_with_those_that_are(start_up: StartUp) -> None:
     up = start_up("--model", "hal")
     assert up.read_to_the_end() == 1
-    assert up.output == "error: There is no model 'hal' in the configuration; there is echo, unfinished.\n"
+    assert up.output == "Error: There is no model 'hal' in the configuration; there is echo, unfinished.\n"

@@ -13,7 +13,8 @@ from typing import Any
 
 from jobs.connection import connect
 from jobs.ids import new_id
-from jobs.job import Job, NewJob
+from jobs.job import Job
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.settings import StoreSettings
 from jobs.store import JobStore

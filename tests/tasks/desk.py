@@ -13,7 +13,9 @@ import redis
 from jobs.answers import Emission
 from jobs.events import AttemptStarted, Event
 from jobs.ids import new_id
-from jobs.job import Job, Lease, NewJob
+from jobs.job import Job
+from jobs.lease import Lease
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.settings import StoreSettings
 from jobs.store import JobStore

@@ -73,7 +73,7 @@ def test_word_of_a_job_s_end_is_heard_at_once_and_again_after_redis_was_away(red
     with TurnedClock.from_url(redis_process.url) as client:
         assert isinstance(client, TurnedClock)
         post = PostRoom(client, StoreSettings())
-        ear = Ear(client, post.outbox.keys.name("outbox"), told.release)
+        ear = Ear(client, post.outbox.keys.name("outbox"), lambda _: told.release())
         ear.start()
         assert told.acquire(timeout=60)  # it begins to hear
         post.cancelled()

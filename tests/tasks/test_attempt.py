@@ -13,11 +13,13 @@ import pytest
 from jobs.answers import Emission
 from jobs.connection import connect
 from jobs.events import AttemptFinished, AttemptStarted
-from jobs.job import JobState, Lease
+from jobs.job import JobState
+from jobs.lease import Lease
 from models.engine import EngineBusy, EngineError, RequestRefused
-from models.scripted import Reply
+from models.scripted import Reply, ScriptedEngine
 from resilience.failpoints import Failpoint
 from tasks.running import StopReason
+from tests.models.asking import ask
 from tests.redis_process import RedisProcess
 from tests.tasks.desk import Desk
 
@@ -279,12 +281,27 @@ def test_a_closing_worker_puts_messages_back(make_desk: Desks) -> None:
     assert desk.find(job_id).attempt == 0
 
 
-@pytest.mark.parametrize(
-    ("lives", "ends"), [({"deadline_seconds": 30}, "expired"), ({"timeout_seconds": 30}, "failed")]
-)
-def test_a_job_whose_time_is_over_between_claim_and_engine_never_reaches_it(
-    make_desk: Desks, lives: dict[str, float], ends: str
-) -> None:
+def test_the_wait_for_a_slot_is_no_time_of_the_attempt(make_desk: Desks) -> None:
+    is_in_slot, released = Event(), Event()
+    engine = ScriptedEngine({"Hold": Reply("held", released=released)}, slots=1)
+    desk = make_desk(engine=engine)
+    now = [0.0]
+    attempts = replace(desk.attempts, clock=lambda: now[0])
+    engine.submit("other", ask("Hold"), lambda _: None, on_start=is_in_slot.set)
+    assert is_in_slot.wait(60)
+    job_id = desk.submit(timeout_seconds=5)
+    with ThreadPoolExecutor(1) as thread:
+        ended = thread.submit(attempts.run, job_id)
+        attempt = desk.wait_for_attempt()
+        now[0] = 60.0
+        assert (attempt.waited_seconds, attempt.run_until) == (60, pytest.approx(65, abs=0.1))
+        released.set()
+        assert ended.result(timeout=60) == "ok: succeeded"
+    now[0] = 90.0
+    assert (attempt.waited_seconds, attempt.run_until) == (60, pytest.approx(65, abs=0.1))
+
+
+def test_a_job_whose_deadline_passes_between_claim_and_engine_never_reaches_it(make_desk: Desks) -> None:
     said: list[object] = []
 
     def say(request: object) -> Reply:
@@ -292,13 +309,12 @@ def test_a_job_whose_time_is_over_between_claim_and_engine_never_reaches_it(
         return Reply(text="too late")
 
     desk = make_desk(say)
-    lives = {"deadline_at": time.time() + 30} if ends == "expired" else {"timeout_seconds": 30}
-    job_id = desk.submit(**lives)
+    job_id = desk.submit(deadline_at=time.time() + 30)
     stood_still = iter([0.0])
 
     def clock() -> float:
         return time.monotonic() + next(stood_still, 60.0)
 
-    assert replace(desk.attempts, clock=clock).run(job_id) == f"ok: {ends}"
+    assert replace(desk.attempts, clock=clock).run(job_id) == "ok: expired"
     assert said == []
     assert desk.find(job_id).text is None

@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType
 from jobs.settings import StoreSettings
 from jobs.store import JobStore

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from jobs.connection import connect
-from jobs.job import JobState, Lease, Reuse
+from jobs.job import JobState
 from jobs.known_result import unpack_result
+from jobs.lease import Lease
+from jobs.new_job import Reuse
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.token_run import TokenRun
 from models.engine import RequestRefused

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.job import Lease
+from jobs.lease import Lease
 from jobs.store import JobStore
 from tasks.identity import Identity
 from tasks.leases import LeaseKeeper

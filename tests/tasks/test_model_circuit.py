@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
 
 from jobs.job import JobState
+from jobs.usage import UsageReader, day_of
 from models.engine import EngineBusy, EngineError, RequestRefused
 from models.scripted import Reply
 from resilience.circuit.circuit_state import CircuitState
@@ -45,6 +47,11 @@ def seen(desk: Desk) -> CircuitState:
     desk.circuit.flush()
     [state] = desk.circuits.states(KEY)
     return state
+
+
+def today(desk: Desk) -> date:
+    seconds, _ = cast("Any", desk.client).time()
+    return day_of(seconds)
 
 
 def let_time_pass(desk: Desk) -> None:
@@ -176,6 +183,22 @@ def test_a_probe_that_fails_costs_its_job_nothing_and_lets_others_go_first(make_
     assert job.not_before is not None
     assert state.reopens_at is not None
     assert job.not_before > state.reopens_at
+
+
+def test_what_a_probe_that_fails_has_generated_is_told_as_wasted(make_desk: Desks) -> None:
+    switch = Switch()
+    desk = opened(make_desk, switch)
+    probe = desk.submit()
+    let_time_pass(desk)
+    switch.reply = Reply("two words", error=FAILS.error)
+    assert desk.attempts.run(probe) == "postponed"
+    desk.store.cancel("default", probe)
+
+    job = desk.find(probe)
+    assert (job.attempt, job.usage.wasted_tokens, job.usage.completion_tokens) == (0, 2, 0)
+    rows = UsageReader(desk.client).rows(today(desk), today(desk), tenant="default")
+    [used] = [row.used.usage for row in rows if row.outcome == "cancelled"]
+    assert used == job.usage
 
 
 def test_a_message_that_asks_for_nothing_leaves_the_place_of_its_probe_to_others(make_desk: Desks) -> None:

@@ -18,17 +18,17 @@ def config(tmp_path: Path) -> str:
 
 def test_a_worker_serves_the_first_model_unless_told_otherwise(config: str) -> None:
     settings = WorkerSettings.from_env({"TRUTHGPT_CONFIG": config})
-    assert (settings.model.name, settings.slots, settings.concurrency) == ("first", 32, 36)
+    assert (settings.model.name, settings.slots, settings.concurrency) == ("first", 32, 40)
     assert settings.worker.startswith("first@")
 
 
 def test_a_model_may_be_named_by_an_alias_and_has_its_own_slots(config: str) -> None:
     settings = WorkerSettings.from_env({"TRUTHGPT_CONFIG": config, "FRONTIER_MODEL": "b", "BATCH_MAX_SIZE": "4"})
-    assert (settings.model.name, settings.slots, settings.concurrency) == ("second", 80, 90)
+    assert (settings.model.name, settings.slots, settings.concurrency) == ("second", 80, 100)
 
 
-def test_the_pool_has_room_for_at_least_two_jobs_beyond_the_slots(config: str) -> None:
-    assert WorkerSettings.from_env({"TRUTHGPT_CONFIG": config, "BATCH_MAX_SIZE": "1"}).concurrency == 3
+def test_the_pool_has_room_for_at_least_two_jobs_beyond_the_slots_and_two_newcomers(config: str) -> None:
+    assert WorkerSettings.from_env({"TRUTHGPT_CONFIG": config, "BATCH_MAX_SIZE": "1"}).concurrency == 5
 
 
 @pytest.mark.parametrize(

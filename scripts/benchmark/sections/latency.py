@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from jobs.ids import new_id
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.store import JobStore
 from scripts.benchmark import servers
 from scripts.benchmark.client import Client

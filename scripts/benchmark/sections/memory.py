@@ -9,7 +9,7 @@ from random import Random
 from redis import Redis
 
 from jobs.ids import new_id
-from jobs.job import NewJob
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.store import JobStore
 from scripts.benchmark.estimate import estimate

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jobs.answers import Skipped
-from jobs.job import JobState, NewJob, Outcome
+from jobs.job import JobState, Outcome
+from jobs.new_job import NewJob
 from jobs.request import InferenceRequest, RequestType, SamplingParams
 from jobs.settings import StoreSettings
 from jobs.store import JobStore

@@ -78,6 +78,18 @@ def test_nobody_is_told_to_come_back_where_waiting_does_not_help() -> None:
     assert headers["RateLimit"] == '"minute";r=12;t=31'
 
 
+def test_tokens_are_told_behind_the_windows_of_requests_and_alone() -> None:
+    tokens = WindowState("tokens", "tenant", 100_000, 60, 5120, 12)
+    assert rate_limit_headers(ALLOWED, tokens)["RateLimit"].endswith(', "tokens";r=5120;t=12')
+    assert rate_limit_headers(tokens=tokens) == {
+        "RateLimit-Policy": '"tokens";q=100000;w=60',
+        "RateLimit": '"tokens";r=5120;t=12',
+        "x-ratelimit-limit-tokens": "100000",
+        "x-ratelimit-remaining-tokens": "5120",
+        "x-ratelimit-reset-tokens": "12s",
+    }
+
+
 def test_where_nothing_is_limited_nothing_is_told() -> None:
     assert rate_limit_headers(Decision(True, (), 0, ())) == {}  # noqa: FBT003
 

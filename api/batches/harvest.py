@@ -1,0 +1,49 @@
+"""Gathers what became of lines, until it is worth a part of the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from api.batches.answer_lines import AnswerKind, AnswerLine
+from jobs.batches.batch import BatchUsage
+from jobs.job import Usage
+
+PART_LINES = 1000
+PART_BYTES = 4 * 1024 * 1024
+PART_SECONDS = 1.0
+"""What is gathered is written as a part once it is so much, or has waited for so long."""
+
+
+@dataclass(slots=True)
+class Harvest:
+    """Answers that are in no part yet; `since` is when the first of them came, by the clock of its owner."""
+
+    texts: dict[AnswerKind, list[bytes]] = field(default_factory=lambda: {"output": [], "errors": []})
+    taken: dict[str, None] = field(default_factory=dict)
+    usage: BatchUsage = field(default_factory=BatchUsage)
+    bytes: int = 0
+    since: float = 0.0
+
+    @property
+    def lines(self) -> int:
+        return sum(map(len, self.texts.values()))
+
+    def add(self, answer: AnswerLine, *, job_id: str | None, now: float, usage: Usage | None = None) -> None:
+        """One line more; *job_id* names it where it had its turn, *usage* is what its job has used."""
+        if not self.lines:
+            self.since = now
+        self.texts[answer.kind].append(answer.text)
+        self.bytes += len(answer.text)
+        if job_id is not None:
+            self.taken[job_id] = None
+        if usage is not None:
+            self.usage = BatchUsage(
+                prompt_tokens=self.usage.prompt_tokens + usage.prompt_tokens,
+                completion_tokens=self.usage.completion_tokens + usage.completion_tokens,
+                cached_tokens=self.usage.cached_tokens + usage.cached_tokens,
+            )
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is worth a part."""
+        is_much = self.lines >= PART_LINES or self.bytes >= PART_BYTES
+        return is_much or (self.lines > 0 and now - self.since >= PART_SECONDS)

@@ -1,0 +1,127 @@
+"""Puts a runner of batches together: `celery -A api.batches.worker worker --queues batches`.
+
+It finds its own work, as a sender does: no message is needed for a batch to go on. Celery gives it what every process
+of a deployment has, its signals and its logs. Like every process it keeps house for jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from functools import partial
+from random import Random, SystemRandom
+
+from celery import Celery
+
+from api.batches.line_submissions import LineSubmissions
+from api.batches.runner import BatchRunner
+from api.batches.runner_settings import RunnerSettings
+from api.batches.work import Work
+from api.files.disposal import ROUND_SECONDS, Disposal
+from api.model_gate import ModelGate
+from api.result_cache import known_results
+from jobs.batches.store import BatchStore
+from jobs.connection import connect
+from jobs.files.store import FileStore
+from jobs.store import JobStore
+from models.catalog import CatalogError
+from resilience.circuit.connecting import circuits_at
+from resilience.failpoints import arm
+from storage.errors import StorageMisplaced
+from storage.storage import Storage
+from tasks.app import batch_queue, make_app
+from tasks.dispatch import Dispatcher, Rounds
+from tasks.ear import Ear
+from tasks.identity import Identity
+from tasks.lifecycle import follow_celery, settings_or_exit, wait_for_redis
+
+log = logging.getLogger("frontier.worker")
+
+RENEWALS_PER_LEASE = 10 / 3
+LOOK_SECONDS = 1.0
+
+
+class Runner:
+    """The parts of one runner process."""
+
+    def __init__(self, settings: RunnerSettings, app: Celery) -> None:
+        identity = Identity.of_this_process(settings.runner)
+        random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
+        client = connect(settings.redis_url, max_connections=settings.batches + 8)
+        store = JobStore(client, settings.store)
+        wait_for_redis(store.ping)
+        store.check_server()
+        circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
+        dispatcher = Dispatcher(store, app, circuits)
+        batches = BatchStore(client, settings.store)
+        files = FileStore(client, settings.store)
+        storage = Storage.at(settings.files_url)
+        submissions = LineSubmissions(
+            store=store,
+            dispatcher=dispatcher,
+            gate=ModelGate(circuits),
+            find_known=known_results(client, store, settings.cache).reuse,
+        )
+        work = Work(
+            batches=batches,
+            jobs=store,
+            files=files,
+            storage=storage,
+            submissions=submissions,
+            catalog=settings.catalog,
+            limits=settings.limits,
+            draw_seed=partial(secrets.randbelow, 2**53),
+            clock=time.monotonic,
+            now=time.time,
+            reach=arm(settings.failpoints),
+        )
+        self._runner = runner = BatchRunner(work, runner=settings.runner, most=settings.batches)
+        self._looking = Rounds("batches", runner.look, lambda: random.uniform(0.75, 1.25) * LOOK_SECONDS)
+        self._threads = (
+            Ear(client, batches.channel, self._hear),
+            self._looking,
+            Rounds("leases", runner.renew, lambda: settings.store.lease_seconds / RENEWALS_PER_LEASE),
+            Rounds(
+                "files",
+                Disposal(store=files, storage=storage, clock=time.time).run,
+                lambda: random.uniform(0.75, 1.25) * ROUND_SECONDS,
+            ),
+            dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * settings.store.sweep_seconds),
+        )
+        self._closed: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Take batches: Celery listens now."""
+        for thread in self._threads:
+            thread.start()
+        log.info("runner_ready")
+
+    def wind_down(self) -> None:
+        """Take no more, and give back those that are held."""
+        self._closed = threading.Thread(target=self._runner.close, name="shutdown", daemon=True)
+        self._closed.start()
+
+    def close(self) -> None:
+        """End the threads, once all batches are given back."""
+        if self._closed is not None:
+            self._closed.join()
+        for thread in self._threads:
+            thread.stop()
+
+    def _hear(self, ref: bytes | None) -> None:
+        if not self._runner.hear(ref):
+            self._looking.nudge()
+
+
+def make_runner_app(settings: RunnerSettings) -> Celery:
+    """The Celery app of a runner, which is put together when Celery says that the worker starts."""
+    app = make_app(settings.redis_url, events=settings.events)
+    app.conf.worker_concurrency = 1
+    app.conf.task_queues = (batch_queue(),)
+    follow_celery(lambda: Runner(settings, app), hopeless=StorageMisplaced)
+    return app
+
+
+app = make_runner_app(settings_or_exit(RunnerSettings.from_env, wrong=CatalogError))

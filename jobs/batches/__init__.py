@@ -1,0 +1,1 @@
+"""Batches: many requests in one file, run as jobs, and what came of them."""

@@ -1,0 +1,17 @@
+"""What the record of batches can refuse."""
+
+from __future__ import annotations
+
+from jobs.errors import JobError
+
+
+class BatchNotFound(JobError):
+    """Raised when a tenant has no such batch."""
+
+
+class LinesLeft(JobError):
+    """Raised when a batch is to end while lines of it are not told; `count` is how many."""
+
+    def __init__(self, batch_id: str, count: int) -> None:
+        super().__init__(f"{count} lines of {batch_id} are not told yet")
+        self.count = count

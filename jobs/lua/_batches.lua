@@ -1,0 +1,58 @@
+-- Shared by the moves of batches, and by accept: how a batch is kept, who may change it, and whose turn it is of its
+-- lines.
+
+local BATCHES = PREFIX .. 'batches'
+local BATCH_NUMBERS = {'schema', 'fence', 'total', 'position', 'completed_lines', 'failed_lines', 'expires_at'}
+
+local function read_batch(ref) return read_record(ref, 'batch', BATCH_NUMBERS) end
+local function write_batch(batch, ...)
+  redis.call('HSET', tenant_key(batch.ref, 'batch'), ...)
+end
+
+local function is_over(status) return next(rules().batch_moves[status]) == nil end
+local function may_become(batch, to) return rules().batch_moves[batch.status][to] ~= nil end
+
+-- Whether a token still holds the right to run a batch.
+local function holds_batch(batch, token)
+  return batch ~= nil and not batch.newer and batch.fence == token and not is_over(batch.status)
+end
+
+-- Somebody must look at a batch by then; those who wait for one are told.
+local function look_at_batch(ref, at)
+  redis.call('ZADD', BATCHES, at, ref)
+  redis.call('PUBLISH', BATCHES, ref)
+end
+
+-- Change the status; the caller has asked whether it may.
+local function become(batch, to)
+  write_batch(batch, 'status', to, to .. '_at', NOW)
+  batch.status = to
+end
+
+-- Why a line is not accepted: 'fenced' (somebody else runs the batch), 'replayed' (it was), 'stopped' (no line is any
+-- more); nil if it is.
+local function line_refused(ref, token, position)
+  local found = redis.call('HMGET', tenant_key(ref, 'batch'), 'fence', 'position', 'status', 'expires_at', 'schema')
+  if found[1] ~= token or tonumber(found[5]) > SCHEMA then return 'fenced' end
+  local next_ = tonumber(found[2])
+  if position < next_ then return 'replayed' end
+  if found[3] ~= 'in_progress' or NOW >= tonumber(found[4]) then return 'stopped' end
+  if position > next_ then error('line ' .. next_ .. ' of the batch was left out') end
+end
+
+-- The next line's turn.
+local function pass_line(ref, position)
+  redis.call('HSET', tenant_key(ref, 'batch'), 'position', string.format('%.0f', position + 1))
+end
+
+-- How many lines of a batch are to be told before it may end so. One that failed need not tell those that never were
+-- jobs.
+local function lines_left(batch, to)
+  local tenant, id = split(batch.ref)
+  if batch.total and to ~= 'failed' then
+    return batch.total - (batch.completed_lines or 0) - (batch.failed_lines or 0)
+  end
+  local of_batch = owned_key(tenant, 'b:' .. id .. ':')
+  return redis.call('ZCARD', of_batch .. 'state:queued') + redis.call('ZCARD', of_batch .. 'state:running')
+    + redis.call('ZCARD', ended_key(tenant, id))
+end

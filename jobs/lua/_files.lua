@@ -1,0 +1,33 @@
+-- Stands before every move of files, and before those that make files of something else: how a file begins and ends.
+
+local FILES_DUE = PREFIX .. 'files_due'
+local MOST_PARTS = 1000 -- of a file that are told at a time, to be deleted
+
+-- The record of a file whose bytes are stored. `lifetime` is in ms, '' for ever.
+local function record_file(ref, filename, purpose, bytes, lifetime)
+  local tenant, id = split(ref)
+  redis.call('HSET', tenant_key(ref, 'file'), 'schema', USUAL_SCHEMA, 'filename', filename, 'purpose', purpose,
+    'bytes', bytes, 'created', NOW)
+  redis.call('ZADD', owned_key(tenant, 'files'), NOW, id)
+  redis.call('INCRBY', owned_key(tenant, 'filed'), bytes)
+  if lifetime == '' then
+    redis.call('ZREM', FILES_DUE, ref)
+  else
+    redis.call('HSET', tenant_key(ref, 'file'), 'expires', NOW + tonumber(lifetime))
+    redis.call('ZADD', FILES_DUE, NOW + tonumber(lifetime), ref)
+  end
+end
+
+local function read_file(ref) return read_record(ref, 'file', {'schema', 'bytes', 'expires'}) end
+
+local function is_found(file) return file and not file.gone and (file.expires or math.huge) > NOW end
+
+-- From now on nobody finds it, and its bytes are to be deleted.
+local function end_file(file)
+  if file.gone then return end
+  local tenant, id = split(file.ref)
+  redis.call('HSET', tenant_key(file.ref, 'file'), 'gone', 1)
+  redis.call('ZREM', owned_key(tenant, 'files'), id)
+  redis.call('DECRBY', owned_key(tenant, 'filed'), file.bytes)
+  redis.call('ZADD', FILES_DUE, NOW, file.ref)
+end

@@ -1,0 +1,19 @@
+-- accept_batch: record a new batch, which is to be validated; a repeat finds it.
+--
+-- ARGV[3]  ref             ARGV[6]  how long it may take, ms
+-- ARGV[4]  endpoint        ARGV[7]  id of the API key
+-- ARGV[5]  input file      ARGV[8]  its metadata, JSON
+-- ARGV[9]  how long its output is kept once it has ended, ms, or '' for ever
+--
+-- Returns 1, or 0 for a repeat.
+
+local batch = {ref = ARGV[3]}
+local tenant, id = split(batch.ref)
+if redis.call('EXISTS', tenant_key(batch.ref, 'batch')) == 1 then return 0 end
+write_batch(batch, 'schema', USUAL_SCHEMA, 'status', 'validating', 'endpoint', ARGV[4], 'input', ARGV[5],
+  'window', ARGV[6], 'key', ARGV[7], 'metadata', ARGV[8], 'created', NOW, 'expires_at', NOW + tonumber(ARGV[6]),
+  'fence', 0, 'position', 0)
+if ARGV[9] ~= '' then write_batch(batch, 'output_kept', ARGV[9]) end
+redis.call('ZADD', owned_key(tenant, 'batches'), NOW, id)
+look_at_batch(batch.ref, NOW)
+return 1

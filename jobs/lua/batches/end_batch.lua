@@ -1,0 +1,34 @@
+-- end_batch: a batch has ended; its event is told, and its output can be found.
+--
+-- ARGV[3]  ref     ARGV[5]  status: completed, failed, expired or cancelled    ARGV[7]  id of the file of its output
+-- ARGV[4]  token   ARGV[6]  what is wrong with it, JSON or ''                  ARGV[8]  id of that of its errors
+--
+-- Returns 1, also for a repeat, 0 if the token no longer holds or it may not end so, or how many lines are not told
+-- yet, as a negative number.
+
+local batch, token, to = read_batch(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+if batch and not batch.newer and batch.fence == token and batch.status == to then return 1 end
+if not holds_batch(batch, token) or not may_become(batch, to) then return 0 end
+local left = lines_left(batch, to)
+if left > 0 then return -left end
+
+local tenant, id = split(batch.ref)
+become(batch, to)
+if ARGV[6] ~= '' then write_batch(batch, 'errors', ARGV[6]) end
+for i, name in ipairs({'output', 'error'}) do
+  local file = ARGV[6 + i]
+  local bytes = batch['bytes:' .. file]
+  if bytes then
+    record_file(tenant .. '/' .. file, id .. '_' .. name .. '.jsonl', 'batch_output', bytes, batch.output_kept or '')
+    write_batch(batch, name .. '_file', file)
+  end
+end
+redis.call('HDEL', tenant_key(batch.ref, 'batch'), 'runner', 'waiting_for')
+redis.call('ZREM', BATCHES, batch.ref)
+redis.call('ZADD', PREFIX .. 'ended_batches', NOW + rules().batches, batch.ref)
+batch.model = batch.model or ''
+local name = 'batch.' .. to
+local entry = list_event(tenant, name, id, batch.model)
+if redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 1 then tell_of_job(batch, name, entry) end
+redis.call('PUBLISH', BATCHES, batch.ref)
+return 1

@@ -1,0 +1,154 @@
+"""A bulk run whose lines go to the server as files and are run there as batches, whoever follows them."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import typer
+
+from scripts.address import Address
+from scripts.batch_calls import BatchCalls, Kind
+from scripts.batch_lines import endpoint_of, input_line, outcome_of
+from scripts.batch_progress import BatchProgress
+from scripts.batch_view import BatchView
+from scripts.bulk_csv_input import BrokenCsv
+from scripts.bulk_files import UnusableFile, refuse_one_file_for_both
+from scripts.bulk_input import BadLine, Line
+from scripts.bulk_order import Order, models_for
+from scripts.bulk_outcome import of_bad_line
+from scripts.bulk_output import OpenOutput, is_resumable, lines_to_do, open_output
+from scripts.bulk_report import Beginning, summary, troubles
+from scripts.client import FrontierClient
+from scripts.interrupts import INTERRUPTED, sigterm_interrupts
+from scripts.patience import Patience
+from scripts.screen import fail, note, one_line_errors, stderr
+
+WITHOUT_SUCCESS = 3
+MOST_LINES, MOST_BYTES = 50_000, 190_000_000
+LOOK_SECONDS = 1.0
+
+
+def carry_out(order: Order, address: Address, *, patience: Patience) -> None:
+    """Does all lines of *order* in batches; raises typer.Exit unless all have succeeded.
+
+    An interrupt leaves a batch running. The same command finds it by the run's id, which its metadata tell.
+    """
+    started = time.monotonic()
+    client = FrontierClient(address.url, address.token, patience=patience)
+    try:
+        with client, order.source.opened() as file, one_line_errors(address), sigterm_interrupts():
+            models = models_for(client, order.generation, address)
+            refuse_one_file_for_both(order.source.path, order.target)
+            surveyed = order.source.survey()
+            if surveyed is None or not is_resumable(order.target):
+                raise fail("--batch needs a file to read and a file to write")
+            with open_output(
+                order.target, order.form, source=surveyed, settings=order.settings, restart=order.restart
+            ) as results:
+                again = results.tally.jobs_without_success() if order.retry_failed else {}
+                began = Beginning.of(results.tally, lines_again=len(again))
+                if remark := began.as_sentence():
+                    note(remark)
+                run = _Run(order, client.batches, results, order.generation.model or next(iter(models)))
+                run.go_on_with_earlier()
+                again = results.tally.jobs_without_success() if order.retry_failed else {}
+                run.do(lines_to_do(order.source.lines(file), done=results.tally, again=again))
+    except KeyboardInterrupt:
+        note("What is on the server goes on; the same command follows it, `frontier batches cancel` ends it.")
+        raise typer.Exit(INTERRUPTED) from None
+    except (UnusableFile, BrokenCsv, OSError) as error:
+        raise fail(str(error)) from None
+    tally = results.tally
+    stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(order.target)))
+    if tally.unsuccessful:
+        stderr().print("", troubles(tally), sep="\n")
+        note("The same command with --retry-failed does the lines without success again.")
+        raise typer.Exit(WITHOUT_SUCCESS)
+
+
+class _Run:
+    """Batches of one run, one after another."""
+
+    def __init__(self, order: Order, calls: BatchCalls, results: OpenOutput, model: str) -> None:
+        self._order = order
+        self._calls = calls
+        self._results = results
+        self._model = model
+        self._metadata = {"bulk_run": results.run_id}
+
+    def go_on_with_earlier(self) -> None:
+        """Brings home what an interrupted command has left on the server; batches before the newest were followed."""
+        for batch in self._calls.listed(None):
+            if (batch.body.get("metadata") or {}).items() >= self._metadata.items():
+                if batch.status != "failed":
+                    self._follow(batch)
+                return
+
+    def do(self, lines: Iterable[Line | BadLine]) -> None:
+        """Makes batches of *lines*, as large as the server takes them, and follows each to its end."""
+        good = self._without_bad(lines)
+        for first in good:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "lines.jsonl"
+                self._write(path, itertools.chain([first], good))
+                file_id = self._calls.upload(path, name=f"{self._order.source.path.stem}.jsonl")
+            batch = self._calls.make(
+                file_id,
+                endpoint=endpoint_of(self._order.generation),
+                window="24h",
+                metadata=self._metadata,
+                idempotency_key=f"bulk-{self._results.run_id}-{file_id}",
+            )
+            note(f"{batch.id} was made")
+            ended = self._follow(batch)
+            if not ended.total:
+                said = f"{batch.id} was {ended.status} before its lines were read, and none was done"
+                raise UnusableFile(f"{said}; the same command makes another batch of them")
+
+    def _write(self, path: Path, lines: Iterator[Line]) -> None:
+        """So many of *lines* as a batch may have."""
+        written = 0
+        with path.open("wb") as file:
+            for count, line in enumerate(lines, 1):
+                raw = input_line(line, self._order.generation, self._model)
+                written += file.write(raw)
+                if count == MOST_LINES or written > MOST_BYTES:
+                    return
+
+    def _without_bad(self, lines: Iterable[Line | BadLine]) -> Iterator[Line]:
+        for line in lines:
+            if isinstance(line, BadLine):
+                self._results.add(of_bad_line(line))
+            else:
+                yield line
+
+    def _follow(self, batch: BatchView) -> BatchView:
+        """The batch as it ended, what it wrote being in the output."""
+        read: dict[Kind, int] = {"output": 0, "errors": 0}
+        with BatchProgress(console=stderr(), clock=time.monotonic) as progress:
+            while True:
+                batch = self._calls.find(batch.id)
+                progress.show(batch)
+                for kind, before in read.items():
+                    read[kind] = before + self._bring_home(batch, kind, after=before)
+                if batch.is_final:
+                    break
+                time.sleep(LOOK_SECONDS)
+        if batch.errors:
+            said = "; ".join(f"line {one.get('line')}: {one.get('message')}" for one in batch.errors[:5])
+            raise UnusableFile(f"{batch.id} was refused, of its lines and not those of the input: {said}")
+        return batch
+
+    def _bring_home(self, batch: BatchView, kind: Kind, *, after: int) -> int:
+        """How many lines came; those that stand in the output already are not written again."""
+        count = 0
+        for raw in self._calls.lines(batch.id, kind, after=after):
+            count += 1
+            outcome = outcome_of(raw)
+            if not self._results.tally.has(outcome):
+                self._results.add(outcome)
+        return count

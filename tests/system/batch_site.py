@@ -1,0 +1,148 @@
+"""Batches on real processes: a worker of a scripted model and runners, over a storage in a folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.batches.batch import Batch, BatchStatus, NewBatch, PartKind
+from jobs.batches.store import BatchStore
+from jobs.connection import connect
+from jobs.files.file import NewFile, Purpose, name_of, new_file_id
+from jobs.files.store import FileStore
+from jobs.ids import new_id
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+from storage.storage import Storage
+from tests.system.kept_process import KeptProcess
+from tests.system.worker_process import wait_for
+
+TENANT = "default"
+CHAT = "/v1/chat/completions"
+PATIENCE_SECONDS = 180.0
+LEASE_SECONDS = 2.0
+CELERY = (sys.executable, "-m", "celery", "-A")
+OPTIONS = ("worker", "--pool=threads", "--without-gossip", "--without-mingle", "--loglevel=INFO")
+CONFIG = """
+models:
+  m:
+    engine: scripted
+    slots: 8
+    script: {tokens_per_second: %s}
+"""
+
+
+class BatchSite:
+    """A worker called m-1 and a runner called runner-1, neither of which is started yet."""
+
+    def __init__(self, redis_url: str, folder: Path, *, tokens_per_second: float, **env: str) -> None:
+        self.folder = folder
+        self.config = folder / "models.yaml"
+        self.config.write_text(CONFIG % tokens_per_second)
+        settings = StoreSettings(lease_seconds=LEASE_SECONDS)
+        self.client = connect(redis_url)
+        self.batches = BatchStore(self.client, settings)
+        self.jobs = JobStore(self.client, settings)
+        self.files = FileStore(self.client, settings)
+        self.storage = Storage.at(f"file://{folder}/files")
+        self._env = {
+            "REDIS_URL": redis_url,
+            "TRUTHGPT_CONFIG": str(self.config),
+            "FILES_URL": f"file://{folder}/files",
+            "CACHE_BACKEND": "none",
+            "FRONTIER_LEASE_S": str(LEASE_SECONDS),
+            "FRONTIER_SWEEP_S": "0.2",
+            "FRONTIER_DISPATCH_GRACE_S": "1",
+            "SHUTDOWN_GRACE_S": "0.5",
+            **env,
+        }
+        self.worker = self._process("m-1", "tasks.worker", "frontier.m")
+        self.runner = self.another_runner("runner-1")
+
+    def another_runner(self, name: str, **env: str) -> KeptProcess:
+        """One more, which is not started yet."""
+        return self._process(name, "api.batches.worker", "batches", **env)
+
+    def start(self) -> None:
+        self.worker.start()
+        self.runner.start()
+
+    def stop(self) -> None:
+        self.runner.end()
+        self.worker.end()
+        self.client.connection_pool.disconnect()
+
+    def upload(self, lines: list[bytes]) -> str:
+        """The id of a file of these lines."""
+        data = b"".join(line + b"\n" for line in lines)
+        file_id = new_file_id()
+        self.files.expect(TENANT, file_id, within_seconds=600)
+        with self.storage.create(name_of(TENANT, file_id)) as writer:
+            writer.write(data)
+        new = NewFile(id=file_id, tenant=TENANT, filename="in.jsonl", purpose=Purpose.BATCH, bytes=len(data))
+        return self.files.add(new).id
+
+    def accept(self, file_id: str, **changes: Any) -> str:
+        """The id of a batch of that file."""
+        batch = NewBatch(id=new_id("batch"), tenant=TENANT, endpoint=CHAT, input_file_id=file_id, **changes)
+        return self.batches.accept(batch).id
+
+    def submit(self, lines: list[bytes], **changes: Any) -> str:
+        """The id of a batch of these lines."""
+        return self.accept(self.upload(lines), **changes)
+
+    def batch(self, batch_id: str) -> Batch:
+        return self.batches.find(TENANT, batch_id)
+
+    def until(self, batch_id: str, *statuses: BatchStatus) -> Batch:
+        """The batch, once it stands so."""
+        wait_for(
+            lambda: self.batch(batch_id).status in statuses,
+            PATIENCE_SECONDS,
+            tell=lambda: f"{self.batch(batch_id)}\n{self.runner.log.read_text()[-3000:]}",
+        )
+        return self.batch(batch_id)
+
+    def final(self, batch_id: str) -> Batch:
+        return self.until(batch_id, *(status for status in BatchStatus if status.is_final))
+
+    def until_told(self, batch_id: str, count: int) -> None:
+        """Until so many lines stand in the output."""
+        wait_for(lambda: self._told(batch_id) >= count, PATIENCE_SECONDS, tell=lambda: str(self.batch(batch_id)))
+
+    def answers(self, batch_id: str, kind: PartKind = "output") -> list[dict[str, Any]]:
+        """The lines of the committed parts, in their order."""
+        parts = self.batches.parts(TENANT, batch_id, kind)
+        data = b"".join(b"".join(self.storage.read(part.name)) for part in parts)
+        assert data.count(b"\n") == sum(part.lines for part in parts)
+        assert len(data) == sum(part.bytes for part in parts)
+        return [json.loads(line) for line in data.splitlines()]
+
+    def told(self, batch_id: str) -> Counter[str]:
+        """How often each custom_id stands in the output, or in the errors."""
+        kinds: tuple[PartKind, ...] = ("output", "errors")
+        return Counter(line["custom_id"] for kind in kinds for line in self.answers(batch_id, kind))
+
+    def left_jobs(self) -> int:
+        """How many jobs there are records of."""
+        return sum(1 for _ in self.client.scan_iter(self.jobs.keys.tenant(TENANT, "job", "*")))
+
+    def _told(self, batch_id: str) -> int:
+        batch = self.batch(batch_id)
+        return batch.completed + batch.failed
+
+    def _process(self, name: str, app: str, queue: str, **env: str) -> KeptProcess:
+        command = (*CELERY, app, *OPTIONS, "--queues", queue, "--hostname", f"{name}@%h")
+        own: Mapping[str, str] = {**self._env, "FRONTIER_WORKER_NAME": name, **env}
+        return KeptProcess(name, command, own, self.folder)
+
+
+def chat_line(number: int, *, max_tokens: int = 5, **changed: Any) -> bytes:
+    """A good line, but for what is changed."""
+    messages = [{"role": "user", "content": f"Question {number}?"}]
+    body = {"model": "m", "messages": messages, "max_tokens": max_tokens, "seed": number} | changed
+    return json.dumps({"custom_id": f"q-{number}", "method": "POST", "url": CHAT, "body": body}).encode()
