@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from scripts.bulk_input import Line
@@ -31,7 +32,7 @@ def input_line(line: Line, generation: Generation, model: str) -> bytes:
 def outcome_of(raw: bytes) -> Outcome:
     """What a line of the output, or of the errors, says of the line that it names."""
     told: Mapping[str, Any] = json.loads(raw)
-    line, error = int(told["custom_id"]), told.get("error")
+    line, error = int(told["custom_id"]), _error(told)
     if error is not None:
         problem = {"type": str(error.get("code") or ""), "title": str(error.get("message") or "")}
         status = _STATUSES.get(problem["type"], FAILED)
@@ -48,3 +49,14 @@ def outcome_of(raw: bytes) -> Outcome:
     return Outcome(
         line=line, status=SUCCEEDED, id=told.get("id"), text=text, finish_reason=choice["finish_reason"], usage=counts
     )
+
+
+def _error(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Why there is no result: of a line that was run the body of the response says it, of others the line itself."""
+    response = told.get("response")
+    if response is None:
+        return told.get("error") or {}
+    if int(response["status_code"]) < HTTPStatus.BAD_REQUEST:
+        return None
+    error: Mapping[str, Any] = response["body"].get("error") or {}
+    return error

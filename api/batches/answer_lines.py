@@ -53,9 +53,8 @@ def answer_of_job(job: Job, tokens: TokenRun, endpoint: Endpoint, *, left_code: 
 
 
 def answer_of_problem(job_id: str, custom_id: str, problem: dict[str, Any]) -> AnswerLine:
-    """What the route would have refused the line with, in OpenAI's dialect."""
-    told = {name: problem["error"][name] for name in ("code", "message")}
-    return AnswerLine("errors", _line(job_id, custom_id, _response(job_id, problem["status"], problem), told))
+    """What the route would have refused the line with, in OpenAI's dialect: the body says why, nothing beside it."""
+    return AnswerLine("errors", _line(job_id, custom_id, _response(job_id, problem["status"], problem), None))
 
 
 def answer_of_left(job_id: str, custom_id: str | None, code: str) -> AnswerLine:
