@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 import redis
 
+from jobs.batches.store import BatchStore
 from jobs.connection import check_server, connect
 from jobs.errors import StoreUnavailable
 from jobs.settings import StoreSettings
@@ -87,11 +88,18 @@ class System:
         """A dead worker's leases need not run out first. If Redis is away too, the worker's next start does this."""
         if program.stage is not Stage.WORKER:
             return
-        is_sender = program.name == self.deployment.sender_name
-        rescue, what = (self._outbox.rescue, "deliveries") if is_sender else (self._store.rescue_worker, "jobs")
+        rescue, what = self._rescues.get(program.name, (self._store.rescue_worker, "jobs"))
         with suppress(StoreUnavailable):
             if count := rescue(program.name):
                 self.say(f"{count} of its {what} went back into the queue.")
+
+    @property
+    def _rescues(self) -> Mapping[str, tuple[Callable[[str], int], str]]:
+        """Of those that hold something else than jobs."""
+        return {
+            self.deployment.sender_name: (Outbox(self._client).rescue, "deliveries"),
+            self.deployment.runner_name: (BatchStore(self._client).rescue, "batches"),
+        }
 
     @cached_property
     def _client(self) -> redis.Redis:
@@ -100,7 +108,3 @@ class System:
     @cached_property
     def _store(self) -> JobStore:
         return JobStore(self._client)
-
-    @cached_property
-    def _outbox(self) -> Outbox:
-        return Outbox(self._client)

@@ -65,6 +65,10 @@ class RunnerMoves:
         kept = self._moves.run("renew_batches", self._lease_ms, *held)
         return [BatchStatus(status.decode()) if status else None for status in kept]
 
+    def rescue(self, runner: str) -> int:
+        """Have the batches of a runner that is known to be dead be due at once; how many it held."""
+        return int(self._moves.run("rescue_batches", runner))
+
     def release(self, lease: BatchLease, *, seconds: float = 0.0) -> bool:
         """Give a batch up; nobody need look at it for so long. False if the token no longer holds."""
         return self._fenced("release_batch", lease, milliseconds(seconds))
@@ -121,7 +125,7 @@ class RunnerMoves:
         told: list[Argument] = []
         for part in parts:
             file_id = output_file_id(lease.batch.id, part.kind)
-            told += [file_id, part.lines, part.bytes, part.name]
+            told += [part.kind, file_id, part.lines, part.bytes, part.name]
         return self._fenced(
             "commit_parts",
             lease,

@@ -81,6 +81,26 @@ def test_a_killed_worker_api_or_server_is_started_again_and_jobs_go_on(start_up:
         wait_for_another(up, name, killed)
 
 
+@pytest.mark.long
+def test_a_killed_runner_s_batches_go_on_though_their_leases_hold(start_up: StartUp, tmp_path: Path) -> None:
+    up = start_up("--model", "echo", FRONTIER_LEASE_S=str(3 * DEADLINE_SECONDS))
+    up.read_until("echo is ready")
+    up.client.change_mode("echo", "pause")
+    lines = tmp_path / "lines.jsonl"
+    body = {"model": "echo", "prompt": "Once", "max_tokens": 2}
+    lines.write_text(json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": body}))
+    batches = up.client.batches
+    file_id = batches.upload(lines, name="lines.jsonl")
+    batch = batches.make(file_id, endpoint="/v1/completions", window="24h", metadata={}, idempotency_key="once")
+    wait_for(lambda: batches.find(batch.id).status == "in_progress", DEADLINE_SECONDS)
+
+    os.kill(up.child("batches"), signal.SIGKILL)
+
+    up.read_until("1 of its batches went back into the queue")
+    up.client.change_mode("echo", "resume")
+    wait_for(lambda: batches.find(batch.id).status == "completed", DEADLINE_SECONDS)
+
+
 def test_when_up_itself_is_killed_nothing_is_left_and_the_jobs_are_there_at_the_next_start(start_up: StartUp) -> None:
     first = start_up("--model", "echo")
     first.read_until("echo is ready")

@@ -104,6 +104,23 @@ def test_no_line_is_told_twice_or_before_its_end(desk: Desk) -> None:
     assert desk.find(lease).completed == 1
 
 
+def test_no_line_is_told_twice_in_one_commit(desk: Desk) -> None:
+    lease = desk.begin()
+    first, second, _ = desk.run(lease, 3)
+    with pytest.raises(redis.ResponseError, match="is told twice"):
+        desk.commit(lease, [first, second, first])
+    assert (desk.find(lease).completed, len(desk.ended(lease))) == (0, 3)
+
+
+def test_lines_with_and_without_a_result_are_as_many_as_stand_in_the_parts_of_each(desk: Desk) -> None:
+    lease = desk.begin()
+    ids = desk.run(lease, 3)
+    parts = [desk.part(lease, 2), desk.part(lease, 1, "errors")]
+    with pytest.raises(redis.ResponseError, match="not as many lines as it says"):
+        desk.batches.commit(lease, parts, taken=ids, completed=1, failed=2)
+    assert desk.batches.commit(lease, parts, taken=ids, completed=2, failed=1)
+
+
 def test_nothing_is_added_to_a_batch_that_is_finalized(desk: Desk) -> None:
     lease = desk.begin(lines=1)
     assert desk.commit(lease, desk.run(lease))

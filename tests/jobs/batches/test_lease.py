@@ -10,7 +10,7 @@ import pytest
 
 from jobs.batches.batch import BatchLease, BatchStatus
 from jobs.errors import BatchLeaseLost
-from tests.jobs.batches.conftest import MODEL, Desk
+from tests.jobs.batches.conftest import MODEL, TENANT, Desk
 
 
 def test_a_new_batch_is_due_at_once_until_somebody_has_it(desk: Desk) -> None:
@@ -62,6 +62,28 @@ def test_a_silent_runner_s_batch_is_due_again(desk: Desk) -> None:
 def test_a_runner_that_was_late_goes_on_if_nobody_has_claimed(desk: Desk) -> None:
     lease = desk.begin()
     desk.wait(60)
+    assert desk.batches.renew([lease]) == [BatchStatus.IN_PROGRESS]
+    assert desk.try_claim(lease.batch) is None
+
+
+def test_the_batches_of_a_runner_that_is_known_to_be_dead_are_due_at_once(desk: Desk) -> None:
+    lost, others = desk.begin(), desk.claim(desk.accept(), "r2")
+    released, ended = desk.begin(), desk.begin(lines=0)
+    assert desk.batches.release(released, seconds=5)
+    assert desk.batches.end(ended, BatchStatus.FAILED)
+
+    assert desk.batches.rescue("r1") == 1
+
+    assert desk.batches.due(10) == [f"{TENANT}/{lost.batch.id}"]
+    second = desk.claim(lost.batch, "r3")
+    assert desk.batches.renew([lost, second, others]) == [None, BatchStatus.IN_PROGRESS, BatchStatus.VALIDATING]
+    assert desk.batches.rescue("r1") == 0
+
+
+def test_a_runner_that_is_taken_for_dead_goes_on_if_nobody_has_claimed(desk: Desk) -> None:
+    lease = desk.begin()
+    assert desk.batches.rescue("r1") == 1
+    assert desk.commit(lease, desk.run(lease))
     assert desk.batches.renew([lease]) == [BatchStatus.IN_PROGRESS]
     assert desk.try_claim(lease.batch) is None
 
