@@ -38,6 +38,8 @@ _MEETS_BATCHES = frozenset({"accept"})
 _MOVES = {state.value: dict.fromkeys(targets, 1) for state, targets in MOVES.items()}
 _BATCH_MOVES = {status.value: dict.fromkeys(targets, 1) for status, targets in BATCH_MOVES.items()}
 _FOLDER = resources.files("jobs").joinpath("lua")
+_BEFORE_OUTBOX = ("_shared", "_events")
+_AFTER_OUTBOX = ("_limits", "_policy", "_usage", "_record", "_window", "_places", "_ends", "_holders")
 _DISK_WAIT_MS = 2000
 _STANDBY = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
 _GROWS_THE_STORE = frozenset(
@@ -163,8 +165,7 @@ def _shared(*, with_deliveries: bool) -> str:
     outbox = shared_text("_circuit") + shared_text("_receivers") + shared_text("_outbox")
     if not with_deliveries:
         outbox = f"local function tell_of_job(...)\n{outbox}\nreturn tell_of_job(...)\nend\n"
-    texts = ("_shared", "_events"), ("_limits", "_policy", "_usage", "_record")
-    before, after = ("".join(map(shared_text, names)) for names in texts)
+    before, after = ("".join(map(shared_text, names)) for names in (_BEFORE_OUTBOX, _AFTER_OUTBOX))
     return before + outbox + after + f"make_sharing = function()\n{shared_text('_sharing')}\nend\n"
 
 
