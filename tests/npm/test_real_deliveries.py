@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from scripts.generation import Generation
 from scripts.ports import free_port
 from tests.docs.page_blocks import block_under
 from tests.npm.node_place import NodePlace
-from tests.system.up_process import DEADLINE_SECONDS, UpProcess
+from tests.system.up_process import DEADLINE_SECONDS, UpProcess, echo_up
 
 pytestmark = pytest.mark.npm
 CONFIG = "models:\n  echo:\n    engine: scripted\n"
@@ -30,12 +29,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> NodePlace:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory, server_binary: Path) -> Iterator[UpProcess]:  # noqa: ARG001 - skips where there is none
-    folder = tmp_path_factory.mktemp("up")
-    config = folder / "models.yaml"
-    config.write_text(CONFIG)
-    up = UpProcess(folder / "data", config, "--model", "echo", env={"WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8"})
-    with closing(up):
-        up.read_until("echo is ready")
+    env = {"WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8"}
+    with echo_up(tmp_path_factory.mktemp("up"), CONFIG, env=env) as up:
         yield up
 
 

@@ -6,7 +6,6 @@ import json
 import random
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from scripts.generation import Generation
 from tests.conftest import SEED
 from tests.cutting_proxy import CuttingProxy, after_bytes
 from tests.npm.node_place import NodePlace
-from tests.system.up_process import UpProcess
+from tests.system.up_process import UpProcess, echo_up
 
 pytestmark = pytest.mark.npm
 TOKENS = 400
@@ -26,10 +25,7 @@ CONFIG = "models:\n  echo:\n    engine: scripted\n    script: {tokens_per_second
 
 @pytest.fixture
 def up(tmp_path: Path, server_binary: Path) -> Iterator[UpProcess]:  # noqa: ARG001 - skips where there is none
-    config = tmp_path / "models.yaml"
-    config.write_text(CONFIG)
-    with closing(UpProcess(tmp_path / "data", config, "--model", "echo")) as up:
-        up.read_until("echo is ready")
+    with echo_up(tmp_path, CONFIG) as up:
         yield up
 
 

@@ -7,15 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.system.up_process import DEADLINE_SECONDS, UpProcess
+from tests.system.up_process import DEADLINE_SECONDS, UpProcess, echo_up
+from tests.system.worker_process import wait_for
 
 LINES = 60
 CONFIG = """
@@ -49,29 +49,16 @@ class Bulk:
         return [json.loads(raw) for raw in self.target.read_bytes().splitlines(keepends=True) if raw.endswith(b"\n")]
 
     def wait_for_results(self, count: int) -> None:
-        wait_until(lambda: len(self.results()) >= count)
+        wait_for(lambda: len(self.results()) >= count, DEADLINE_SECONDS)
 
     def run_id(self) -> str:
         return str(json.loads(self.target.with_name("out.jsonl.run").read_text())["run_id"])
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def up(tmp_path: Path, server_binary: Path) -> Iterator[UpProcess]:  # noqa: ARG001 - skips where there is none
-    config = tmp_path / "models.yaml"
-    config.write_text(CONFIG)
-    up = UpProcess(tmp_path / "data", config, "--model", "echo")
-    try:
-        up.read_until("echo is ready")
+    with echo_up(tmp_path, CONFIG) as up:
         yield up
-    finally:
-        up.close()
 
 
 def test_a_run_interrupted_once_and_killed_once_does_each_line_once(up: UpProcess, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.up_process import DEADLINE_SECONDS, UpProcess
+from tests.system.up_process import DEADLINE_SECONDS, UpProcess, echo_up
 from tests.system.worker_process import wait_for
 
 LINES = 60
@@ -60,14 +60,8 @@ class Bulk:
 
 @pytest.fixture
 def up(tmp_path: Path, server_binary: Path) -> Iterator[UpProcess]:  # noqa: ARG001 - skips where there is none
-    config = tmp_path / "models.yaml"
-    config.write_text(CONFIG)
-    up = UpProcess(tmp_path / "data", config, "--model", "echo")
-    try:
-        up.read_until("echo is ready")
+    with echo_up(tmp_path, CONFIG) as up:
         yield up
-    finally:
-        up.close()
 
 
 def test_a_killed_run_finds_its_batch_again_and_each_line_stands_once(up: UpProcess, tmp_path: Path) -> None:
@@ -90,6 +84,7 @@ def test_a_killed_run_finds_its_batch_again_and_each_line_stands_once(up: UpProc
     assert results["61"]["error"].endswith("the field 'n' is missing")
 
 
+@pytest.mark.long
 def test_lines_of_a_cancelled_batch_are_done_again_in_another_when_asked_for(up: UpProcess, tmp_path: Path) -> None:
     bulk = Bulk(tmp_path, up)
     up.client.change_mode("echo", "pause")

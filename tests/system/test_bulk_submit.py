@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts import paths
-from tests.system.up_process import DEADLINE_SECONDS, UpProcess
+from tests.system.up_process import DEADLINE_SECONDS, UpProcess, echo_up
 from tests.system.worker_process import wait_for
 
 FILE = Path(__file__).resolve().parents[2] / "scripts" / "bulk_submit.py"
@@ -30,14 +30,8 @@ FEW_AT_A_TIME = {"RATE_LIMIT_RPM": "60", "RATE_LIMIT_WINDOW_SEC": "2"}
 
 @pytest.fixture
 def up(tmp_path: Path, server_binary: Path) -> Iterator[UpProcess]:  # noqa: ARG001 - skips where there is none
-    config = tmp_path / "models.yaml"
-    config.write_text(CONFIG)
-    up = UpProcess(tmp_path / "data", config, "--model", "echo", env=FEW_AT_A_TIME)
-    try:
-        up.read_until("echo is ready")
+    with echo_up(tmp_path, CONFIG, env=FEW_AT_A_TIME) as up:
         yield up
-    finally:
-        up.close()
 
 
 def test_it_needs_requests_and_nothing_of_ours_and_is_short() -> None:

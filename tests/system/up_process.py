@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -104,3 +105,16 @@ class UpProcess:
         read: bytes = self._process.stdout.read(65536)
         self.output += read.decode(errors="replace")
         return bool(read)
+
+
+@contextmanager
+def echo_up(folder: Path, config: str, *, env: Mapping[str, str] | None = None) -> Iterator[UpProcess]:
+    """A `frontier up` of the model `echo` that the text *config* describes, from when it is ready."""
+    path = folder / "models.yaml"
+    path.write_text(config)
+    up = UpProcess(folder / "data", path, "--model", "echo", env=env)
+    try:
+        up.read_until("echo is ready")
+        yield up
+    finally:
+        up.close()
