@@ -41,6 +41,8 @@ def accepted(answer: Sequence[Any], tenant: str, room: RoomReader) -> Accepted:
             raise BatchLeaseLost(detail)
         case b"stopped":
             raise BatchStopped(detail)
+        case b"left out":
+            raise ValueError(f"a line of {detail} has its turn before this one")
         case b"draining":
             raise ModelDraining(detail)
         case b"full":

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 import redis
+from redis.client import Pipeline
 from redis.commands.core import Script
 
 from jobs.batches.batch import BATCH_MOVES
@@ -76,21 +77,31 @@ class Moves:
 
         A repeat, which finds the move done, proves it as well.
         """
-        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            self._scripts[move](keys=[self._prefix], args=self._with_rules(arguments), client=pipeline)
-            pipeline.incrby(f"{self._prefix}seq", 0)  # WAITAOF waits for this connection's own writes alone
-            pipeline.waitaof(1, 0, _DISK_WAIT_MS)
-            answer, _, (on_disk, _replicas) = pipeline.execute()
-        if not on_disk:
-            raise StoreUnavailable(f"Redis did not confirm within {_DISK_WAIT_MS} ms that the move is on disk")
+        [answer] = self.run_many_durably(move, [arguments])
         return answer
 
     def run_many(self, move: str, calls: Sequence[Sequence[Argument]]) -> list[Any]:
         """The same move with several lists of arguments in one round trip; each is atomic on its own."""
+        if len(calls) == 1:
+            return [self.run(move, *calls[0])]
         with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
-            for arguments in calls:
-                self._scripts[move](keys=[self._prefix], args=self._with_rules(arguments), client=pipeline)
+            self._put(pipeline, move, calls)
             return pipeline.execute()
+
+    def run_many_durably(self, move: str, calls: Sequence[Sequence[Argument]]) -> list[Any]:
+        """The same, and the proof that all of them are on the primary's disk, or StoreUnavailable."""
+        with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+            self._put(pipeline, move, calls)
+            pipeline.incrby(f"{self._prefix}seq", 0)  # WAITAOF waits for this connection's own writes alone
+            pipeline.waitaof(1, 0, _DISK_WAIT_MS)
+            *answers, _, (on_disk, _replicas) = pipeline.execute()
+        if not on_disk:
+            raise StoreUnavailable(f"Redis did not confirm within {_DISK_WAIT_MS} ms that the move is on disk")
+        return answers
+
+    def _put(self, pipeline: Pipeline, move: str, calls: Sequence[Sequence[Argument]]) -> None:
+        for arguments in calls:
+            self._scripts[move](keys=[self._prefix], args=self._with_rules(arguments), client=pipeline)
 
     def _with_rules(self, arguments: Sequence[Argument]) -> list[Argument]:
         return [self._rules, SCHEMA, *arguments]

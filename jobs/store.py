@@ -12,25 +12,21 @@ from typing import Any
 
 import redis
 
-from jobs.answers import Accepted, Cancellation
-from jobs.calls import Bounds, accept_arguments
+from jobs.accept_moves import AcceptMoves
+from jobs.answers import Cancellation
 from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
 from jobs.explaining import ExplanationReader
 from jobs.explanation import Explanation
 from jobs.followed import BEGINNING, Cursor, Followed, followed
-from jobs.headroom import Headroom
-from jobs.job import OPERATOR_KEY, Job, JobState
+from jobs.job import Job, JobState
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.mass_cancel import MassCancel
 from jobs.model_load import ModelMode
 from jobs.new_job import NewJob
 from jobs.queues import Prospect, QueuePlace, QueueReader, QueueStatus
-from jobs.reading import JobReader, Page
-from jobs.refusals import accepted, check
-from jobs.room import RoomReader
-from jobs.run_moves import RunMoves
-from jobs.scripts import Argument, unavailable_as_our_error
+from jobs.reading import Page
+from jobs.scripts import unavailable_as_our_error
 from jobs.settings import StoreSettings
 from jobs.token_run import TokenRun
 
@@ -38,8 +34,8 @@ _MOST_CHUNKS = 200
 """Of the token log in one look: a chunk holds what a worker has recorded at a time."""
 
 
-class JobStore(RunMoves):
-    """Moves, with those of `RunMoves`, and reads of the record. Safe to share between threads and greenlets."""
+class JobStore(AcceptMoves):
+    """Moves, with those of `AcceptMoves` and `RunMoves`, and reads. Safe to share between threads and greenlets."""
 
     def __init__(
         self,
@@ -49,54 +45,11 @@ class JobStore(RunMoves):
         prefix: str = DEFAULT_PREFIX,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(client, settings or StoreSettings(), Keys(prefix))
-        self._headroom = Headroom(client, ceiling=self.settings.memory_ceiling, clock=clock)
-        self._reader = JobReader(client, self.keys)
+        super().__init__(client, settings or StoreSettings(), Keys(prefix), clock=clock)
         self._dead_letters = DeadLetterReader(client, self.keys, self._reader)
         self._mass_cancel = MassCancel(self._moves, self._reader)
         self._queues = QueueReader(client, self.keys, self._moves)
-        self._room = RoomReader(client, self.keys, self._moves)
         self._explaining = ExplanationReader(client, self.keys, self._moves)
-
-    def accept(
-        self,
-        job: NewJob,
-        *,
-        max_waiting: int | None = None,
-        max_waiting_per_tenant: int | None = None,
-        takes_new: bool = True,
-    ) -> Accepted:
-        """Record a new job, or unless `takes_new` only find the one that an equal submit has made, or its result.
-
-        Raises IdempotencyMismatch, NothingNew, ModelDraining, QueueFull, QuotaExceeded or StorageFull; for a line of a
-        batch also BatchLeaseLost or BatchStopped.
-        """
-        usual = self.settings.deadline_seconds
-        bounds = self._bounds(max_waiting, max_waiting_per_tenant)
-        arguments = accept_arguments(job, usual_deadline_seconds=usual, bounds=bounds, takes_new=takes_new)
-        return accepted(self._grow("accept", *arguments), job.tenant, self._room)
-
-    def requeue(
-        self,
-        tenant: str,
-        job_id: str,
-        *,
-        new_id: str,
-        key_id: str = OPERATOR_KEY,
-        max_waiting: int | None = None,
-        max_waiting_per_tenant: int | None = None,
-        takes_new: bool = True,
-    ) -> Accepted:
-        """Make a new job of one that failed, was cancelled or expired; a repeat finds it, as long as it exists.
-
-        Unless `takes_new`, only a repeat is answered. Raises JobNotFound, JobRetired, JobNotFinal, JobSucceeded,
-        NothingNew, ModelDraining, QueueFull, QuotaExceeded or StorageFull.
-        """
-        of_all, of_tenant, usual = self._bounds(max_waiting, max_waiting_per_tenant)
-        only_repeats = "" if takes_new else "1"
-        answer = self._grow("requeue", ref(tenant, job_id), new_id, of_all, key_id, of_tenant, usual, only_repeats)
-        self._check(answer[0], tenant, job_id)
-        return accepted(answer, tenant, self._room)
 
     def follow(self, tenant: str, job_id: str, cursor: Cursor = BEGINNING) -> Followed:
         """One look of a reader: the tokens from *cursor* on, which are recorded as they come from now on.
@@ -230,16 +183,3 @@ class JobStore(RunMoves):
     def check_server(self) -> None:
         """Raise UnsupportedServer for a server that could lose jobs."""
         check_server(self._client, durability=self.settings.durability)
-
-    def _bounds(self, max_waiting: int | None, max_waiting_per_tenant: int | None) -> Bounds:
-        return Bounds.of(max_waiting, max_waiting_per_tenant, self.settings.tenant_limits)
-
-    def _grow(self, move: str, *arguments: Argument) -> Any:
-        """A move that makes a job, if there is room for one."""
-        self._headroom.check()
-        run = self._moves.run_durably if self.settings.durability == "strict" else self._moves.run
-        return run(move, *arguments)
-
-    def _check(self, verdict: bytes, tenant: str, job_id: str) -> None:
-        """Raise what a move has refused for the job's own sake."""
-        check(verdict, job_id, lambda: self._reader.missing(tenant, job_id))

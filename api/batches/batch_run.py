@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from api.batches.answer_lines import EXPIRED
 from api.batches.batch_input import BatchInput
+from api.batches.doorbell import Doorbell
 from api.batches.gathering import Gathering
 from api.batches.harvest import PART_SECONDS
 from api.batches.leftover import tell_leftover
@@ -27,8 +28,10 @@ from storage.errors import FileGone, StorageError, StorageFull
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.02
-"""How long a run that was woken waits for more, so that it brings in many lines at once."""
+WORTH_A_ROUND = 8
+"""A run goes on once one in so many of its open lines has ended."""
+
+SHORTEST_PAUSE_SECONDS = 0.02
 
 IDLE_SECONDS = 1.0
 TURN_SECONDS = 0.25
@@ -53,7 +56,7 @@ class BatchRun:
         self._work = work
         self._closing = closing
         self._is_lost = False
-        self._woken = threading.Event()
+        self._bell = Doorbell()
         self._gathering = Gathering.of(work, lease)
         self._feed: LineFeed | None = None
         self._rooms = OpenLines(work)
@@ -64,12 +67,16 @@ class BatchRun:
 
     def wake(self) -> None:
         """Something has happened to the batch or to a line of it."""
-        self._woken.set()
+        self._bell.ring()
+
+    def hurry(self) -> None:
+        """Anything may have happened."""
+        self._bell.hurry()
 
     def lose(self) -> None:
         """The lease is lost."""
         self._is_lost = True
-        self._woken.set()
+        self._bell.hurry()
 
     def run(self) -> None:
         """Go on until the batch has ended, the lease is lost or the process closes."""
@@ -215,13 +222,16 @@ class BatchRun:
             until.append(self._gathering.gathered.since + PART_SECONDS)
         if feed.waits_for is not None:
             until.append(feed.not_before)
-        return max(GATHER_SECONDS, min(until) - now)
+        return max(SHORTEST_PAUSE_SECONDS, min(until) - now)
 
     def _wait(self, seconds: float) -> None:
-        if seconds and self._woken.wait(seconds):
-            self._closing.wait(GATHER_SECONDS)
-        self._woken.clear()
+        if seconds:
+            self._bell.wait(seconds, enough=max(1, self._open_lines // WORTH_A_ROUND))
         self._check()
+
+    @property
+    def _open_lines(self) -> int:
+        return self._feed.position - self._gathering.told - self._gathering.held if self._feed else 0
 
     def _check(self) -> None:
         if self._is_lost:

@@ -1,4 +1,4 @@
-"""Submits the lines of a batch one after the other, as far as there is room, and waits where there is none."""
+"""Submits the lines of a batch in their order, as far as there is room, and waits where there is none."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import logging
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from api import problem_types, problems, want_of_room
 from api.batches.answer_lines import answer_of_problem
 from api.batches.batch_input import BatchInput
 from api.batches.line_error import LineError, LineRefused
 from api.batches.line_job import job_id_of_line
-from api.batches.lines import LineReader
+from api.batches.lines import Line, LineReader
 from api.batches.run_order import LinePlace
 from api.batches.work import Work
 from api.errors import CircuitOpen, FieldError
@@ -24,8 +26,8 @@ from jobs.errors import BatchStopped, ModelDraining, QueueFull, QuotaExceeded, Q
 log = logging.getLogger(__name__)
 
 READ_AHEAD = 200
-STARTED_AT_ONCE = 16
-"""One dispatch is enough for so many lines; each takes as long as several submits."""
+SUBMITTED_AT_ONCE = 32
+"""In one round trip, and with one dispatch, which takes as long as several submits."""
 
 SHORTEST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
@@ -52,7 +54,6 @@ class LineFeed:
     not_before: float = 0.0
     waits_for: str | None = None
     _ahead: deque[tuple[LinePlace, bytes]] = field(default_factory=deque)
-    _to_start: int = 0
 
     @property
     def is_done(self) -> bool:
@@ -64,45 +65,57 @@ class LineFeed:
 
         Raises BatchStopped, BatchLeaseLost, StoreUnavailable, FileGone or StorageTrouble.
         """
-        try:
-            for _ in range(room):
-                if self.is_done or self.work.clock() < self.not_before:
-                    return
-                place, raw = self._next()
-                try:
-                    self._submit(place, raw)
-                except (CircuitOpen, ModelDraining, QueueFull, QuotaExceeded, StorageFull) as error:
-                    self._wait(error)
-                    return
-                self.waits_for = None
-                self._ahead.popleft()
-                self.position += 1
-                if self._to_start >= STARTED_AT_ONCE:
-                    self._start()
-        finally:
-            self._start()
+        until = min(self.total, self.position + room)
+        while self.position < until and self.work.clock() >= self.not_before:
+            try:
+                self._go_on(until - self.position)
+            except (CircuitOpen, ModelDraining, QueueFull, QuotaExceeded, StorageFull) as error:
+                self._wait(error)
+                return
+            self.waits_for = None
 
-    def _start(self) -> None:
-        if self._to_start and self.lease.batch.model is not None:
-            self.work.submissions.start(self.lease.batch.model)
-        self._to_start = 0
-
-    def _submit(self, place: LinePlace, raw: bytes) -> None:
-        id_kind = self.reader.endpoint.id_kind
+    def _go_on(self, most: int) -> None:
+        """Give up to *most* lines their turn: at least the next one, which is submitted or else passed over."""
+        ahead = self._next(min(most, SUBMITTED_AT_ONCE))
         try:
-            line = self.reader.read(raw, place.number)
-            can_start = self.work.submissions.submit(line, self.lease, position=self.position, id_kind=id_kind)
-            self._to_start += can_start
+            lines = self._readable(ahead)
+            taken = self.work.submissions.submit(
+                lines, self.lease, position=self.position, id_kind=self.reader.endpoint.id_kind
+            )
         except LineRefused as error:
-            blamed = [
-                FieldError((one.param or "body").removeprefix("body."), one.message, one.code) for one in error.errors
-            ]
-            self._pass_over(place, raw, problems.document(problem_types.INVALID_REQUEST, str(error), blamed))
+            blamed = [_field_of_body(one) for one in error.errors]
+            self._pass_over(*ahead[0], problems.document(problem_types.INVALID_REQUEST, str(error), blamed))
         except QuotaTooSmall as error:
             kind = problem_types.find_problem_type(error)
-            self._pass_over(
-                place, raw, problems.document(kind, want_of_room.detail(error), violated=want_of_room.violated(error))
-            )
+            why = problems.document(kind, want_of_room.detail(error), violated=want_of_room.violated(error))
+            self._pass_over(*ahead[0], why)
+        else:
+            self._advance(taken.lines)
+            if taken.can_start:
+                self.work.submissions.start(lines[0].model.name)
+
+    def _readable(self, ahead: Sequence[tuple[LinePlace, bytes]]) -> list[Line]:
+        """Those in front of the first that is refused, or is for another model: an alias may have moved.
+
+        Raises LineRefused if that is the first of all.
+        """
+        lines: list[Line] = []
+        for place, raw in ahead:
+            try:
+                line = self.reader.read(raw, place.number)
+            except LineRefused:
+                if not lines:
+                    raise
+                break
+            if lines and line.model != lines[0].model:
+                break
+            lines.append(line)
+        return lines
+
+    def _advance(self, count: int) -> None:
+        for _ in range(count):
+            self._ahead.popleft()
+        self.position += count
 
     def _pass_over(self, place: LinePlace, raw: bytes, problem: dict[str, object]) -> None:
         """The line was good when the batch was looked through, and is not any more: that is its answer."""
@@ -110,12 +123,14 @@ class LineFeed:
         answer = answer_of_problem(job_id, json.loads(raw)["custom_id"], translated(problem))
         if not self.work.batches.pass_over(self.lease, position=self.position, job_id=job_id, why=answer.text):
             raise BatchStopped(self.lease.batch.id)
+        self._advance(1)
 
-    def _next(self) -> tuple[LinePlace, bytes]:
+    def _next(self, most: int) -> list[tuple[LinePlace, bytes]]:
+        """The next lines, *most* at most."""
         if not self._ahead:
             places = self.source.places(self.position, min(READ_AHEAD, self.total - self.position))
             self._ahead.extend(zip(places, self.source.lines(places), strict=True))
-        return self._ahead[0]
+        return list(islice(self._ahead, most))
 
     def _wait(self, error: NoRoom) -> None:
         kind = problem_types.find_problem_type(error)

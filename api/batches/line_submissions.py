@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.batches.line_job import job_id_of_line, recorded_line
@@ -13,6 +14,14 @@ from jobs.batches.batch import BatchLease
 from jobs.new_job import LineOfBatch, NewJob
 from jobs.store import JobStore
 from tasks.dispatch import Dispatcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """So many lines are jobs; `can_start` if there is room for one of them to `start`."""
+
+    lines: int
+    can_start: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +36,38 @@ class LineSubmissions:
     gate: ModelGate
     find_known: FindKnown = nothing_known
 
-    def submit(self, line: Line, lease: BatchLease, *, position: int, id_kind: str) -> bool:
-        """Record the job of the line whose turn it is; whether there is room for it to `start`.
+    def submit(self, lines: Sequence[Line], lease: BatchLease, *, position: int, id_kind: str) -> Taken:
+        """Record the jobs of lines that follow each other, from that at *position* on, whose turn it is.
 
-        Raises BatchLeaseLost, BatchStopped, CircuitOpen, ModelDraining, QueueFull, QuotaExceeded, StorageFull or
-        StoreUnavailable; after each of these the same line may be submitted again.
+        Those behind one that is refused are not taken. If that is the first one, raises BatchLeaseLost, BatchStopped,
+        CircuitOpen, ModelDraining, QueueFull, QuotaExceeded, StorageFull or StoreUnavailable; after each of these the
+        same lines may be submitted again.
         """
-        batch, submission, model = lease.batch, line.submission, line.model
+        model = lines[0].model
+        jobs = [self._job(line, lease, position=at, id_kind=id_kind) for at, line in enumerate(lines, start=position)]
+        with self.gate.at(model.name) as takes_new:
+            accepted = self.store.accept_lines(
+                jobs,
+                max_waiting=model.limits.max_waiting,
+                max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
+                takes_new=takes_new,
+            )
+        return Taken(lines=len(accepted), can_start=any(one.can_start for one in accepted))
+
+    def start(self, model: str) -> None:
+        """Let lines that were submitted begin, as far as there is room."""
+        self.dispatcher.dispatch(model)
+
+    def _job(self, line: Line, lease: BatchLease, *, position: int, id_kind: str) -> NewJob:
+        batch, submission = lease.batch, line.submission
         sought = SoughtResult(
             request=line.request,
-            model=model,
+            model=line.model,
             tenant=batch.tenant,
             asked=submission.cache,
             seed_is_given="seed" in submission.params,
         )
-        job = NewJob(
+        return NewJob(
             id=job_id_of_line(batch.id, line.number, kind=id_kind),
             tenant=batch.tenant,
             request=line.request,
@@ -57,15 +83,3 @@ class LineSubmissions:
             run_digest=sought.run_digest,
             line=LineOfBatch(batch_id=batch.id, token=lease.token, position=position),
         )
-        with self.gate.at(model.name) as takes_new:
-            accepted = self.store.accept(
-                job,
-                max_waiting=model.limits.max_waiting,
-                max_waiting_per_tenant=model.limits.max_waiting_per_tenant,
-                takes_new=takes_new,
-            )
-        return accepted.can_start
-
-    def start(self, model: str) -> None:
-        """Let lines that were submitted begin, as far as there is room."""
-        self.dispatcher.dispatch(model)

@@ -54,7 +54,7 @@ class BatchRunner:
         """Wake the run of the batch with this ref, or of all if anything may have happened; whether it runs here."""
         if name is None:
             for run in self._alive():
-                run.wake()
+                run.hurry()
             return False
         with self._lock:
             held = self._runs.get(name.decode())

@@ -30,14 +30,14 @@ local function become(batch, to)
 end
 
 -- Why a line is not accepted: 'fenced' (somebody else runs the batch), 'replayed' (it was), 'stopped' (no line is any
--- more); nil if it is.
+-- more), 'left out' (one before it is not); nil if it is.
 local function line_refused(ref, token, position)
   local found = redis.call('HMGET', tenant_key(ref, 'batch'), 'fence', 'position', 'status', 'expires_at', 'schema')
   if found[1] ~= token or tonumber(found[5]) > SCHEMA then return 'fenced' end
   local next_ = tonumber(found[2])
   if position < next_ then return 'replayed' end
   if found[3] ~= 'in_progress' or NOW >= tonumber(found[4]) then return 'stopped' end
-  if position > next_ then error('line ' .. next_ .. ' of the batch was left out') end
+  if position > next_ then return 'left out' end
 end
 
 -- The next line's turn.

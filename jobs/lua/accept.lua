@@ -22,7 +22,7 @@
 -- ARGV[35] id of the batch of which it is a line, or ''; then ARGV[36] token of the lease on it, ARGV[37] its position
 --
 -- A line is accepted once, and each one after the one before it: what comes again is answered as a repeat, whatever has
--- become of its job.
+-- become of its job. So several may be sent at once: behind one that is refused, none is accepted.
 --
 -- A retry finds the job of an earlier try whose answer was never delivered: one that is known to be lost, or else the
 -- one that nobody has asked for again for the longest time; none that was asked for, or lost, too long ago.

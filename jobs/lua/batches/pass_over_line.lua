@@ -6,6 +6,7 @@
 -- Returns 1, also for a repeat, or 0 if the token no longer holds, or no line has its turn any more.
 
 local refused = line_refused(ARGV[3], ARGV[4], tonumber(ARGV[5]))
+if refused == 'left out' then error('a line before it was left out') end
 if refused then return refused == 'replayed' and 1 or 0 end
 local tenant, id = split(ARGV[3])
 pass_line(ARGV[3], ARGV[5])

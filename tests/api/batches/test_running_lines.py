@@ -108,6 +108,23 @@ def test_a_line_that_is_not_good_any_more_is_answered_as_its_route_would(room: R
     assert room.batches.finalize(lease)
 
 
+def test_a_line_that_is_passed_over_keeps_none_of_its_neighbours_from_running(room: RunRoom, tmp_path: Path) -> None:
+    lengths = [3, 3, 9, 3, 9]
+    lease = room.claimed(
+        *(line_of(f"q-{number}", body={"max_tokens": length, "seed": number}) for number, length in enumerate(lengths))
+    )
+    feed = room.feed(lease, catalog_of(tmp_path, max_tokens=5))
+    gathering = room.gathering(lease)
+
+    feed.feed(5)
+    gathering.collect()
+    gathering.write(at_once=True)
+
+    assert feed.is_done
+    assert len(room.lines(lease)) == 3
+    assert sorted(answer["custom_id"] for answer in room.answers(lease, "errors")) == ["q-2", "q-4"]
+
+
 def test_a_line_above_its_tenant_s_limit_is_answered_so(room: RunRoom, redis_client: Redis) -> None:
     TenantStore(redis_client).set_limits(TENANT, TenantLimits(tokens_per_minute=5))
     lease = room.claimed(*numbered(1))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import redis
 
 from jobs.batches.batch import BatchStatus
-from jobs.errors import BatchStopped, JobNotFinal, JobNotFound, LineInUse, QueueFull, QuotaExceeded
+from jobs.errors import BatchLeaseLost, BatchStopped, JobNotFinal, JobNotFound, LineInUse, QueueFull, QuotaExceeded
 from jobs.job import AttemptError, JobState, Outcome, Priority
 from jobs.new_job import KnownResult, Reuse
 from jobs.tenant_limits import TenantLimits
@@ -47,9 +46,29 @@ def test_lines_are_accepted_once_each_whatever_became_of_them(desk: Desk) -> Non
 
 def test_no_line_is_left_out(desk: Desk) -> None:
     lease = desk.begin()
-    with pytest.raises(redis.ResponseError, match="line 0 of the batch was left out"):
+    with pytest.raises(ValueError, match="has its turn before this one"):
         desk.store.accept(desk.line(lease, 1))
     assert desk.batches.open_lines(lease) == []
+
+
+def test_behind_a_line_that_is_refused_none_of_those_sent_with_it_is_accepted(desk: Desk) -> None:
+    lease = desk.begin()
+    lines = [desk.line(lease, position) for position in range(3)]
+    taken = desk.store.accept_lines(lines, max_waiting=2)
+    assert [one.job_id for one in taken] == desk.batches.open_lines(lease) == [line.id for line in lines[:2]]
+    assert desk.find(lease).position == 2
+    with pytest.raises(QueueFull):
+        desk.store.accept_lines(lines[2:], max_waiting=2)
+    again = desk.store.accept_lines(lines, max_waiting=3)
+    assert [one.replayed for one in again] == [True, True, False]
+
+
+def test_of_lines_whose_batch_is_somebody_else_s_none_is_accepted(desk: Desk) -> None:
+    lease = desk.begin()
+    desk.take_over(lease)
+    with pytest.raises(BatchLeaseLost):
+        desk.store.accept_lines([desk.line(lease, position) for position in range(3)])
+    assert desk.find(lease).position == 0
 
 
 def test_a_line_that_is_refused_keeps_its_turn(desk: Desk) -> None:
