@@ -91,6 +91,21 @@ class Storage:
         except FileGone:
             return
 
+    def names(self, folder: str) -> list[str]:
+        """What lies in a folder, by its whole names, and not in one below it. Raises StorageTrouble."""
+        path = self._location.path(folder)
+
+        def look() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self._location.system.ls(path, detail=True)
+            return found
+
+        try:
+            with told_as_ours(sought=folder):
+                found = self._aside(look)
+        except FileGone:
+            return []
+        return [f"{folder}/{one['name'].rpartition('/')[2]}" for one in found if one["type"] == "file"]
+
     def clear_unfinished(self, *, before: float) -> int:
         """Delete what a crash has left unfinished and nobody has written to since *before*, Unix seconds; how many.
 

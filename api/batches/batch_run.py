@@ -15,13 +15,13 @@ from api.batches.answer_lines import EXPIRED
 from api.batches.batch_input import BatchInput
 from api.batches.doorbell import Doorbell
 from api.batches.gathering import Gathering
-from api.batches.harvest import PART_SECONDS
 from api.batches.leftover import tell_leftover
 from api.batches.line_feed import LineFeed
 from api.batches.open_lines import OpenLines
+from api.batches.uncommitted import clear_uncommitted
 from api.batches.validating import GONE, fail, validate_batch
 from api.batches.work import Work
-from jobs.batches.batch import BatchLease, BatchStatus, Ending
+from jobs.batches.batch import Batch, BatchLease, BatchStatus, Ending
 from jobs.errors import BatchLeaseLost, BatchStopped, JobError, JobNotFound, StoreUnavailable
 from jobs.files.file import name_of
 from storage.errors import FileGone, StorageError, StorageFull
@@ -83,6 +83,7 @@ class BatchRun:
         extra = {"batch_id": self.lease.batch.id, "tenant": self.lease.batch.tenant}
         log.info("batch_claimed", extra=extra)
         try:
+            self._clear(before=self.lease.token)
             while (pause := self._attempt()) is not None:
                 self._wait(pause)
             log.info("batch_ended", extra=extra)
@@ -135,9 +136,8 @@ class BatchRun:
             validate_batch(self._work, self.lease, check=self._check)
         finally:
             self._work.validating.release()
-        batch = self._work.batches.find(self.lease.batch.tenant, self.lease.batch.id)
-        self.lease = replace(self.lease, batch=batch)
-        return None if batch.status.is_final else 0.0
+        self.lease = replace(self.lease, batch=self._known())
+        return None if self.lease.batch.status.is_final else 0.0
 
     def _go_on(self) -> float | None:
         if self._input_is_gone:
@@ -146,7 +146,7 @@ class BatchRun:
             self._gathering.left_code = EXPIRED
             return self._wind_up(BatchStatus.EXPIRED)
         feed, gathering = self._lines(), self._gathering
-        self._bring_in(feed)
+        self._bring_in(feed, is_last=feed.is_done)
         feed.feed(self._rooms.left(feed, gathering))
         self._note(feed.waits_for)
         if feed.is_done and gathering.told == feed.total and self._work.batches.finalize(self.lease):
@@ -159,10 +159,10 @@ class BatchRun:
             return self._end(ending)
         feed, gathering = self._lines(), self._gathering
         if not self._is_winding_up:
-            feed.position = self._work.batches.find(self.lease.batch.tenant, self.lease.batch.id).position
+            feed.position = self._known().position
             self._cancel_open()
             self._is_winding_up = True
-        self._bring_in(feed)
+        self._bring_in(feed, is_last=True)
         if gathering.told < feed.position:
             return self._pause(feed)
         if ending is BatchStatus.FAILED or feed.is_done:
@@ -175,14 +175,16 @@ class BatchRun:
             with suppress(JobNotFound):
                 self._work.jobs.cancel(self.lease.batch.tenant, job_id)
 
-    def _bring_in(self, feed: LineFeed) -> None:
+    def _bring_in(self, feed: LineFeed, *, is_last: bool) -> None:
+        """Where no line has its turn any more, the last ones need not wait for others."""
         gathering = self._gathering
         gathering.collect()
-        gathering.write(at_once=gathering.held >= feed.position - gathering.told)
+        gathering.write(at_once=is_last and gathering.held >= feed.position - gathering.told)
 
     def _end(self, ending: Ending) -> float | None:
         batch = self.lease.batch
         self._gathering.forget()
+        self._clear(before=self.lease.token + 1)
         if ending is BatchStatus.FAILED:
             fail(self._work, self.lease, [GONE])
         elif not self._work.batches.end(self.lease, ending):
@@ -191,6 +193,20 @@ class BatchRun:
             with suppress(StorageError):
                 self._work.storage.delete(batch.order_name)
         return None
+
+    def _clear(self, *, before: int) -> None:
+        """Delete what runners wrote and did not commit; what cannot be deleted now is, once the batch is forgotten."""
+        extra = {"batch_id": self.lease.batch.id, "tenant": self.lease.batch.tenant}
+        try:
+            cleared = clear_uncommitted(self._work.batches, self._work.storage, self._known(), before=before)
+        except (StorageError, StoreUnavailable) as error:
+            log.warning("batch_parts_not_cleared", extra={**extra, "reason": str(error)})
+            return
+        if cleared:
+            log.info("batch_parts_cleared", extra={**extra, "objects": cleared})
+
+    def _known(self) -> Batch:
+        return self._work.batches.find(self.lease.batch.tenant, self.lease.batch.id)
 
     def _lines(self) -> LineFeed:
         if self._feed is None:
@@ -218,8 +234,8 @@ class BatchRun:
         """Until there may be something to do of which nobody tells."""
         now = self._work.clock()
         until = [now + IDLE_SECONDS]
-        if self._gathering.gathered.lines:
-            until.append(self._gathering.gathered.since + PART_SECONDS)
+        if (due_at := self._gathering.due_at) is not None:
+            until.append(due_at)
         if feed.waits_for is not None:
             until.append(feed.not_before)
         return max(SHORTEST_PAUSE_SECONDS, min(until) - now)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.batches.answer_lines import CANCELLED, LOST, AnswerLine, answer_of_job, answer_of_left
-from api.batches.harvest import Harvest
+from api.batches.harvest import Harvest, longest_wait
 from api.batches.parts import Parts
 from api.batches.work import Work
 from jobs.batches.batch import BatchLease
@@ -43,6 +43,11 @@ class Gathering:
         """How many lines have ended and are in no committed part, as far as they were brought in."""
         return self.gathered.lines + (self._writing.lines if self._writing else 0)
 
+    @property
+    def due_at(self) -> float | None:
+        """When what was brought in becomes a part at the latest; None while there is nothing."""
+        return self.gathered.since + longest_wait(self.parts.count) if self.gathered.lines else None
+
     def collect(self) -> None:
         """Bring in lines that have ended. Raises StoreUnavailable."""
         known = self.gathered.taken.keys() | (self._writing.taken.keys() if self._writing else set())
@@ -61,7 +66,7 @@ class Gathering:
         Raises StorageFull, StorageTrouble, StoreUnavailable or BatchLeaseLost; then the same is to be tried again.
         """
         self._write_on()
-        if self.gathered.lines and (at_once or self.gathered.is_due(self.work.clock())):
+        if self.gathered.lines and (at_once or self.gathered.is_due(self.work.clock(), parts=self.parts.count)):
             self._writing, self.gathered = self.gathered, Harvest()
             self._write_on()
 

@@ -13,6 +13,9 @@ PART_BYTES = 4 * 1024 * 1024
 PART_SECONDS = 1.0
 """What is gathered is written as a part once it is so much, or has waited for so long."""
 
+PROMPT_PARTS = 100
+"""With more parts than these, what is gathered waits longer."""
+
 
 @dataclass(slots=True)
 class Harvest:
@@ -43,7 +46,15 @@ class Harvest:
                 cached_tokens=self.usage.cached_tokens + usage.cached_tokens,
             )
 
-    def is_due(self, now: float) -> bool:
-        """Whether it is worth a part."""
+    def is_due(self, now: float, *, parts: int) -> bool:
+        """Whether it is worth a part of a batch that has so many."""
         is_much = self.lines >= PART_LINES or self.bytes >= PART_BYTES
-        return is_much or (self.lines > 0 and now - self.since >= PART_SECONDS)
+        return is_much or (self.lines > 0 and now - self.since >= longest_wait(parts))
+
+
+def longest_wait(parts: int) -> float:
+    """Seconds for which what is gathered waits for more, the longer the more parts there are.
+
+    So a batch that tells a line now and then for a day has some 1,700 parts, and for a week 3,300.
+    """
+    return PART_SECONDS * max(1.0, (parts / PROMPT_PARTS) ** 2)

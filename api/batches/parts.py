@@ -29,6 +29,11 @@ class Parts:
         numbers: dict[PartKind, int] = {"output": lease.batch.output_parts, "errors": lease.batch.error_parts}
         return cls(lease=lease, batches=work.batches, storage=work.storage, reach=work.reach, numbers=numbers)
 
+    @property
+    def count(self) -> int:
+        """How many there are, of both kinds."""
+        return sum(self.numbers.values())
+
     def put(self, harvest: Harvest, *, position: int | None = None) -> None:
         """Have all of it stand in the output; with *position*, the lines up to there had no turn.
 

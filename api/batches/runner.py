@@ -41,7 +41,6 @@ class BatchRunner:
             with self._lock:
                 self._runs[name] = (run, thread)
             thread.start()
-        self._work.batches.retire(self._most)
 
     def renew(self) -> None:
         """Keep the leases of all batches that run here. Raises StoreUnavailable."""

@@ -8,6 +8,7 @@ from api.batches.line_error import LineError
 from api.batches.validation import InputRefused, ValidInput, validate
 from api.batches.work import Work
 from jobs.batches.batch import BatchError, BatchLease, BatchStatus
+from jobs.batches.ids import order_name
 from jobs.errors import BatchLeaseLost
 from jobs.files.errors import FileNotFound
 from storage.errors import FileGone
@@ -34,9 +35,9 @@ def validate_batch(work: Work, lease: BatchLease, *, check: Callable[[], None]) 
     except InputRefused as error:
         fail(work, lease, error.errors)
         return
-    order_name = f"batches/{batch.tenant}/{batch.id}/order-{lease.token}"
-    _store(work, order_name, valid)
-    work.batches.validated(lease, total=valid.lines, model=valid.model, order_name=order_name)
+    name = order_name(batch.tenant, batch.id, lease.token)
+    _store(work, name, valid)
+    work.batches.validated(lease, total=valid.lines, model=valid.model, order_name=name)
 
 
 def fail(work: Work, lease: BatchLease, errors: Iterable[LineError]) -> None:

@@ -16,6 +16,7 @@ from random import Random, SystemRandom
 from celery import Celery
 
 from api.batches.line_submissions import LineSubmissions
+from api.batches.retirement import Retirement
 from api.batches.runner import BatchRunner
 from api.batches.runner_settings import RunnerSettings
 from api.batches.work import Work
@@ -86,6 +87,11 @@ class Runner:
             Rounds(
                 "files",
                 Disposal(store=files, storage=storage, clock=time.time).run,
+                lambda: random.uniform(0.75, 1.25) * ROUND_SECONDS,
+            ),
+            Rounds(
+                "retirement",
+                Retirement(batches=batches, storage=storage).run,
                 lambda: random.uniform(0.75, 1.25) * ROUND_SECONDS,
             ),
             dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * settings.store.sweep_seconds),

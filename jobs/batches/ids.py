@@ -20,9 +20,25 @@ def output_file_id(batch_id: str, kind: PartKind) -> str:
     return f"file-{_derived(f'{batch_id}:{kind}')}"
 
 
+def batch_folder(tenant: str, batch_id: str) -> str:
+    """Where in the storage everything lies that runners write of a batch."""
+    return f"batches/{tenant}/{batch_id}"
+
+
+def token_of(name: str) -> int | None:
+    """The token of the lease under which that was written; None of what no runner writes."""
+    token = name.rpartition("-")[2]
+    return int(token) if token.isdecimal() else None
+
+
+def order_name(tenant: str, batch_id: str, token: int) -> str:
+    """What the order of a batch's lines is called in storage."""
+    return f"{batch_folder(tenant, batch_id)}/order-{token}"
+
+
 def part_name(tenant: str, batch_id: str, kind: PartKind, number: int, token: int) -> str:
     """What a part is called in storage; the token keeps a superseded runner from writing over what was committed."""
-    return f"batches/{tenant}/{batch_id}/{kind}-{number:05}-{token}"
+    return f"{batch_folder(tenant, batch_id)}/{kind}-{number:05}-{token}"
 
 
 def _derived(text: str) -> str:

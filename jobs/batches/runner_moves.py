@@ -33,6 +33,7 @@ from jobs.settings import StoreSettings
 
 _KINDS: tuple[PartKind, PartKind] = ("output", "errors")
 _FORGOTTEN_AT_ONCE = 100
+_LEFT_ALONE_MS = 60_000
 
 
 class RunnerMoves:
@@ -162,9 +163,13 @@ class RunnerMoves:
         files = [output_file_id(lease.batch.id, kind) for kind in _KINDS]
         return self._over(lease, self._moves.run("end_batch", _ref(lease), lease.token, status.value, told, *files))
 
-    def retire(self, most: int) -> int:
-        """Forget batches that ended `settings.batch_log_seconds` ago; how many were due."""
-        return int(self._moves.run("retire_batches", most))
+    def retiring(self, most: int) -> list[str]:
+        """Refs of batches that ended `settings.batch_log_seconds` ago; others are told of them a minute later."""
+        return [found.decode() for found in self._moves.run("retiring_batches", most, _LEFT_ALONE_MS)]
+
+    def retire(self, batch_ref: str) -> bool:
+        """Forget a batch that has ended; False where it is left alone."""
+        return bool(self._moves.run("retire_batch", batch_ref))
 
     @property
     def _lease_ms(self) -> int:

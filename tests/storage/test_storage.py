@@ -253,3 +253,15 @@ def everything(storage: Storage) -> list[str]:
     system, root = storage._location.system, storage._location.root
     found: list[str] = system.find(root) if system.exists(root) else []
     return found
+
+
+def test_what_lies_in_a_folder_is_told_by_its_names(storage: Storage) -> None:
+    names = {"batches/acme/b/output-1", "batches/acme/b/order"}
+    for name in (*names, "batches/acme/b/deep/er", "batches/acme/bb/output-1"):
+        put(storage, b"x", name)
+
+    assert set(storage.names("batches/acme/b")) == names
+    assert storage.names("batches/acme/nothing") == []
+    for name in names:
+        storage.delete(name)
+    assert storage.names("batches/acme/b") == []

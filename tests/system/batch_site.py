@@ -122,6 +122,11 @@ class BatchSite:
         assert len(data) == sum(part.bytes for part in parts)
         return [json.loads(line) for line in data.splitlines()]
 
+    def part_names(self, batch_id: str) -> set[str]:
+        """What the record knows in the storage."""
+        kinds: tuple[PartKind, ...] = ("output", "errors")
+        return {part.name for kind in kinds for part in self.batches.parts(TENANT, batch_id, kind)}
+
     def told(self, batch_id: str) -> Counter[str]:
         """How often each custom_id stands in the output, or in the errors."""
         kinds: tuple[PartKind, ...] = ("output", "errors")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.batches.batch import BatchStatus
+from jobs.batches.ids import batch_folder
 from tests.redis_process import RedisProcess
 from tests.system.batch_site import PATIENCE_SECONDS, TENANT, BatchSite, chat_line
 from tests.system.worker_process import wait_for
@@ -94,6 +95,7 @@ def test_a_runner_that_dies_around_a_commit_doubles_nothing_and_leaves_nothing(s
     assert site.told(batch_id) == once_each(300)
     assert site.runner.exit_codes[-1] == -signal.SIGKILL
     wait_for(lambda: site.left_jobs() == 0)
+    wait_for(lambda: set(site.storage.names(batch_folder(TENANT, batch_id))) == site.part_names(batch_id))
 
 
 def test_while_the_storage_fails_a_batch_waits_and_says_so(site: BatchSite) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
@@ -9,6 +10,7 @@ from random import SystemRandom
 import pytest
 from redis import Redis
 
+from api.batches.batch_run import BatchRun
 from jobs.batches.batch import BatchStatus
 from jobs.errors import BatchLeaseLost, BatchStopped
 from jobs.tenant_limits import TenantLimits
@@ -157,6 +159,24 @@ def test_what_has_ended_becomes_a_part_once_it_is_worth_one(room: RunRoom, worke
     assert (batch.usage.prompt_tokens, batch.usage.completion_tokens) == (6, 8)
     assert sorted(answer["custom_id"] for answer in room.answers(lease, "output")) == ["q-0", "q-1"]
     assert room.jobs.list(TENANT, batch=batch.id).jobs == []
+
+
+def test_while_lines_are_to_come_those_that_have_ended_wait_for_them(room: RunRoom, worker: Worker) -> None:
+    lease = room.claimed(*numbered(9))
+    run = BatchRun(room.work, lease, closing=threading.Event())
+    run._attempt()
+    open_lines = room.lines(lease)
+    assert len(open_lines) == 5, "the queue is full"
+    for job_id in open_lines:
+        worker.run(job_id)
+
+    run._attempt()
+    assert room.batches.find(TENANT, lease.batch.id).completed == 0
+    room.time += 1
+    run._attempt()
+
+    assert room.batches.find(TENANT, lease.batch.id).completed == 5
+    assert room.batches.find(TENANT, lease.batch.id).output_parts == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -230,3 +230,12 @@ def test_a_waiting_line_costs_nothing_and_an_open_one_what_a_job_costs(desk: Des
     for new in own:
         desk.store.accept(new)
     assert per_line <= (size() - start) / 200 + 350
+
+
+def test_a_part_costs_the_record_a_hundred_bytes(desk: Desk) -> None:
+    client: Any = desk.client
+    lease = desk.begin(lines=200, id=f"batch_{'x' * 22}")
+    for _ in range(100):
+        assert desk.commit(lease, desk.run(lease))
+    bytes_of_all = sum(client.memory_usage(key, samples=0) for key in client.keys("frontier:t:*:parts:*"))
+    assert bytes_of_all <= 100 * 100

@@ -208,11 +208,30 @@ def test_a_batch_is_forgotten_a_while_after_its_end_and_leaves_its_files(desk: D
     assert desk.batches.finalize(lease)
     assert desk.batches.end(lease, BatchStatus.COMPLETED)
     output = desk.find(lease).output_file_id
+    ref = f"{TENANT}/{lease.batch.id}"
     desk.wait(99)
-    assert desk.batches.retire(10) == 0
+    assert desk.batches.retiring(10) == []
     desk.wait(1)
-    assert desk.batches.retire(10) == 1
+    assert desk.batches.retiring(10) == [ref]
+    assert desk.batches.retiring(10) == [], "somebody has it"
+    desk.wait(60)
+    assert desk.batches.retiring(10) == [ref]
+    assert desk.find(lease).status == "completed"
+    assert desk.batches.retire(ref)
+    desk.wait(60)
+    assert desk.batches.retiring(10) == []
     with pytest.raises(BatchNotFound):
         desk.find(lease)
     assert [batch.id for batch in desk.batches.page(TENANT).batches] == [running.batch.id]
     assert FileStore(desk.client).find(TENANT, output or "").bytes == 20
+
+
+def test_what_has_not_ended_or_is_a_newer_release_s_is_not_forgotten(desk: Desk) -> None:
+    running, newer = desk.begin(), reach(desk, BatchStatus.CANCELLED)
+    desk.client.hset(f"frontier:t:{TENANT}:batch:{newer.batch.id}", "schema", 99)
+    desk.wait(100)
+    assert desk.batches.retiring(10) == []
+    for lease in (running, newer):
+        assert not desk.batches.retire(f"{TENANT}/{lease.batch.id}")
+    assert desk.client.exists(f"frontier:t:{TENANT}:batch:{newer.batch.id}")
+    assert desk.find(running) == desk.batches.find(TENANT, running.batch.id)
