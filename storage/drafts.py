@@ -41,8 +41,12 @@ class _RenamedDraft:
         self._is_local = location.is_local
         self._path = path
         self._place = place
+        if self._is_local:  # what customers send is nobody's else on this machine
+            os.makedirs(location.root, mode=0o700, exist_ok=True)  # noqa: PTH103 - fsspec's paths are texts
         self._make_folder(place)
         self._handle: Any = self._system.open(place, "wb")
+        if self._is_local:
+            os.fchmod(self._handle.fileno(), 0o600)
 
     def write(self, data: bytes) -> None:
         self._handle.write(data)
@@ -53,7 +57,11 @@ class _RenamedDraft:
             os.fsync(self._handle.fileno())
         self._handle.close()
         self._make_folder(self._path)
-        self._system.mv(self._place, self._path)
+        try:
+            self._system.mv(self._place, self._path)
+        except FileNotFoundError:  # the folder was empty, and is deleted just now
+            self._make_folder(self._path)
+            self._system.mv(self._place, self._path)
         if self._is_local:
             _sync_folder(os.path.dirname(self._path))  # noqa: PTH120 - fsspec's paths are texts
 

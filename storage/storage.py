@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
@@ -83,11 +84,18 @@ class Storage:
             return int(self._aside(lambda: self._location.system.size(path)))
 
     def delete(self, name: str) -> None:
-        """Have nothing lie under the name, also if nothing did. Raises StorageTrouble."""
+        """Have nothing lie under the name, also if nothing did; a folder goes with its last file. Raises StorageTrouble."""
         path = self._location.path(name)
+
+        def remove() -> None:
+            self._location.system.rm_file(path)
+            if self._location.is_local:
+                with suppress(OSError):  # others lie there
+                    Path(path).parent.rmdir()
+
         try:
             with told_as_ours(sought=name):
-                self._aside(lambda: self._location.system.rm_file(path))
+                self._aside(remove)
         except FileGone:
             return
 

@@ -22,7 +22,7 @@ from api.files.ids import checked_file_id
 from api.files.schema import FileQuerySchema, UploadSchema
 from api.files.uploads import Uploads
 from api.id_pages import id_page
-from api.parameters import RANGE
+from api.parameters import IF_NONE_MATCH, RANGE
 from jobs.access.api_key import Scope
 from jobs.files.errors import FileNotFound
 from jobs.files.store import FileStore
@@ -86,7 +86,9 @@ def files_blueprint(
         """
         return file_document(store.find(caller().tenant, checked_file_id(file_id)))
 
-    @blueprint.view("GET", f"{ONE}/content", scope=Scope.JOBS_READ, operationId="getFileContent", parameters=[RANGE])
+    @blueprint.view(
+        "GET", f"{ONE}/content", scope=Scope.JOBS_READ, operationId="getFileContent", parameters=[RANGE, IF_NONE_MATCH]
+    )
     @blueprint.answers(
         HTTPStatus.OK,
         _BYTES,
@@ -100,6 +102,7 @@ def files_blueprint(
         content_type="application/octet-stream",
         description="The bytes of one range",
     )
+    @blueprint.also_answers(HTTPStatus.NOT_MODIFIED, description="The `ETag` named in If-None-Match still stands")
     @blueprint.refuses(*jobs_examples.JOB_REFUSALS, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
     def content(file_id: str) -> Response:
         """Fetch the bytes of a file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,6 +19,8 @@ from jobs.files.store import FileStore
 from storage.chunks import Chunks
 from storage.storage import Storage
 
+_LAST_NONE = re.compile("bytes=-0+")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
@@ -30,9 +33,11 @@ class Contents:
     def answer(self, file: File, request: Request) -> Response:
         """200 with all of it, or 206 with the one range that is asked for; several ranges are answered with all.
 
-        Raises RangeUnsatisfiable, FileGone or StorageTrouble.
+        304 for who has it. Raises RangeUnsatisfiable, FileGone or StorageTrouble.
         """
         etag = f'"{file.id}"'
+        if request.if_none_match.contains_weak(file.id):
+            return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
         asked = _range(request, file.bytes, etag)
         start, stop = asked or (0, file.bytes)
         response = Response(mimetype="application/octet-stream")
@@ -71,12 +76,17 @@ def parts_between(parts: Sequence[FilePart], start: int, stop: int) -> Iterator[
 
 def _range(request: Request, length: int, etag: str) -> tuple[int, int] | None:
     """From where up to where, None for all. What cannot be read is passed over, as the RFC has it."""
-    asked = parse_range_header(request.headers.get("Range"))
+    header = request.headers.get("Range", "").strip()
+    if _LAST_NONE.fullmatch(header):
+        raise RangeUnsatisfiable(length)
+    asked = parse_range_header(header)
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return None
     if request.headers.get("If-Range", etag) != etag:
         return None
-    found = asked.range_for_length(length)
-    if found is None:
+    start, stop = asked.ranges[0]
+    start = max(0, length + start) if start < 0 else start  # the last so many, or all where there are fewer
+    stop = length if stop is None else min(stop, length)
+    if start >= stop:
         raise RangeUnsatisfiable(length)
-    return found
+    return start, stop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from api.errors import InvalidRequest
@@ -12,8 +12,9 @@ from api.files.errors import FileTooLarge
 from api.files.form import FormPart
 from api.files.names import checked_name
 from api.files.schema import check_field, loaded_fields
+from jobs.errors import JobError
 from jobs.files.errors import FilesFull
-from jobs.files.file import File, NewFile, Purpose, name_of
+from jobs.files.file import DoomedFile, File, NewFile, Purpose, name_of
 from jobs.files.store import FileStore
 from storage.errors import StorageError
 from storage.storage import Storage, Writer
@@ -51,7 +52,7 @@ class Uploads:
                     raise InvalidRequest.of(part.name, "is given twice")
                 if part.name == "file":
                     filename = checked_name(part.filename or "")
-                    self.store.expect(tenant, file_id, within_seconds=self.longest_seconds)
+                    storing.enter_context(self._expected(tenant, file_id))
                     writer = storing.enter_context(self.storage.create(name_of(tenant, file_id)))
                     self._write(part.data, writer)
                 else:
@@ -69,6 +70,19 @@ class Uploads:
             lifetime_seconds=fields.get("seconds", self.lifetime_seconds),
         )
         return self._record(new)
+
+    @contextmanager
+    def _expected(self, tenant: str, file_id: str) -> Iterator[None]:
+        """Its bytes are due, and deleted by a sweep, unless they are recorded in time or known not to be there."""
+        self.store.expect(tenant, file_id, within_seconds=self.longest_seconds)
+        try:
+            yield
+        except StorageError:
+            raise
+        except Exception:
+            with suppress(JobError):
+                self.store.forget(DoomedFile(id=file_id, tenant=tenant, names=()))
+            raise
 
     def _write(self, data: Iterator[bytes], writer: Writer) -> None:
         for piece in data:

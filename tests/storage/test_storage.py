@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -265,3 +266,22 @@ def test_what_lies_in_a_folder_is_told_by_its_names(storage: Storage) -> None:
     for name in names:
         storage.delete(name)
     assert storage.names("batches/acme/b") == []
+
+
+def test_what_lies_in_a_folder_is_nobody_else_s_to_read(tmp_path: Path) -> None:
+    root = tmp_path / "kept"
+    put(Storage.at(f"file://{root}"), b"a prompt")
+
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    assert stat.S_IMODE((root / NAME).stat().st_mode) == 0o600
+
+
+def test_the_last_file_of_a_folder_takes_it_along_also_while_another_one_comes(tmp_path: Path) -> None:
+    storage = Storage.at(f"file://{tmp_path}")
+    put(storage, b"first")
+    with storage.create(f"{NAME}-2") as writer:
+        writer.write(b"second")
+        storage.delete(NAME)
+        assert not (tmp_path / NAME).parent.exists()
+
+    assert all_of(storage, f"{NAME}-2") == b"second"

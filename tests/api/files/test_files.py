@@ -96,11 +96,12 @@ def test_a_file_is_kept_for_as_long_as_its_sender_says(shelf: Shelf) -> None:
     ],
 )
 def test_what_is_wrong_with_a_form_is_named_and_nothing_of_it_is_kept(
-    shelf: Shelf, parts: tuple[Part, ...], param: str, words: str
+    shelf: Shelf, redis_client: Redis, parts: tuple[Part, ...], param: str, words: str
 ) -> None:
     refused(shelf.post(*parts), 400, param, words)
 
     assert shelf.kept() == []
+    assert redis_client.zcard("frontier:files_due") == 0
     assert shelf.api.get("/v1/files").json["data"] == []
 
 
@@ -160,7 +161,13 @@ def test_odd_names_are_kept_and_told(shelf: Shelf, filename: str, kept: str, tol
 
 @pytest.mark.parametrize(
     ("asked", "start", "stop"),
-    [("bytes=0-9", 0, 10), ("bytes=10-", 10, None), ("bytes=-7", -7, None), ("bytes=5-99999999", 5, None)],
+    [
+        ("bytes=0-9", 0, 10),
+        ("bytes=10-", 10, None),
+        ("bytes=-7", -7, None),
+        ("bytes=5-99999999", 5, None),
+        ("bytes=-99999999", 0, None),
+    ],
 )
 def test_a_range_is_answered_alone(shelf: Shelf, asked: str, start: int, stop: int | None) -> None:
     sent = shelf.put()
@@ -181,11 +188,22 @@ def test_a_range_that_is_none_or_several_is_answered_with_all(shelf: Shelf, aske
     assert answer.data == LINES
 
 
-def test_a_range_beyond_the_end_is_refused_with_the_length(shelf: Shelf) -> None:
-    answer = shelf.content(shelf.put()["id"], Range=f"bytes={len(LINES)}-")
+@pytest.mark.parametrize("asked", [f"bytes={len(LINES)}-", "bytes=-0"])
+def test_a_range_without_bytes_is_refused_with_the_length(shelf: Shelf, asked: str) -> None:
+    answer = shelf.content(shelf.put()["id"], Range=asked)
 
     refused(answer, 416, None)
     assert answer.headers["Content-Range"] == f"bytes */{len(LINES)}"
+
+
+@pytest.mark.parametrize("given", ['"{id}"', 'W/"{id}"', '"other", "{id}"', "*"])
+def test_who_has_a_file_is_told_so(shelf: Shelf, given: str) -> None:
+    file_id = shelf.put()["id"]
+    answer = shelf.content(file_id, If_None_Match=given.format(id=file_id), Range="bytes=0-1")
+
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert answer.headers["ETag"] == f'"{file_id}"'
+    assert shelf.content(file_id, If_None_Match='"other"').status_code == 200
 
 
 def test_a_range_of_another_version_is_answered_with_all(shelf: Shelf) -> None:
