@@ -84,7 +84,7 @@ class Storage:
             return int(self._aside(lambda: self._location.system.size(path)))
 
     def delete(self, name: str) -> None:
-        """Have nothing lie under the name, also if nothing did; a folder goes with its last file. Raises StorageTrouble."""
+        """Have nothing lie under the name, if anything did; a folder goes with its last file. Raises StorageTrouble."""
         path = self._location.path(name)
 
         def remove() -> None:
