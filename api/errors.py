@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
+from api.cut_text import LONGEST_FIELD, LONGEST_MESSAGE, cut
 from jobs.access.api_key import Scope
 from jobs.job import Job
 from resilience.rate_limit.decision import Decision
@@ -23,12 +25,17 @@ OWN_NAMES: Names = MappingProxyType({})
 class FieldError:
     """One thing that is wrong: `field` is a path such as `params.stop[0]`, or `body` for the whole.
 
-    `code` is OpenAI's word for what is wrong, where there is a finer one than that of the whole problem.
+    `code` is OpenAI's word for what is wrong, where there is a finer one than that of the whole problem. Clients choose
+    the names of fields that we do not know: whatever is long is cut.
     """
 
     field: str
     message: str
     code: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", cut(self.field, LONGEST_FIELD))
+        object.__setattr__(self, "message", cut(self.message, LONGEST_MESSAGE))
 
     def renamed(self, names: Names) -> FieldError:
         """The same under the client's name for the field."""
@@ -50,12 +57,12 @@ class ApiError(Exception):
         self.headers = headers
 
     @classmethod
-    def of(cls, field: str, message: str, *, code: str | None = None) -> ApiError:
+    def of(cls, field: str, message: str, *, code: str | None = None) -> Self:
         """The error for one field; the detail repeats it."""
         return cls.of_all([FieldError(field, message, code)])
 
     @classmethod
-    def of_all(cls, errors: Sequence[FieldError]) -> ApiError:
+    def of_all(cls, errors: Sequence[FieldError]) -> Self:
         """The error for several fields; the detail repeats them."""
         return cls("; ".join(f"{one.field}: {one.message}" for one in errors), errors)
 

@@ -80,12 +80,11 @@ def child(path: str, key: str | int) -> str:
 
 
 def _malformed(field: str, message: str) -> MalformedBody:
-    shown = _printable(field)
-    return MalformedBody(f"{shown}: {message}", [FieldError(shown, message)])
+    return MalformedBody.of(_printable(field), message)
 
 
 def _printable(name: str) -> str:
-    return name[:200].encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000") or "body"
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000") or "body"
 
 
 def _check_depth(body: bytes, whole: str) -> None:

@@ -13,12 +13,16 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class BatchLimits:
-    """The most lines and bytes of an input, and bytes of one line; so many `errors` are told of one that is refused."""
+    """The most lines and bytes of an input, and bytes of one line.
+
+    So many `errors` are told of one that is refused, in `error_bytes`.
+    """
 
     lines: int = 50_000
     bytes: int = 200 * MEBIBYTE
     line_bytes: int = MEBIBYTE
     errors: int = 100
+    error_bytes: int = 64 * 1024
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

@@ -11,6 +11,7 @@ from api.batches.line_error import LineError, LineRefused
 from api.batches.lines import Line, LineReader
 from api.batches.raw_lines import RawLine, raw_lines
 from api.batches.run_order import LinePlace, RunOrder
+from api.cut_text import LONGEST_FIELD, cut
 
 _DIGEST_BYTES = 16
 
@@ -46,6 +47,7 @@ class _Pass:
     model: str | None = None
     errors: list[LineError] = field(default_factory=list)
     order: RunOrder = field(default_factory=RunOrder)
+    _error_bytes: int = 0
     _numbers: dict[bytes, int] = field(default_factory=dict)
 
     def take(self, raw: RawLine) -> None:
@@ -79,7 +81,8 @@ class _Pass:
         digest = hashlib.blake2b(line.custom_id.encode(), digest_size=_DIGEST_BYTES).digest()
         first = self._numbers.setdefault(digest, line.number)
         if first != line.number:
-            message = f"{line.custom_id!r} is that of line {first} too; each line needs its own."
+            name = cut(repr(line.custom_id), LONGEST_FIELD)
+            message = f"{name} is that of line {first} too; each line needs its own."
             yield LineError.at(line.number, message, code="duplicate_custom_id", param="custom_id")
         self.model = self.model or line.model.name
         if line.model.name != self.model:
@@ -88,6 +91,9 @@ class _Pass:
 
     def _refuse(self, errors: Iterable[LineError]) -> None:
         for error in errors:
+            self._error_bytes += error.bytes
+            if self.errors and self._error_bytes > self.limits.error_bytes:
+                raise _Enough
             self.errors.append(error)
             if len(self.errors) >= self.limits.errors:
                 raise _Enough

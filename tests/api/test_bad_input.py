@@ -159,6 +159,17 @@ def test_every_wrong_field_is_named_at_once(api: Api, redis_client: Redis) -> No
     assert {error["field"] for error in response.json["errors"]} == {"input.prompt", "params.top_p", "colour"}
 
 
+@pytest.mark.parametrize("body", [{"k" * 900_000: 1}, {"params": {"k" * 900_000: 1}}, {"k" * 900_000: "\0"}])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/chat/completions"])
+def test_what_a_client_has_called_a_field_is_told_cut(
+    api: Api, redis_client: Redis, path: str, body: dict[str, Any]
+) -> None:
+    response = refused(api, redis_client, json.dumps(GOOD | body).encode(), path)
+
+    assert len(response.data) < 3000
+    assert all(len(error["field"]) <= 200 for error in response.json["errors"])
+
+
 def test_an_unknown_model_is_404_and_names_the_field(api: Api, redis_client: Redis) -> None:
     response = refused(api, redis_client, json.dumps(GOOD | {"model": "oracle"}).encode())
 

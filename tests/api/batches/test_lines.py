@@ -122,3 +122,13 @@ def test_an_error_is_told_as_openai_tells_it(refusals: Refusals) -> None:
         "message": "Line 3: method: Must be POST.",
         "param": "method",
     }
+
+
+def test_what_a_client_has_called_a_field_is_told_cut(refusals: Refusals) -> None:
+    (error,) = refusals(line_of(body={"k" * 900_000: 1}))
+
+    assert error.param == "body." + "k" * 194 + "…"
+    assert error.message == f"Line 3: {error.param}: Unknown parameter."
+    (error,) = refusals(line_of(body={"\N{GRINNING FACE}" * 5000: 1}))
+    assert len(error.param or "") == 200
+    assert len(error.message) <= 500

@@ -100,6 +100,23 @@ def test_all_lines_that_are_wrong_are_told_up_to_a_bound(refused: Refusal) -> No
     assert [error.line for error in errors[:5]] == [3, 3, 3, 3, 4]
 
 
+def test_what_is_told_of_a_bad_file_is_short_whatever_it_holds(refused: Refusal) -> None:
+    names = [f"{number}" + "\N{GRINNING FACE}" * 300 for number in range(100)]
+    lines = [line_of(f"q-{number}", body=dict.fromkeys(names, 1)) for number in range(2)]
+
+    errors = refused(file_of(*lines))
+
+    assert 10 < len(errors) < 100
+    assert len(json.dumps([error.document() for error in errors])) <= 64 * 1024
+
+
+def test_the_name_of_a_line_is_told_cut_and_of_which_line_it_is(refused: Refusal) -> None:
+    (error,) = refused(file_of(line_of("\N{LEFT-TO-RIGHT MARK}" * 512), line_of("\N{LEFT-TO-RIGHT MARK}" * 512)))
+
+    assert "is that of line 1 too" in error.message
+    assert len(error.message) <= 500
+
+
 def test_no_more_is_read_than_tells_that_enough_is_wrong(reader: Callable[..., LineReader]) -> None:
     read = []
 
