@@ -1,4 +1,4 @@
-"""Batches on real processes: a worker of a scripted model and runners, over a storage in a folder."""
+"""Batches on real processes: an API, a worker of a scripted model and runners, over a storage in a folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import requests
+from openai import OpenAI
+from redis import Redis
+
+from api.limit_settings import NO_LIMITS
 from jobs.batches.batch import Batch, BatchStatus, NewBatch, PartKind
 from jobs.batches.store import BatchStore
 from jobs.connection import connect
@@ -17,7 +23,9 @@ from jobs.files.store import FileStore
 from jobs.ids import new_id
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from scripts.ports import free_port
 from storage.storage import Storage
+from tests.system.fleet import GUNICORN, TOKEN
 from tests.system.kept_process import KeptProcess
 from tests.system.worker_process import wait_for
 
@@ -37,22 +45,28 @@ models:
 
 
 class BatchSite:
-    """A worker called m-1 and a runner called runner-1, neither of which is started yet."""
+    """A worker called m-1, a runner called runner-1 and an API, none of which is started yet.
 
-    def __init__(self, redis_url: str, folder: Path, *, tokens_per_second: float, **env: str) -> None:
+    Its files lie in the folder *files*, or in one below *folder*.
+    """
+
+    def __init__(
+        self, redis_url: str, folder: Path, *, tokens_per_second: float, files: Path | None = None, **env: str
+    ) -> None:
         self.folder = folder
+        self.files_folder = files or folder / "files"
         self.config = folder / "models.yaml"
         self.config.write_text(CONFIG % tokens_per_second)
         settings = StoreSettings(lease_seconds=LEASE_SECONDS)
-        self.client = connect(redis_url)
+        self.client: Redis = connect(redis_url)
         self.batches = BatchStore(self.client, settings)
         self.jobs = JobStore(self.client, settings)
         self.files = FileStore(self.client, settings)
-        self.storage = Storage.at(f"file://{folder}/files")
+        self.storage = Storage.at(f"file://{self.files_folder}")
         self._env = {
             "REDIS_URL": redis_url,
             "TRUTHGPT_CONFIG": str(self.config),
-            "FILES_URL": f"file://{folder}/files",
+            "FILES_URL": f"file://{self.files_folder}",
             "CACHE_BACKEND": "none",
             "FRONTIER_LEASE_S": str(LEASE_SECONDS),
             "FRONTIER_SWEEP_S": "0.2",
@@ -62,6 +76,22 @@ class BatchSite:
         }
         self.worker = self._process("m-1", "tasks.worker", "frontier.m")
         self.runner = self.another_runner("runner-1")
+        self.port = free_port()
+        own = {"PORT": str(self.port), "TRUTHGPT_API_TOKEN": TOKEN, "API_WORKERS": "1", **NO_LIMITS}
+        self.api = KeptProcess("api", GUNICORN, self._env | own, folder)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def openai(self) -> OpenAI:
+        """OpenAI's own client of the API, which takes no answer that is not as it expects."""
+        return OpenAI(base_url=f"{self.url}/v1", api_key=TOKEN, _strict_response_validation=True)
+
+    def serve(self) -> None:
+        """Start the API too."""
+        self.api.start()
+        wait_for(self._answers, PATIENCE_SECONDS, tell=self.words)
 
     def another_runner(self, name: str, **env: str) -> KeptProcess:
         """One more, which is not started yet."""
@@ -72,6 +102,7 @@ class BatchSite:
         self.runner.start()
 
     def stop(self) -> None:
+        self.api.end()
         self.runner.end()
         self.worker.end()
         self.client.connection_pool.disconnect()
@@ -103,7 +134,7 @@ class BatchSite:
         wait_for(
             lambda: self.batch(batch_id).status in statuses,
             PATIENCE_SECONDS,
-            tell=lambda: f"{self.batch(batch_id)}\n{self.runner.log.read_text()[-3000:]}",
+            tell=lambda: f"{self.batch(batch_id)}\n{self.words()}",
         )
         return self.batch(batch_id)
 
@@ -135,6 +166,16 @@ class BatchSite:
     def left_jobs(self) -> int:
         """How many jobs there are records of."""
         return sum(1 for _ in self.client.scan_iter(self.jobs.keys.tenant(TENANT, "job", "*")))
+
+    def words(self) -> str:
+        """The last that each process has said, for a test that fails."""
+        logs = [process.log for process in (self.runner, self.worker, self.api) if process.log.exists()]
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs)
+
+    def _answers(self) -> bool:
+        with suppress(requests.ConnectionError):
+            return requests.get(f"{self.url}/health/live", timeout=60).ok
+        return False
 
     def _told(self, batch_id: str) -> int:
         batch = self.batch(batch_id)

@@ -12,11 +12,11 @@ from redis import Redis
 
 from jobs.job import Job, JobState
 from jobs.store import JobStore
-from jobs.usage import UsageReader, Used, day_of
-from tasks.app import WEBHOOKS
+from jobs.usage import Used
 from tests.system.fleet import MODEL, PATIENCE_SECONDS, TENANT
 from tests.system.history import History, Promise
 from tests.system.kept_process import logged
+from tests.system.remains import CountedAs, Remains
 from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
@@ -51,7 +51,7 @@ class Books:
         self._client = deployment.client
         self._store = deployment.store
         self._history = history
-        self._prefix = deployment.store.keys.prefix
+        self._remains = Remains(deployment.client, deployment.store.keys, tenant=TENANT, model=MODEL)
 
     def jobs(self, promises: Sequence[Promise] | None = None) -> list[Job]:
         """The records of all that was promised, or of some."""
@@ -85,6 +85,7 @@ class Books:
         self._check_that_each_end_was_counted_once(jobs)
         self._check_that_no_work_is_left()
         self._check_that_each_job_was_charged_once(jobs)
+        self._remains.forget_what_was_counted()
         self._check_that_retired_jobs_leave_nothing()
         self._deployment.has_closed_books = True
         return jobs
@@ -117,52 +118,20 @@ class Books:
         assert not {job_id: count for job_id, count in outcomes.items() if count > 1}
 
     def _check_that_each_end_was_counted_once(self, jobs: Sequence[Job]) -> None:
-        """What the tenant has used is what its jobs say that they have used; the next test begins at nothing."""
-        expected: dict[tuple[str, str, str], Used] = {}
+        """What the tenant has used is what its jobs say that they have used."""
+        expected: dict[CountedAs, Used] = {}
         for job in jobs:
             kind = (job.state.value, job.key_id, job.request.model)
             expected[kind] = expected.get(kind, Used()) + Used(1, job.usage)
-        counted: dict[tuple[str, str, str], Used] = {}
-        days = [day_of(job.finished_at or 0) for job in jobs]
-        for row in UsageReader(self._client).rows(min(days), max(days), tenant=TENANT):
-            kind = (row.outcome, row.key_id, row.model)
-            counted[kind] = counted.get(kind, Used()) + row.used
+        counted = self._remains.counted(job.finished_at or 0 for job in jobs)
         assert counted == expected, f"{counted} is not {expected}"
-        self._client.delete(*(self._prefix + name for name in self._named(f"t:{TENANT}:usage:*")))
 
     def _check_that_no_work_is_left(self) -> None:
-        wait_for(lambda: self._left_over() == {}, PATIENCE_SECONDS, tell=lambda: str(self._left_over()))
+        wait_for(lambda: self._remains.work() == {}, PATIENCE_SECONDS, tell=lambda: str(self._remains.work()))
 
     def _check_that_each_job_was_charged_once(self, jobs: Sequence[Job]) -> None:
         """What its tenant has spent is what its jobs have used, whoever died between a charge and its correction."""
-        budgets = [self._prefix + key for key in self._named(f"t:{TENANT}:spent:*")]
-        days: Any = [self._client.get(key) for key in budgets if "tokens_per_day" in key]
-        assert sum(map(int, days)) == sum(map(_charge, jobs))
-        self._client.delete(*budgets)
-
-    def _left_over(self) -> dict[str, object]:
-        """Everything that says that there is something to do."""
-        client, keys = self._client, self._store.keys
-        left: dict[str, object] = {
-            "watch": client.zrange(keys.name("watch"), 0, -1),
-            "queues": self._named(f"m:{MODEL}:queue*"),
-            "flows": [*self._named(f"m:{MODEL}:flows:*"), *self._named(f"m:{MODEL}:idle")],
-            "window": client.hgetall(keys.model(MODEL, "window")),
-            "running": client.smembers(keys.model(MODEL, "running")),
-            "interactive": client.smembers(keys.model(MODEL, "interactive")),
-            "leaders and followers": [*self._named("t:*:same:*"), *self._named("t:*:followers:*")],
-            "held by workers": self._named("w:*:jobs"),
-            "receivers to look at": client.zrange(keys.name("hooks"), 0, -1),
-            "deliveries under way": client.zrange(keys.name("flights"), 0, -1),
-            "deliveries in their places": [*self._named("t:*:due:*"), *self._named("t:*:flying:*")],
-            "held by senders": self._named("s:*:flights"),
-            "messages": client.lrange(f"frontier.{MODEL}", 0, -1),
-            "messages of deliveries": client.lrange(WEBHOOKS, 0, -1),
-            "messages in hand": list(client.scan_iter("unacked*")),
-            "waiting": client.hgetall(keys.model(MODEL, "waiting")),
-            "delayed": client.hgetall(keys.model(MODEL, "delayed")),
-        }
-        return {name: what for name, what in left.items() if what}
+        assert self._remains.spent() == sum(map(_charge, jobs))
 
     def _check_that_retired_jobs_leave_nothing(self) -> None:
         """As if the retention of every job had ended now, and then that of every delivery."""
@@ -184,11 +153,7 @@ class Books:
 
     def _traces(self) -> list[str]:
         """Keys of ours that are there, though there are no jobs."""
-        return sorted(name for name in self._named("*") if not BELONGS_TO_NO_JOB.fullmatch(name))
-
-    def _named(self, pattern: str) -> list[str]:
-        found = self._client.scan_iter(self._prefix + pattern)
-        return [key.decode().removeprefix(self._prefix) for key in found]
+        return sorted(name for name in self._remains.named("*") if not BELONGS_TO_NO_JOB.fullmatch(name))
 
     def _all_jobs(self) -> Iterator[Job]:
         before: int | None = None

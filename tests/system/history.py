@@ -10,11 +10,10 @@ from itertools import cycle, islice
 from random import Random
 from typing import Any
 
-from jobs.request import InferenceRequest, RequestType
-from models.scripted import echo
 from scripts.client import ApiProblem, FrontierClient
 from scripts.job_view import JobView
 from scripts.patience import Patience
+from tests.system.echoed import echoed
 from tests.system.fleet import MODEL, PATIENCE_SECONDS, TOKEN, TOKENS_PER_SECOND
 
 SUBMITTERS = 8
@@ -48,8 +47,7 @@ class Promise:
     @property
     def text(self) -> str:
         """What the scripted model says to this prompt."""
-        request = InferenceRequest(model=MODEL, type=RequestType.COMPLETION, prompt=self.prompt)
-        return "".join(islice(cycle(echo(request).tokens), self.tokens))
+        return echoed(self.prompt, self.tokens)
 
 
 class History:

@@ -46,9 +46,9 @@ class UpProcess:
             bufsize=0,
         )
 
-    def read_until(self, *patterns: str) -> list[str]:
+    def read_until(self, *patterns: str, seconds: float = DEADLINE_SECONDS) -> list[str]:
         """What matches each pattern, in whichever order, in the output since the last call."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + seconds
         while not all(matches := [re.search(pattern, self.output) for pattern in patterns]):
             assert self._read(deadline), f"there was not {patterns}:\n{self.output}"
         found = [match for match in matches if match]
