@@ -39,6 +39,7 @@ from api.key_uses import FLUSH_SECONDS, KeyUses
 from api.limited_requests import add_limits, charge_submission, tell_budget
 from api.limiting import make_limiting
 from api.limits_blueprint import limits_blueprint
+from api.long_poll import LongPoll
 from api.model_gate import ModelGate
 from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
@@ -194,7 +195,14 @@ def create_app(
         openai_blueprint(foreground=foreground, store=store),
         responses_blueprint(foreground=foreground, responses=responses),
         files.blueprint,
-        batch_views(client, settings=settings, store_settings=store_settings, files=files.store, storage=files.storage),
+        batch_views(
+            client,
+            settings=settings,
+            store_settings=store_settings,
+            files=files.store,
+            storage=files.storage,
+            poll=LongPoll(wakeups=app.wakeups, clock=time.monotonic),
+        ),
         jobs_blueprint(
             submissions=submissions,
             requeues=requeues,

@@ -9,11 +9,10 @@ from typing import Any
 from marshmallow import fields, post_load, pre_load
 
 from api.fields import QueryWhole, Text
+from api.metadata_filter import metadata_of, without_metadata
 from api.pages import Cursor
 from api.strict_schema import QuerySchema
 from jobs.job import JobState
-
-_METADATA = "metadata."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +39,14 @@ class ListQuerySchema(QuerySchema):
 
     @pre_load
     def take_metadata(self, query: Mapping[str, str], **_: Any) -> dict[str, str]:
-        return {name: value for name, value in query.items() if not name.startswith(_METADATA)}
+        return without_metadata(query)
 
     @post_load(pass_original=True)
     def make(self, data: dict[str, Any], original: Mapping[str, str], **_: Any) -> ListQuery:
-        pairs = {name.removeprefix(_METADATA): value for name, value in original.items() if name.startswith(_METADATA)}
         return ListQuery(
             state=data.get("status"),
             model=data.get("model"),
-            metadata=pairs,
+            metadata=metadata_of(original),
             batch=data.get("batch"),
             before=data.get("cursor"),
             limit=data["limit"],

@@ -50,6 +50,6 @@ RANGE = _header("Range", "One range of bytes, answered 206; of what cannot be re
 METADATA_FILTER: Parameter = {
     "in": "query",
     "name": "metadata.KEY",
-    "description": "Only jobs with this pair of metadata, as in `metadata.order=42`; any number of keys",
+    "description": "Only those with this pair of metadata, as in `metadata.order=42`; any number of keys",
     "schema": {"type": "string", "pattern": NO_NUL},
 }

@@ -88,7 +88,7 @@ Global (members are refs, `tenant/id`; no client names them):
   circuit:…                         circuits keep their own (jobs/lua/_circuit.lua)
   circuit:receiver:…                so do those of receivers, each under its ref
 Channels:
-  t:{tenant}:wake:{id}     something about the job has changed
+  t:{tenant}:wake:{id}     something about the job, or the batch, has changed
   c:{worker}               a job's ref: look at its signals now
   batches                  a batch's ref: it is new, a line of it has ended, it is to be cancelled, or it has ended
   outbox                   deliveries were written that are due

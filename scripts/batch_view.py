@@ -11,9 +11,10 @@ FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """A reader over the batch object in *body*, which stays at hand for `--json`."""
+    """A reader over the batch object in *body*, which stays at hand for `--json`; *tag* stands for how it is."""
 
     body: Mapping[str, Any]
+    tag: str = ""
 
     @property
     def id(self) -> str:

@@ -92,7 +92,13 @@ class BulkReport(LineBar):
         return ", ".join(words)
 
 
-def summary(tally: Tally, began: Beginning, *, seconds: float, output: str) -> Table:
+def rate_words(tally: Tally, since: Beginning, *, seconds: float) -> str:
+    """Such as `3.4 lines/s, 120 tokens/s`, for what came to the output since then; empty if nothing did."""
+    outcomes, tokens = tally.outcomes - since.outcomes, tally.completion_tokens - since.completion_tokens
+    return f"{outcomes / seconds:.1f} lines/s, {tokens / seconds:.0f} tokens/s" if seconds > 0 and outcomes else ""
+
+
+def summary(tally: Tally, began: Beginning, *, seconds: float, rate: str, output: str) -> Table:
     """What stands in the output now, and what this run took for its part of it, for people."""
     table = Table(box=None, show_header=False, pad_edge=False)
     by_status = tally.by_status()
@@ -102,9 +108,8 @@ def summary(tally: Tally, began: Beginning, *, seconds: float, output: str) -> T
         table.add_row("resumed", resumed)
     table.add_row("tokens", f"{tally.prompt_tokens} prompt + {tally.completion_tokens} completion")
     table.add_row("time", seconds_text(seconds))
-    if seconds > 0 and (outcomes := tally.outcomes - began.outcomes):
-        tokens = tally.completion_tokens - began.completion_tokens
-        table.add_row("rate", f"{outcomes / seconds:.1f} lines/s, {tokens / seconds:.0f} tokens/s")
+    if rate:
+        table.add_row("rate", rate)
     table.add_row("output", Text(drawable(output)))
     return table
 

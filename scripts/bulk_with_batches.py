@@ -21,7 +21,7 @@ from scripts.bulk_input import BadLine, Line
 from scripts.bulk_order import Order, models_for
 from scripts.bulk_outcome import of_bad_line
 from scripts.bulk_output import OpenOutput, is_resumable, lines_to_do, open_output
-from scripts.bulk_report import Beginning, summary, troubles
+from scripts.bulk_report import Beginning, rate_words, summary, troubles
 from scripts.client import FrontierClient
 from scripts.interrupts import INTERRUPTED, sigterm_interrupts
 from scripts.patience import Patience
@@ -29,7 +29,7 @@ from scripts.screen import fail, note, one_line_errors, stderr
 
 WITHOUT_SUCCESS = 3
 MOST_LINES, MOST_BYTES = 50_000, 190_000_000
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 5
 
 
 def carry_out(order: Order, address: Address, *, patience: Patience) -> None:
@@ -56,14 +56,17 @@ def carry_out(order: Order, address: Address, *, patience: Patience) -> None:
                 run = _Run(order, client.batches, results, order.generation.model or next(iter(models)))
                 run.go_on_with_earlier()
                 again = results.tally.jobs_without_success() if order.retry_failed else {}
-                run.do(lines_to_do(order.source.lines(file), done=results.tally, again=again))
+                brought, since = Beginning.of(results.tally, lines_again=0), time.monotonic()
+                made = run.do(lines_to_do(order.source.lines(file), done=results.tally, again=again))
+                rate = rate_words(results.tally, brought, seconds=time.monotonic() - since) if made else ""
     except KeyboardInterrupt:
         note("What is on the server goes on; the same command follows it, `frontier batches cancel` ends it.")
         raise typer.Exit(INTERRUPTED) from None
     except (UnusableFile, BrokenCsv, OSError) as error:
         raise fail(str(error)) from None
     tally = results.tally
-    stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(order.target)))
+    seconds = time.monotonic() - started
+    stderr().print(summary(tally, began, seconds=seconds, rate=rate, output=str(order.target)))
     if tally.unsuccessful:
         stderr().print("", troubles(tally), sep="\n")
         note("The same command with --retry-failed does the lines without success again.")
@@ -82,14 +85,13 @@ class _Run:
 
     def go_on_with_earlier(self) -> None:
         """Brings home what an interrupted command has left on the server; batches before the newest were followed."""
-        for batch in self._calls.listed(None):
-            if (batch.body.get("metadata") or {}).items() >= self._metadata.items():
-                if batch.status != "failed":
-                    self._follow(batch)
-                return
+        for batch in self._calls.listed(1, metadata=self._metadata):
+            if batch.status != "failed":
+                self._follow(batch)
 
-    def do(self, lines: Iterable[Line | BadLine]) -> None:
-        """Makes batches of *lines*, as large as the server takes them, and follows each to its end."""
+    def do(self, lines: Iterable[Line | BadLine]) -> int:
+        """Makes batches of *lines*, as large as the server takes them, and follows each to its end; how many."""
+        made = 0
         good = self._without_bad(lines)
         for first in good:
             with tempfile.TemporaryDirectory() as folder:
@@ -104,10 +106,12 @@ class _Run:
                 idempotency_key=f"bulk-{self._results.run_id}-{file_id}",
             )
             note(f"{batch.id} was made")
+            made += 1
             ended = self._follow(batch)
             if not ended.total:
                 said = f"{batch.id} was {ended.status} before its lines were read, and none was done"
                 raise UnusableFile(f"{said}; the same command makes another batch of them")
+        return made
 
     def _write(self, path: Path, lines: Iterator[Line]) -> None:
         """So many of *lines* as a batch may have."""
@@ -130,14 +134,16 @@ class _Run:
         """The batch as it ended, what it wrote being in the output."""
         read: dict[Kind, int] = {"output": 0, "errors": 0}
         with BatchProgress(console=stderr(), clock=time.monotonic) as progress:
+            batch = self._calls.find(batch.id)
             while True:
-                batch = self._calls.find(batch.id)
                 progress.show(batch)
+                told: dict[Kind, int] = {"output": batch.completed, "errors": batch.failed}
                 for kind, before in read.items():
-                    read[kind] = before + self._bring_home(batch, kind, after=before)
+                    if told[kind] > before:
+                        read[kind] = before + self._bring_home(batch, kind, after=before)
                 if batch.is_final:
                     break
-                time.sleep(LOOK_SECONDS)
+                batch = self._calls.changed(batch, seconds=LOOK_SECONDS)
         if batch.errors:
             said = "; ".join(f"line {one.get('line')}: {one.get('message')}" for one in batch.errors[:5])
             raise UnusableFile(f"{batch.id} was refused, of its lines and not those of the input: {said}")

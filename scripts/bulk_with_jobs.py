@@ -11,7 +11,7 @@ from scripts.bulk_drive import drive
 from scripts.bulk_files import UnusableFile, refuse_one_file_for_both
 from scripts.bulk_order import Order, models_for
 from scripts.bulk_output import is_resumable, lines_to_do, open_output
-from scripts.bulk_report import Beginning, BulkReport, summary, troubles
+from scripts.bulk_report import Beginning, BulkReport, rate_words, summary, troubles
 from scripts.bulk_run import BulkRun, StopSignal, thread_count
 from scripts.bulk_source import Source
 from scripts.bulk_tally import Tally
@@ -65,7 +65,9 @@ def carry_out(order: Order, address: Address, *, patience: Patience) -> None:
     except (UnusableFile, OSError) as error:
         raise fail(str(error)) from None
     tally = results.tally
-    stderr().print(summary(tally, began, seconds=time.monotonic() - started, output=str(order.target)))
+    seconds = time.monotonic() - started
+    rate = rate_words(tally, began, seconds=seconds)
+    stderr().print(summary(tally, began, seconds=seconds, rate=rate, output=str(order.target)))
     _say_more(tally, order.source, was_cut=stop.is_set() or run.input_error is not None)
     if run.input_error:
         raise fail(f"cannot read on in {order.source.name}: {run.input_error}")

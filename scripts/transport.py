@@ -18,6 +18,7 @@ from scripts.upload import Upload
 
 CONNECT_SECONDS = 3.0
 ANSWER_MARGIN_SECONDS = 15.0
+EARLY_SECONDS = 0.5
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TRY_AGAIN = frozenset({429, 502, 503, 504})
 LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -101,6 +102,11 @@ class Transport:
             raise error
         self.trouble = error.reason if isinstance(error, ApiUnreachable) else str(error)
         self._pause(delay)
+
+    def rest(self, began: float) -> None:
+        """After a wait that *began* then and was answered early: pause, so that to ask again at once is no spinning."""
+        if self.clock() - began < EARLY_SECONDS:
+            self._pause(EARLY_SECONDS)
 
     def send_once(self, call: Call) -> requests.Response:
         """Whatever is answered to *call*, at the first try; raises ApiUnreachable if nothing is."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import fields, post_load, validate
+from marshmallow import fields, post_load, pre_load, validate
 
 from api.batches.endpoints import ENDPOINTS
 from api.batches.ids import BatchId
@@ -14,6 +14,7 @@ from api.batches.window import Window
 from api.fields import QueryWhole, Whole
 from api.files.ids import FileId
 from api.files.schema import LONGEST_SECONDS, SHORTEST_SECONDS
+from api.metadata_filter import metadata_of, without_metadata
 from api.openai_fields import UNKNOWN_PARAMETER, OpenAISchema, unsupported_value
 from api.strict_schema import QuerySchema, nested
 from api.submission_schema import MetadataField
@@ -81,13 +82,30 @@ class NewBatchSchema(OpenAISchema):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchQuery:
+    """Batches with all of the `metadata`, `limit` of them from behind the id `after`."""
+
+    after: str | None
+    limit: int
+    metadata: Mapping[str, str]
+
+
 class BatchQuerySchema(QuerySchema):
-    """A page."""
+    """A page; `metadata.KEY=VALUE` may be given for any number of keys."""
 
     error_messages = QuerySchema.error_messages | {"unknown": UNKNOWN_PARAMETER}  # type: ignore[assignment]
 
     after = BatchId(metadata={"description": "Go on after this batch: `last_id` of the page before"})
     limit = QueryWhole(1, 100, load_default=20)
+
+    @pre_load
+    def take_metadata(self, query: Mapping[str, str], **_: Any) -> dict[str, str]:
+        return without_metadata(query)
+
+    @post_load(pass_original=True)
+    def make(self, data: dict[str, Any], original: Mapping[str, str], **_: Any) -> BatchQuery:
+        return BatchQuery(after=data.get("after"), limit=data["limit"], metadata=metadata_of(original))
 
 
 class OutputQuerySchema(QuerySchema):

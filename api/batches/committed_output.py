@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask import Request, Response
 
+from api.batches.batch_waiting import told_lines
 from api.files.download import Download
 from api.reader_socket import connection_of
 from jobs.batches.batch import Batch, Part, PartKind
@@ -33,7 +34,7 @@ class CommittedOutput:
 
         Raises FileNotFound, FileGone or StorageTrouble.
         """
-        told = batch.completed if kind == "output" else batch.failed
+        told = told_lines(batch, kind)
         file_id = batch.output_file_id if kind == "output" else batch.error_file_id
         if file_id is not None:
             self.files.find(batch.tenant, file_id)

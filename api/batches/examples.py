@@ -72,11 +72,16 @@ OUTPUT = (
     '{"id": "batch_req_4fZ8kQm2xLw9RtYb7NcVd1", "custom_id": "1", "response": {"status_code": 200, '
     '"request_id": "req_4fZ8kQm2xLw9RtYb7NcVd1", "body": {"object": "chat.completion", …}}, "error": null}\n'
 )
+BATCH_HEADERS = {
+    "ETag": {"description": "Another one whenever anything of the batch has changed", "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "What of `Prefer` was honoured", "schema": {"type": "string"}},
+}
 OUTPUT_HEADERS = {
     "Next-After": {
         "description": "What to give as `after` next time",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Preference-Applied": {"description": "What of `Prefer` was honoured", "schema": {"type": "string"}},
     "Batch-Status": {
         "description": "Of the batch; once it has ended, no lines follow",
         "schema": {"type": "string", "enum": [one.value for one in BatchStatus]},

@@ -6,11 +6,13 @@ from functools import partial
 
 import redis
 
+from api.batches.batch_waiting import BatchWaiting
 from api.batches.blueprint import batches_blueprint
 from api.batches.committed_output import CommittedOutput
 from api.batches.intake import BatchIntake
 from api.blueprint import Blueprint
 from api.limited_requests import charge_submission
+from api.long_poll import LongPoll
 from api.settings import ApiSettings
 from jobs.batches.idempotency import BatchKeys
 from jobs.batches.store import BatchStore
@@ -21,7 +23,13 @@ from storage.storage import Storage
 
 
 def batch_views(
-    client: redis.Redis, *, settings: ApiSettings, store_settings: StoreSettings, files: FileStore, storage: Storage
+    client: redis.Redis,
+    *,
+    settings: ApiSettings,
+    store_settings: StoreSettings,
+    files: FileStore,
+    storage: Storage,
+    poll: LongPoll,
 ) -> Blueprint:
     """The blueprint; inputs and outputs are files of that record, and lie in that storage."""
     store = BatchStore(client, store_settings)
@@ -34,4 +42,5 @@ def batch_views(
         output_kept_seconds=settings.files.lifetime_seconds,
     )
     output = CommittedOutput(batches=store, files=files, storage=storage, stall_seconds=settings.stall_seconds)
-    return batches_blueprint(store=store, intake=intake, output=output)
+    waiting = BatchWaiting(batches=store, poll=poll)
+    return batches_blueprint(store=store, intake=intake, output=output, waiting=waiting)

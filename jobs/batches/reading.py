@@ -15,13 +15,18 @@ from jobs.batches.ids import output_file_id
 from jobs.keys import Keys
 from jobs.scripts import unavailable_as_our_error
 
+NO_METADATA: Mapping[str, str] = {}
+MOST_LOOKED_AT = 5_000
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPage:
-    """Batches, newest first, and whether older ones follow."""
+    """Batches, newest first, and whether older ones follow: behind that of `last_id`, or behind the last of these."""
 
     batches: list[Batch]
     has_more: bool
+    last_id: str | None = None
 
 
 class BatchReader:
@@ -38,15 +43,28 @@ class BatchReader:
             raise BatchNotFound(batch_id)
         return found[0]
 
-    def page(self, tenant: str, *, after: str | None = None, limit: int = 20) -> BatchPage:
-        """Batches from behind the id *after*, which is the oldest of a page. Raises BatchNotFound if that is none."""
+    def page(
+        self, tenant: str, *, after: str | None = None, limit: int = 20, metadata: Mapping[str, str] = NO_METADATA
+    ) -> BatchPage:
+        """Batches from behind the id *after*, that of a page before. Raises BatchNotFound if that is none.
+
+        For *metadata* it looks at so many that a page may be short, or empty, while more follow.
+        """
+        wanted = MOST_LOOKED_AT if metadata else limit
         listed = self._keys.owned(tenant, "batches")
         with unavailable_as_our_error():
             place: Any = -1 if after is None else self._client.zrevrank(listed, after)
             if place is None:
                 raise BatchNotFound(after)
-            ids: Any = self._client.zrevrange(listed, place + 1, place + 1 + limit)
-        return BatchPage(batches=self.read(tenant, [one.decode() for one in ids[:limit]]), has_more=len(ids) > limit)
+            ids: Any = self._client.zrevrange(listed, place + 1, place + 1 + wanted)
+        names = [one.decode() for one in ids]
+        found = self._with_metadata(tenant, names[:wanted], metadata, limit + 1) if metadata else names
+        is_cut = len(found) <= limit and len(names) > wanted
+        return BatchPage(
+            batches=self.read(tenant, found[:limit]),
+            has_more=is_cut or len(found) > limit,
+            last_id=names[wanted - 1] if is_cut else None,
+        )
 
     def parts(
         self, tenant: str, batch_id: str, kind: PartKind, *, first: int = 1, most: int | None = None
@@ -67,6 +85,21 @@ class BatchReader:
             told = pipeline.execute()
         rows = zip(batch_ids, told[0::3], told[1::3], told[2::3], strict=True)
         return [_batch(tenant, batch_id, fields, parts) for batch_id, fields, *parts in rows if fields]
+
+    def _with_metadata(self, tenant: str, batch_ids: Sequence[str], pairs: Mapping[str, str], most: int) -> list[str]:
+        """The first *most* of them that have all the *pairs*."""
+        found: list[str] = []
+        for first in range(0, len(batch_ids), _AT_ONCE):
+            some = batch_ids[first : first + _AT_ONCE]
+            with unavailable_as_our_error(), self._client.pipeline(transaction=False) as pipeline:
+                for batch_id in some:
+                    pipeline.hget(self._keys.tenant(tenant, "batch", batch_id), "metadata")
+                told = pipeline.execute()
+            known = zip(some, told, strict=True)
+            found += [one for one, raw in known if raw and json.loads(raw).items() >= pairs.items()]
+            if len(found) >= most:
+                return found[:most]
+        return found
 
     def _parts_key(self, tenant: str, batch_id: str, kind: PartKind) -> str:
         return self._keys.tenant(tenant, "parts", output_file_id(batch_id, kind))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import redis
 
 from jobs.batches.batch import Batch, NewBatch, Part, PartKind
 from jobs.batches.errors import BatchNotFound
-from jobs.batches.reading import BatchPage
+from jobs.batches.reading import NO_METADATA, BatchPage
 from jobs.batches.runner_moves import RunnerMoves
 from jobs.calls import milliseconds
 from jobs.errors import NewerRecord
@@ -63,9 +63,14 @@ class BatchStore(RunnerMoves):
         """One batch. Raises BatchNotFound."""
         return self._reader.find(tenant, batch_id)
 
-    def page(self, tenant: str, *, after: str | None = None, limit: int = 20) -> BatchPage:
-        """Batches of a tenant, newest first, from behind the id *after*. Raises BatchNotFound if that is none."""
-        return self._reader.page(tenant, after=after, limit=limit)
+    def page(
+        self, tenant: str, *, after: str | None = None, limit: int = 20, metadata: Mapping[str, str] = NO_METADATA
+    ) -> BatchPage:
+        """Batches of a tenant with all of the *metadata*, newest first, from behind the id *after*.
+
+        Raises BatchNotFound if *after* is none.
+        """
+        return self._reader.page(tenant, after=after, limit=limit, metadata=metadata)
 
     def parts(
         self, tenant: str, batch_id: str, kind: PartKind, *, first: int = 1, most: int | None = None

@@ -12,6 +12,9 @@ end
 local function is_over(status) return next(rules().batch_moves[status]) == nil end
 local function may_become(batch, to) return rules().batch_moves[batch.status][to] ~= nil end
 
+-- Those who look at a batch over HTTP are told that something about it has changed.
+local function wake_batch(batch) redis.call('PUBLISH', tenant_key(batch.ref, 'wake'), batch.status) end
+
 -- Whether a token still holds the right to run a batch.
 local function holds_batch(batch, token)
   return batch ~= nil and not batch.newer and batch.fence == token and not is_over(batch.status)
@@ -27,6 +30,7 @@ end
 local function become(batch, to)
   write_batch(batch, 'status', to, to .. '_at', NOW)
   batch.status = to
+  wake_batch(batch)
 end
 
 -- Why a line is not accepted: 'fenced' (somebody else runs the batch), 'replayed' (it was), 'stopped' (no line is any

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from scripts.address import find_address
 from scripts.arguments import name_of, path
+from scripts.batch_calls import Kind
 from scripts.batch_progress import BatchProgress
 from scripts.batch_retry import NothingToRetry, retry_failed
 from scripts.batch_view import FINAL, BatchView
@@ -28,7 +29,7 @@ from scripts.screen import drawable, fail, note, one_line_errors, print_result, 
 
 app = typer.Typer(help="See batches, cancel them, and fetch what they gave.", no_args_is_help=True)
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 5
 WITHOUT_SUCCESS, INTERRUPTED = 3, 130
 MOST_ERRORS = 20
 
@@ -107,6 +108,7 @@ def download(
     errors: Annotated[
         bool, typer.Option("--errors", help="The lines without a result in place of the others.")
     ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Each line as it comes, until it has ended.")] = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -118,12 +120,17 @@ def download(
         batch = client.batches.find(batch_id)
         try:
             file: BinaryIO = sys.stdout.buffer if target == STREAM else opened.enter_context(target.open("wb"))
-            for line in client.batches.lines(batch_id, "errors" if errors else "output"):
+            kind: Kind = "errors" if errors else "output"
+            for line in (client.batches.followed_lines if follow else client.batches.lines)(batch_id, kind):
                 file.write(line)
                 count += 1
+                if follow:
+                    file.flush()
             file.flush()
         except OSError as error:
             raise fail(f"cannot write {target}: {error.strerror}") from None
+        if follow:
+            batch = client.batches.find(batch_id)
     more = "" if batch.is_final else f"; the batch is {batch.status}, and there may be more"
     note(f"{count} lines{'' if target == STREAM else f' in {target}'}{more}")
 
@@ -147,8 +154,7 @@ def _followed(client: FrontierClient, batch: BatchView) -> BatchView:
         with BatchProgress(console=stderr(), clock=time.monotonic) as progress:
             while not batch.is_final:
                 progress.show(batch)
-                time.sleep(LOOK_SECONDS)
-                batch = client.batches.find(batch.id)
+                batch = client.batches.changed(batch, seconds=LOOK_SECONDS)
     except KeyboardInterrupt:
         note(f"{batch.id} goes on; `frontier batches cancel {batch.id}` ends it")
         raise typer.Exit(INTERRUPTED) from None

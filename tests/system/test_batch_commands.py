@@ -84,7 +84,7 @@ def test_a_batch_is_followed_listed_fetched_cancelled_and_its_failed_lines_are_d
     new_id = frontier(up, tmp_path, "batches", "retry-failed", batch_id).stdout.strip()
     up.client.change_mode("echo", "resume")
     ended = json.loads(frontier(up, tmp_path, "batches", "show", new_id, "--follow", "--json").stdout)
-    frontier(up, tmp_path, "batches", "download", new_id, "-o", "all.jsonl")
+    frontier(up, tmp_path, "batches", "download", new_id, "-o", "all.jsonl", "--follow")
     piped = frontier(up, tmp_path, "batches", "download", new_id, "-o", "-").stdout
     listed = frontier(up, tmp_path, "batches", "list", "--json").stdout
     nothing = frontier(up, tmp_path, "batches", "retry-failed", new_id, code=1).stderr

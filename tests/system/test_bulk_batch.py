@@ -75,6 +75,7 @@ def test_a_killed_run_finds_its_batch_again_and_each_line_stands_once(up: UpProc
 
     assert "60 to do, 1 bad" in told
     assert "lines were done before" in said
+    assert "lines/s" not in said, "nothing was run for it"
     (batch,) = up.client.batches.listed(None)
     assert (batch.status, batch.total, batch.failed) == ("completed", LINES, 0)
     results = {row["line"]: row for row in bulk.rows()}

@@ -52,4 +52,5 @@ if skipped > 0 then write_batch(batch, 'position', ARGV[10]) end
 for i, name in ipairs({'completed_lines', 'failed_lines', 'prompt', 'completion', 'cached'}) do
   redis.call('HINCRBY', key, name, ARGV[4 + i])
 end
+wake_batch(batch)
 return 1

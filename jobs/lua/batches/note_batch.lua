@@ -11,4 +11,5 @@ if ARGV[5] == '' then
 else
   write_batch(batch, 'waiting_for', ARGV[5])
 end
+wake_batch(batch)
 return 1

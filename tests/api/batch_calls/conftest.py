@@ -109,10 +109,13 @@ class Desk:
         return str(answer.json["id"])
 
     def find(self, batch_id: str) -> Any:
-        return self.api.get(f"/v1/batches/{batch_id}").json
+        return self.look(batch_id).json
 
-    def output(self, batch_id: str, after: int = 0, kind: str = "output") -> Any:
-        return self.api.get(f"/v1/batches/{batch_id}/output?after={after}&kind={kind}")
+    def look(self, batch_id: str, **headers: str) -> Any:
+        return self.api.get(f"/v1/batches/{batch_id}", **headers)
+
+    def output(self, batch_id: str, after: int = 0, kind: str = "output", **headers: str) -> Any:
+        return self.api.get(f"/v1/batches/{batch_id}/output?after={after}&kind={kind}", **headers)
 
 
 def told_line(number: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +12,12 @@ import pytest
 from jobs.batches.batch import BatchStatus, PartKind
 from storage.chunks import CHUNK_BYTES
 from tests.api.batch_calls.conftest import Desk, Runner, told_line
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
 
 
 def lines_of(answer: Any) -> list[str]:
@@ -75,6 +83,46 @@ def test_of_very_many_parts_those_behind_any_line_are_found(desk: Desk, runner: 
 
     for after in (0, 1, 202, 203, 204, 1001, 1202, 1203):
         assert lines_of(desk.output(batch_id, after)) == told[after:]
+
+
+def test_a_reader_who_waits_is_answered_as_soon_as_a_line_is_told(
+    desk: Desk, runner: Runner, pool: ThreadPoolExecutor
+) -> None:
+    batch_id = desk.make()
+    lease = runner.begin(batch_id, 3)
+    runner.tell(lease, told_line(1))
+
+    waiting = pool.submit(desk.output, batch_id, 1, Prefer="wait=60")
+    runner.tell(lease, told_line(2))
+
+    answer = waiting.result(30)
+    assert lines_of(answer) == [told_line(2)]
+    assert answer.headers["Preference-Applied"] == "wait=60"
+
+
+def test_a_reader_who_waits_for_lines_that_never_come_is_answered_at_the_end(
+    desk: Desk, runner: Runner, pool: ThreadPoolExecutor
+) -> None:
+    batch_id = desk.make()
+    lease = runner.begin(batch_id, 1)
+
+    waiting = pool.submit(desk.output, batch_id, 0, "errors", Prefer="wait=60")
+    runner.tell(lease, told_line(1))
+    runner.end(lease)
+
+    answer = waiting.result(30)
+    assert lines_of(answer) == []
+    assert answer.headers["Batch-Status"] == "completed"
+
+
+def test_a_wait_ends_without_a_line_once_its_time_is_over(desk: Desk, runner: Runner) -> None:
+    batch_id = desk.make()
+    runner.begin(batch_id, 1)
+
+    answer = desk.output(batch_id, Prefer="wait=1")
+
+    assert lines_of(answer) == []
+    assert answer.headers["Next-After"] == "0"
 
 
 def test_lines_without_an_answer_are_read_apart(desk: Desk, runner: Runner) -> None:

@@ -98,6 +98,45 @@ def test_its_document_tells_how_far_it_has_got(desk: Desk, runner: Runner) -> No
     assert desk.api.get(f"/v1/files/{ended['error_file_id']}").status_code == 200
 
 
+def test_who_waits_for_another_state_is_told_of_each(desk: Desk, runner: Runner) -> None:
+    batch_id = desk.make()
+    lease = runner.begin(batch_id, 2)
+    runner.tell(lease, told_line(1))
+    known = desk.look(batch_id).headers["ETag"]
+    assert desk.look(batch_id, If_None_Match=known).status_code == 304
+    assert desk.look(batch_id, If_None_Match=known, Prefer="wait=1").status_code == 304
+
+    with ThreadPoolExecutor(2) as pool:
+        changed = pool.submit(desk.look, batch_id, If_None_Match=known, Prefer="wait=60")
+        ended = pool.submit(desk.look, batch_id, Prefer="wait=60")
+        runner.tell(lease, told_line(2))
+        assert changed.result(30).json["request_counts"]["completed"] == 2
+        runner.end(lease)
+        assert ended.result(30).json["status"] == "completed"
+
+
+def test_batches_are_found_by_their_metadata_however_many_there_are(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.batches.reading.MOST_LOOKED_AT", 4)
+    file_id = desk.send_file()
+    ids = [desk.create(file_id, metadata={"run": str(n % 5), "all": "x"}).json["id"] for n in range(12)]
+
+    def pages(query: str) -> list[list[str]]:
+        found, after = [], ""
+        while True:
+            page = desk.api.get(f"/v1/batches?{query}{after}").json
+            found.append([one["id"] for one in page["data"]])
+            if not page["has_more"]:
+                return found
+            after = f"&after={page['last_id']}"
+
+    assert pages("metadata.run=1") == [[ids[11]], [ids[6]], [ids[1]]]
+    assert pages("metadata.run=1&metadata.all=x&limit=1") == [[ids[11]], [ids[6]], [ids[1]]]
+    assert pages("metadata.all=x&limit=3") == [ids[:8:-1], ids[8:5:-1], ids[5:2:-1], ids[2::-1]]
+    assert pages("metadata.run=7") == [[], [], []]
+
+
 def test_a_batch_that_failed_tells_each_error_with_its_line(desk: Desk, runner: Runner) -> None:
     batch_id = desk.make()
     lease = runner.claim(batch_id)
