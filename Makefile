@@ -63,6 +63,10 @@ test-npm: $(READY)  ## Have npm's libraries verify our webhooks and read our str
 test-openai: $(READY)  ## Have older releases of OpenAI's client drive a server; needs the package registry
 	@$(BIN)/python -m pytest tests/openai -m ""
 
+.PHONY: test-s3
+test-s3: $(READY)  ## Keep files in a server that speaks S3, which is fetched from the package registry
+	@python=$$($(BIN)/python -m tests.s3.place) && $$python -m pytest tests/storage tests/s3 -m s3
+
 .PHONY: check
 check: $(READY)  ## Lint, check formatting, types and the rules for imports
 	$(BIN)/ruff check

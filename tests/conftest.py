@@ -7,7 +7,8 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,6 +19,7 @@ from redis import Redis, RedisError
 from observability.logs import configure_logging
 from scripts.redis_server import ServerMissing, find_binary
 from tests.redis_process import RedisProcess
+from tests.s3.server import s3_server
 
 settings.register_profile(
     "house", deadline=None, derandomize=os.environ.get("CI") == "true", print_blob=True, stateful_step_count=40
@@ -50,6 +52,17 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_report_header() -> str:
     return f"{SEED_VARIABLE}={SEED}"
+
+
+@pytest.fixture(scope="session")
+def s3_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """The environment in which a server that speaks S3 is found, which is set here and for children."""
+    if find_spec("s3fs") is None or find_spec("moto") is None:
+        pytest.fail("`make test-s3` runs this, in an environment that has what it takes")
+    with s3_server(tmp_path_factory.mktemp("s3") / "log") as found, pytest.MonkeyPatch.context() as patch:
+        for name, value in found.items():
+            patch.setenv(name, value)
+        yield found
 
 
 def _missing(reason: str) -> None:

@@ -15,13 +15,17 @@ import pytest
 from storage.chunks import CHUNK_BYTES
 from storage.errors import FileGone, StorageFull, StorageMisplaced, StorageTrouble
 from storage.storage import Storage
+from tests.s3.server import BUCKET
 
 NAME = "files/acme/file-1"
 LONG = bytes(range(256)) * 4096
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", pytest.param("s3", marks=pytest.mark.s3)])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "s3":
+        request.getfixturevalue("s3_environment")
+        return Storage.at(f"s3://{BUCKET}/{uuid4().hex}")
     return Storage.at(f"file://{tmp_path}/kept" if request.param == "file" else f"memory://{uuid4().hex}")
 
 
