@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from scripts.bulk_forms import COLUMNS, FormName, form_of
+from scripts.bulk_outcome import Outcome
 from tests.scripts.bulk_place import Workplace
 from tests.scripts.client_app import eventually, run_frontier
 from tests.scripts.job_server import JobServer
@@ -140,6 +142,17 @@ def test_results_are_rows_where_the_output_is_named_so(place: Workplace) -> None
     assert by_line["2"]["status"] == "refused"
     assert by_line["2"]["error_type"] == "invalid-request"
     assert "is longer than the context" in by_line["2"]["error"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", " ", '=HYPERLINK("http://x","y")'])
+def test_a_text_that_a_spreadsheet_takes_for_a_formula_stands_there_as_the_model_gave_it(text: str) -> None:
+    form = form_of(FormName.CSV)
+
+    row = form.row(Outcome(line=1, status="succeeded", text=text))
+
+    (cells,) = csv.reader([row.decode()])
+    assert cells[COLUMNS.index("text")] == text
+    assert form.outcome(row).text == text
 
 
 def test_the_format_may_be_named_instead_and_names_the_default_output(
