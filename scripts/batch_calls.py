@@ -33,8 +33,7 @@ class BatchCalls:
 
     def upload(self, path: Path, *, name: str) -> str:
         """The id of a file for batches with what stands at *path*."""
-        form = Upload(path, name=name)
-        call = Call(method="POST", path="/v1/files", upload=form, headers=form.headers, wait_seconds=UPLOAD_SECONDS)
+        call = Call(method="POST", path="/v1/files", upload=Upload(path, name=name), wait_seconds=UPLOAD_SECONDS)
         return str(self._json(call, "id")["id"])
 
     def make(

@@ -28,7 +28,7 @@ LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedE
 class Call:
     """One request; it must be safe to repeat, for it is repeated when the answer is lost.
 
-    `form` is sent in the place of JSON: its fields, and in `file` the name and the bytes of a file.
+    An `upload` is sent in the place of JSON.
     With *silence* the answer is a stream, in which nothing may come for so many seconds.
     """
 
@@ -38,7 +38,6 @@ class Call:
     upload: Upload | None = None
     query: dict[str, str] | None = None
     headers: dict[str, str] | None = None
-    form: dict[str, Any] | None = None
     wait_seconds: float = 0.0
     silence: float | None = None
 
@@ -116,9 +115,8 @@ class Transport:
                 self.url + call.path,
                 json=call.json,
                 data=call.upload,
-                files=call.form and {name: _of_form(value) for name, value in call.form.items()},
                 params=call.query,
-                headers=call.headers,
+                headers={**(call.upload.headers if call.upload else {}), **(call.headers or {})},
                 timeout=(CONNECT_SECONDS, call.silence or call.wait_seconds + ANSWER_MARGIN_SECONDS),
                 stream=call.silence is not None,
             )
@@ -150,11 +148,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _of_form(value: Any) -> Any:
-    """As requests wants it: a plain field is a file without a name."""
-    return (None, value) if isinstance(value, str) else value
 
 
 def _session(url: str, token: str | None, connections: int) -> requests.Session:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from scripts.test_api.answer import Answer, expect
 from scripts.test_api.check import case
 from scripts.test_api.system import System
+from scripts.upload import Upload
 
 FILES = "/v1/files"
 ONE = f"{FILES}/{{id}}"
@@ -18,8 +19,8 @@ LINES = b'{"custom_id": "1"}\n' * 10
 def send(system: System) -> None:
     with sent_file(system) as file:
         expect(file["object"] == "file" and file["bytes"] == len(LINES), "the file is not the one sent")
-    form = {"file": ("lines.jsonl", LINES), "purpose": "vision"}
-    system.call(f"POST {FILES}", form=form).expect(400).blames("purpose")
+    other = Upload(LINES, name="lines.jsonl", purpose="vision")
+    system.call(f"POST {FILES}", upload=other).expect(400).blames("purpose")
 
 
 @case("files", f"GET {FILES}", "a page, newest first")
@@ -57,8 +58,7 @@ def delete(system: System) -> None:
 @contextmanager
 def sent_file(system: System, text: bytes = LINES) -> Iterator[Answer]:
     """A new file, which is deleted afterwards."""
-    form = {"file": ("lines.jsonl", text), "purpose": "batch"}
-    file = system.call(f"POST {FILES}", form=form).expect(200)
+    file = system.call(f"POST {FILES}", upload=Upload(text, name="lines.jsonl")).expect(200)
     try:
         yield file
     finally:

@@ -17,6 +17,7 @@ from scripts.event_stream import ServerEvent, read_events
 from scripts.job_view import JobView
 from scripts.test_api.answer import Answer, Skipped, Unmet, expect
 from scripts.transport import Call, Transport
+from scripts.upload import Upload
 
 PROMPT = "O Romeo, Romeo,"
 TOKENS = 8
@@ -66,7 +67,7 @@ class System:
         json: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
-        form: dict[str, Any] | None = None,
+        upload: Upload | None = None,
         with_key: bool = True,
         wait: float | None = None,
         stop_after: int | None = None,
@@ -87,7 +88,7 @@ class System:
             json=json,
             query=query,
             headers=headers,
-            form=form,
+            upload=upload,
             wait_seconds=self.seconds if wait is None else wait,
             silence=max(SILENCE_SECONDS, self.seconds),
         )
