@@ -34,6 +34,7 @@ LONGEST_WAIT_SECONDS = 30.0
 """How long a batch waits for room before it tries again, whatever it was told."""
 
 _USUAL_WAIT_SECONDS = 5.0
+_LEFT_TO_OTHERS = " Lines leave a quarter of that room to your other jobs."
 
 NoRoom = CircuitOpen | ModelDraining | QueueFull | QuotaExceeded | StorageFull
 
@@ -134,7 +135,7 @@ class LineFeed:
 
     def _wait(self, error: NoRoom) -> None:
         kind = problem_types.find_problem_type(error)
-        detail, _ = problems.detail_of(error, kind)
+        detail = problems.detail_of(error, kind)[0] + (_LEFT_TO_OTHERS if _is_of_tenant(error) else "")
         seconds = _seconds(error)
         if self.waits_for != detail:
             extra = {"batch_id": self.lease.batch.id, "reason": kind.slug, "seconds": seconds}
@@ -145,6 +146,13 @@ class LineFeed:
 
 def _field_of_body(error: LineError) -> FieldError:
     return FieldError((error.param or "body").removeprefix("body."), error.message, error.code)
+
+
+def _is_of_tenant(error: NoRoom) -> bool:
+    """Whether the jobs of the tenant are as many as lines may find."""
+    if isinstance(error, QueueFull):
+        return error.whose == "tenant"
+    return isinstance(error, QuotaExceeded) and error.policy == "concurrent_jobs"
 
 
 def _seconds(error: NoRoom) -> float:

@@ -62,23 +62,28 @@ local function over_budget(tenant, limit_of, cost)
   return {'quota', worst.name, worst.limit, worst.spent, worst.wait or -1, cost, unpack(names)}
 end
 
+-- How much of a tenant's limit is open to lines of batches: three quarters, so that its other jobs find room.
+local function part_of_lines(limit) return math.max(math.min(1, limit), math.floor(limit * 3 / 4)) end
+
 -- Why no job of a tenant is taken now, as the answer of a move; nil if it is. The bounds are '' for any number, and hold
--- for no job that has a `leader` to follow: it waits in no queue.
+-- for no job that has a `leader` to follow: it waits in no queue. For a line the limits told are the part open to it.
 --
 -- {'draining', model}, {'full', model, 'model' | 'tenant', limit, waiting}, {'quota', 'concurrent_jobs', limit, count}
 -- or {'quota', budget, limit, spent, wait in ms or -1 for ever, cost, each budget that is exceeded…}.
-local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults, leader)
+local function refusal(tenant, model, cost, bound, bound_of_tenant, defaults, leader, is_line)
   if redis.call('HGET', model_key(model, 'mode'), 'mode') == 'draining' then return {'draining', model} end
   local waiting = leader and -1 or jobs_waiting(model) -- who follows a run fills no queue
   if bound ~= '' and waiting >= tonumber(bound) then return {'full', model, 'model', tonumber(bound), waiting} end
   local limit_of = limits_of(tenant, defaults)
   local own_bound = limit_of('waiting_jobs') or tonumber(bound_of_tenant)
+  if own_bound and is_line then own_bound = part_of_lines(own_bound) end
   if own_bound and waiting >= own_bound then -- else the tenant's, who are among them, are fewer too
     waiting = jobs_waiting_of(model, tenant)
     if waiting >= own_bound then return {'full', model, 'tenant', own_bound, waiting} end
   end
   local most_open = limit_of('concurrent_jobs')
   if most_open then
+    if is_line then most_open = part_of_lines(most_open) end
     local count = open_jobs(tenant)
     if count >= most_open then return {'quota', 'concurrent_jobs', most_open, count} end
   end

@@ -78,7 +78,7 @@ end
 local leader = not is_known and ARGV[33] ~= '' and sharing().find(tenant, ARGV[33]) or nil
 if not is_known then -- what is known needs no worker, fills no queue and spends nothing
   if ARGV[34] == '1' then return {'nothing new', model} end
-  local refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24], leader)
+  local refused = refusal(tenant, model, tonumber(ARGV[8]), ARGV[15], ARGV[23], ARGV[24], leader, batch)
   if refused then return refused end
 end
 

@@ -28,17 +28,20 @@ class PlainBudgets:
         self.limits[tenant] = limits
         self.weights[tenant] = limits.weight or 1
 
-    def check(self, tenant: str, model: str, cost: int, now: int, *, follows: bool) -> None:
+    def check(self, tenant: str, model: str, cost: int, now: int, *, follows: bool, is_line: bool) -> None:
         """Raises QueueFull or QuotaExceeded."""
         limits = self.limits.get(tenant, NO_LIMITS)
         waiting = [job for job in self.jobs.values() if job.place in {"queue", "delayed"} and job.model == model]
         own = [job for job in waiting if job.new.tenant == tenant]
-        if not follows and limits.waiting_jobs is not None and len(own) >= limits.waiting_jobs:
-            raise QueueFull(model, limits.waiting_jobs, whose="tenant")
+        most_waiting, most_open = limits.waiting_jobs, limits.concurrent_jobs
+        if is_line:
+            most_waiting, most_open = _part_of_lines(most_waiting), _part_of_lines(most_open)
+        if not follows and most_waiting is not None and len(own) >= most_waiting:
+            raise QueueFull(model, most_waiting, whose="tenant")
         count = self.open_jobs(tenant)
-        if limits.concurrent_jobs is not None and count >= limits.concurrent_jobs:
-            kind = QuotaExceeded if limits.concurrent_jobs else QuotaTooSmall
-            raise kind("concurrent_jobs", limit=limits.concurrent_jobs, used=count)
+        if most_open is not None and count >= most_open:
+            kind = QuotaExceeded if most_open else QuotaTooSmall
+            raise kind("concurrent_jobs", limit=most_open, used=count)
         over = [
             (self.wait(tenant, name, limit - cost, now), -index, name, limit)
             for index, (name, limit) in enumerate(self._budgets(tenant).items())
@@ -118,3 +121,8 @@ class PlainBudgets:
         for name, width in WINDOWS.items():
             if job.created // width >= now // width - 1:
                 self.buckets[job.new.tenant, name, job.created // width] += tokens
+
+
+def _part_of_lines(limit: int | None) -> int | None:
+    """Three quarters, rounded down, but one at least of any."""
+    return limit if limit is None or limit <= 1 else limit * 3 // 4

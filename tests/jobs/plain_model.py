@@ -471,7 +471,7 @@ class PlainModel(PlainRecord):
         ):
             raise QueueFull(model, max_waiting)
         cost = new.request.estimated_tokens
-        self.budgets.check(new.tenant, model, cost, self.now, follows=leader is not None)
+        self.budgets.check(new.tenant, model, cost, self.now, follows=leader is not None, is_line=new.line is not None)
 
     def _begin(self, new: NewJob, deadline: int, leader: PlainJob | None) -> PlainJob:
         self.accepted += 1

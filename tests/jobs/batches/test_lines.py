@@ -124,17 +124,46 @@ def test_a_line_that_gives_up_or_is_lost_is_no_dead_letter(desk: Desk) -> None:
 
 
 def test_lines_count_as_their_tenant_s_open_jobs(desk: Desk) -> None:
-    TenantStore(desk.client).set_limits(TENANT, TenantLimits(concurrent_jobs=2))
+    TenantStore(desk.client).set_limits(TENANT, TenantLimits(concurrent_jobs=3))
     lease = desk.begin()
     desk.submit(lease, 2)
+    desk.store.accept(desk.line(lease, 0, id="job_first", line=None))
     with pytest.raises(QuotaExceeded) as refused:
         desk.store.accept(desk.line(lease, 0, id="job_own", line=None))
-    assert (refused.value.policy, refused.value.used) == ("concurrent_jobs", 2)
-    [running, _] = desk.claim_jobs()
-    with pytest.raises(QuotaExceeded):
-        desk.submit(lease)
-    desk.finish(running)
+    assert (refused.value.policy, refused.value.used) == ("concurrent_jobs", 3)
+    for running in desk.claim_jobs()[:2]:
+        with pytest.raises(QuotaExceeded):
+            desk.submit(lease)
+        desk.finish(running)
     assert len(desk.submit(lease)) == 1
+
+
+@pytest.mark.parametrize(("limit", "lines"), [(1, 1), (2, 1), (3, 2), (8, 6)])
+def test_lines_leave_a_quarter_of_their_tenant_s_limit_to_its_other_jobs(desk: Desk, limit: int, lines: int) -> None:
+    TenantStore(desk.client).set_limits(TENANT, TenantLimits(concurrent_jobs=limit))
+    lease = desk.begin(lines=9)
+    desk.submit(lease, lines)
+    with pytest.raises(QuotaExceeded) as refused:
+        desk.submit(lease)
+    assert (refused.value.limit, refused.value.used) == (lines, lines)
+    for number in range(limit - lines):
+        desk.store.accept(desk.line(lease, 0, id=f"job_{number}", line=None))
+    with pytest.raises(QuotaExceeded) as refused:
+        desk.store.accept(desk.line(lease, 0, id="job_more", line=None))
+    assert (refused.value.limit, refused.value.used) == (limit, limit)
+
+
+@pytest.mark.parametrize("is_own", [True, False], ids=["waiting_jobs", "max_waiting_per_tenant"])
+def test_lines_leave_a_quarter_of_a_queue_s_room_to_their_tenant_s_other_jobs(desk: Desk, *, is_own: bool) -> None:
+    if is_own:
+        TenantStore(desk.client).set_limits(TENANT, TenantLimits(waiting_jobs=4))
+    bound = None if is_own else 4
+    lease = desk.begin(lines=9)
+    lines = [desk.line(lease, position) for position in range(5)]
+    assert len(desk.store.accept_lines(lines, max_waiting_per_tenant=bound)) == 3
+    with pytest.raises(QueueFull):
+        desk.store.accept(lines[3], max_waiting_per_tenant=bound)
+    desk.store.accept(desk.line(lease, 0, id="job_own", line=None), max_waiting_per_tenant=bound)
 
 
 def test_who_runs_a_line_runs_something(desk: Desk) -> None:
