@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from api.batches.run_order import PLACE, LinePlace, unpacked
 from storage.storage import Storage
 
 _LARGEST_GAP = 64 * 1024
 _MOST_BYTES = 4 * 1024 * 1024
+"""Of what is read or held at once, one line apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +22,18 @@ class BatchInput:
     input_name: str
     order_name: str
 
-    def places(self, position: int, count: int) -> list[LinePlace]:
-        """Where so many lines stand, from *position* in the order on. Raises FileGone or StorageTrouble."""
-        return unpacked(self._read(self.order_name, position * PLACE.size, (position + count) * PLACE.size))
-
-    def lines(self, places: Sequence[LinePlace]) -> list[bytes]:
-        """The lines at *places*, in their order; neighbours in the file are read at once.
+    def next_lines(self, position: int, most: int) -> list[tuple[LinePlace, bytes]]:
+        """The lines from *position* in the order on: *most* at most, at least one, and no more than 4 MiB of them.
 
         Raises FileGone or StorageTrouble.
         """
+        places = unpacked(self._read(self.order_name, position * PLACE.size, (position + most) * PLACE.size))
+        held = sum(total <= _MOST_BYTES for total in accumulate(place.length for place in places))
+        places = places[: max(1, held)]
+        return list(zip(places, self._lines(places), strict=True))
+
+    def _lines(self, places: Sequence[LinePlace]) -> list[bytes]:
+        """The lines at *places*, in their order; neighbours in the file are read at once."""
         texts: dict[int, bytes] = {}
         for group in _neighbours(places):
             start = group[0].offset

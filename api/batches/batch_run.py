@@ -178,7 +178,8 @@ class BatchRun:
     def _bring_in(self, feed: LineFeed, *, is_last: bool) -> None:
         """Where no line has its turn any more, the last ones need not wait for others."""
         gathering = self._gathering
-        gathering.collect()
+        while gathering.collect():
+            gathering.write()
         gathering.write(at_once=is_last and gathering.held >= feed.position - gathering.told)
 
     def _end(self, ending: Ending) -> float | None:

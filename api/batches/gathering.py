@@ -14,6 +14,8 @@ from jobs.job import Job
 from jobs.token_run import TokenRun
 
 TAKEN_AT_ONCE = 500
+READ_AT_ONCE = 16
+"""Jobs, whose records may have a mebibyte each."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,17 +50,25 @@ class Gathering:
         """When what was brought in becomes a part at the latest; None while there is nothing."""
         return self.gathered.since + longest_wait(self.parts.count) if self.gathered.lines else None
 
-    def collect(self) -> None:
-        """Bring in lines that have ended. Raises StoreUnavailable."""
+    def collect(self) -> bool:
+        """Bring in lines that have ended, a part of them at most; whether to write and go on with others.
+
+        Raises StoreUnavailable.
+        """
         known = self.gathered.taken.keys() | (self._writing.taken.keys() if self._writing else set())
         ended = self.work.batches.ended(self.lease, len(known) + TAKEN_AT_ONCE)
         fresh = [one for one in ended if one.job_id not in known]
-        jobs = {job.id: job for job in self._read([one.job_id for one in fresh if one.why is None])}
         now = self.work.clock()
-        for one in fresh:
-            job = jobs.get(one.job_id)
-            usage = job.usage if job is not None else None
-            self.gathered.add(self._answer(one.job_id, one.why, job), job_id=one.job_id, now=now, usage=usage)
+        for start in range(0, len(fresh), READ_AT_ONCE):
+            portion = fresh[start : start + READ_AT_ONCE]
+            jobs = {job.id: job for job in self._read([one.job_id for one in portion if one.why is None])}
+            for one in portion:
+                if self.gathered.is_much:
+                    return True
+                job = jobs.get(one.job_id)
+                usage = job.usage if job is not None else None
+                self.gathered.add(self._answer(one.job_id, one.why, job), job_id=one.job_id, now=now, usage=usage)
+        return len(fresh) >= TAKEN_AT_ONCE
 
     def write(self, *, at_once: bool = False) -> None:
         """Commit what is worth a part, or with `at_once` all there is.
@@ -94,7 +104,7 @@ class Gathering:
         batch, before = self.lease.batch, None
         job_ids: list[str] = []
         while True:
-            page = self.work.jobs.list(batch.tenant, batch=batch.id, before=before, limit=TAKEN_AT_ONCE)
+            page = self.work.jobs.list(batch.tenant, batch=batch.id, before=before, limit=READ_AT_ONCE)
             job_ids += [job.id for job in page.jobs if job.is_final]
             before = page.next_before
             if before is None:

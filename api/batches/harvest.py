@@ -46,10 +46,14 @@ class Harvest:
                 cached_tokens=self.usage.cached_tokens + usage.cached_tokens,
             )
 
+    @property
+    def is_much(self) -> bool:
+        """Whether it is worth a part at once."""
+        return self.lines >= PART_LINES or self.bytes >= PART_BYTES
+
     def is_due(self, now: float, *, parts: int) -> bool:
         """Whether it is worth a part of a batch that has so many."""
-        is_much = self.lines >= PART_LINES or self.bytes >= PART_BYTES
-        return is_much or (self.lines > 0 and now - self.since >= longest_wait(parts))
+        return self.is_much or (self.lines > 0 and now - self.since >= longest_wait(parts))
 
 
 def longest_wait(parts: int) -> float:

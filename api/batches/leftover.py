@@ -29,9 +29,11 @@ def tell_leftover(feed: LineFeed, gathering: Gathering, *, input_is_gone: bool) 
 
 
 def _named(feed: LineFeed, count: int) -> list[tuple[int, str | None]]:
-    places = feed.source.places(feed.position, count)
-    lines = zip(places, feed.source.lines(places), strict=True)
-    return [(place.number, json.loads(raw)["custom_id"]) for place, raw in lines]
+    named: list[tuple[int, str | None]] = []
+    while len(named) < count:
+        lines = feed.source.next_lines(feed.position + len(named), count - len(named))
+        named += [(place.number, json.loads(raw)["custom_id"]) for place, raw in lines]
+    return named
 
 
 def _unnamed(feed: LineFeed, count: int) -> list[tuple[int, str | None]]:

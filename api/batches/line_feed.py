@@ -129,8 +129,7 @@ class LineFeed:
     def _next(self, most: int) -> list[tuple[LinePlace, bytes]]:
         """The next lines, *most* at most."""
         if not self._ahead:
-            places = self.source.places(self.position, min(READ_AHEAD, self.total - self.position))
-            self._ahead.extend(zip(places, self.source.lines(places), strict=True))
+            self._ahead.extend(self.source.next_lines(self.position, min(READ_AHEAD, self.total - self.position)))
         return list(islice(self._ahead, most))
 
     def _wait(self, error: NoRoom) -> None:

@@ -11,8 +11,6 @@ from api.batches.work import Work
 MOST_OPEN = 1000
 FEWEST_OPEN = 64
 OPEN_PER_SLOT = 4
-MOST_HELD = 4000
-"""With more lines that have ended and are in no part, none is submitted: the storage lags behind."""
 
 LOOK_SECONDS = 5.0
 
@@ -27,8 +25,6 @@ class OpenLines:
 
     def left(self, feed: LineFeed, gathering: Gathering) -> int:
         """How many more may be submitted. Raises StoreUnavailable."""
-        if gathering.held > MOST_HELD:
-            return 0
         now = self.work.clock()
         if now - self._looked_at >= LOOK_SECONDS:
             batch = feed.lease.batch

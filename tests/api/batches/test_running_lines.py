@@ -161,6 +161,50 @@ def test_what_has_ended_becomes_a_part_once_it_is_worth_one(room: RunRoom, worke
     assert room.jobs.list(TENANT, batch=batch.id).jobs == []
 
 
+def test_no_more_answers_are_held_than_a_part_has(room: RunRoom, worker: Worker) -> None:
+    lease = room.claimed(*numbered(5))
+    gathering = room.gathering(lease)
+    room.feed(lease).feed(5)
+    for job_id in room.lines(lease):
+        worker.run(job_id, "x" * 1_500_000)
+
+    assert gathering.collect()
+    assert gathering.held == 3
+    gathering.write()
+    assert gathering.told == 3
+    assert not gathering.collect()
+    gathering.write(at_once=True)
+
+    assert sorted(answer["custom_id"] for answer in room.answers(lease, "output")) == [f"q-{n}" for n in range(5)]
+
+
+def test_answers_of_many_parts_are_brought_in_without_a_pause(room: RunRoom, worker: Worker) -> None:
+    lease = room.claimed(*numbered(5))
+    run = BatchRun(room.work, lease, closing=threading.Event())
+    run._attempt()
+    for job_id in room.lines(lease):
+        worker.run(job_id, "x" * 4_200_000)
+
+    assert run._attempt() is None
+
+    batch = room.batches.find(TENANT, lease.batch.id)
+    assert (batch.status, batch.completed, batch.output_parts) == (BatchStatus.COMPLETED, 5, 5)
+
+
+def test_long_lines_that_had_no_turn_are_told_by_their_names(room: RunRoom) -> None:
+    lines = [line[:1] + b" " * 900_000 + line[1:] for line in numbered(9)]
+    lease = room.claimed(*lines)
+    room.batches.cancel(TENANT, lease.batch.id)
+    run = BatchRun(room.work, lease, closing=threading.Event())
+
+    while run._attempt() is not None:
+        pass
+
+    answers = room.answers(lease, "errors")
+    assert sorted(answer["custom_id"] for answer in answers) == [f"q-{n}" for n in range(9)]
+    assert {answer["error"]["code"] for answer in answers} == {"batch_cancelled"}
+
+
 def test_while_lines_are_to_come_those_that_have_ended_wait_for_them(room: RunRoom, worker: Worker) -> None:
     lease = room.claimed(*numbered(9))
     run = BatchRun(room.work, lease, closing=threading.Event())
