@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.benchmark.section import Section
 from scripts.benchmark.sections import (
+    batches,
     cache,
     engine,
     fairness,
@@ -29,6 +30,7 @@ SECTIONS: tuple[Section, ...] = (
     limits.SECTION,
     cache.SECTION,
     overload.SECTION,
+    batches.SECTION,
     memory.SECTION,
     settings.SECTION,
 )

@@ -14,6 +14,7 @@ import psutil
 from redis import Redis
 
 from api.limit_settings import NO_LIMITS
+from jobs.batches.store import BatchStore
 from jobs.connection import connect
 from jobs.keys import Keys
 from jobs.settings import Durability
@@ -79,6 +80,19 @@ def worker(
 
 
 @contextmanager
+def runner(
+    folder: Path, *, redis_url: str, config: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
+    """A runner of batches, with files in the folder `files` of *folder*; its process."""
+    program = _deployment(folder, redis_url=redis_url, config=config, environment=environment).runner()
+    with connected(redis_url) as client:
+        channel = BatchStore(client).channel
+        before = _listeners(client, channel)
+        with started(program, is_ready=lambda: _listeners(client, channel) > before) as process:
+            yield process
+
+
+@contextmanager
 def sender(folder: Path, *, redis_url: str, environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
     """A sender of webhooks; its process."""
     program = Program(
@@ -111,6 +125,11 @@ def started(program: Program, *, is_ready: Callable[[], bool]) -> Iterator[psuti
     with _running(program.command, program.log.path, program.environment) as process:
         _wait_until(is_ready, process, program.log.path)
         yield psutil.Process(process.pid)
+
+
+def _listeners(client: Redis, channel: str) -> int:
+    [(_, count)] = client.pubsub_numsub(channel)
+    return int(count)
 
 
 @contextmanager

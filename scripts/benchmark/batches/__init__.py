@@ -1,0 +1,1 @@
+"""What is measured of files and batches."""
