@@ -60,3 +60,17 @@ local function lines_left(batch, to)
   return redis.call('ZCARD', of_batch .. 'state:queued') + redis.call('ZCARD', of_batch .. 'state:running')
     + redis.call('ZCARD', ended_key(tenant, id))
 end
+
+-- Nobody looks at a batch any more; its event is told.
+local function end_as(batch, to)
+  local tenant, id = split(batch.ref)
+  become(batch, to)
+  redis.call('HDEL', tenant_key(batch.ref, 'batch'), 'runner', 'waiting_for')
+  redis.call('ZREM', BATCHES, batch.ref)
+  redis.call('ZADD', PREFIX .. 'ended_batches', NOW + rules().batches, batch.ref)
+  batch.model = batch.model or ''
+  local name = 'batch.' .. to
+  local entry = list_event(tenant, name, id, batch.model)
+  if redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 1 then tell_of_job(batch, name, entry) end
+  redis.call('PUBLISH', BATCHES, batch.ref)
+end

@@ -13,7 +13,6 @@ local left = lines_left(batch, to)
 if left > 0 then return -left end
 
 local tenant, id = split(batch.ref)
-become(batch, to)
 if ARGV[6] ~= '' then write_batch(batch, 'errors', ARGV[6]) end
 for i, name in ipairs({'output', 'error'}) do
   local file = ARGV[6 + i]
@@ -23,12 +22,5 @@ for i, name in ipairs({'output', 'error'}) do
     write_batch(batch, name .. '_file', file)
   end
 end
-redis.call('HDEL', tenant_key(batch.ref, 'batch'), 'runner', 'waiting_for')
-redis.call('ZREM', BATCHES, batch.ref)
-redis.call('ZADD', PREFIX .. 'ended_batches', NOW + rules().batches, batch.ref)
-batch.model = batch.model or ''
-local name = 'batch.' .. to
-local entry = list_event(tenant, name, id, batch.model)
-if redis.call('EXISTS', owned_key(tenant, 'endpoints')) == 1 then tell_of_job(batch, name, entry) end
-redis.call('PUBLISH', BATCHES, batch.ref)
+end_as(batch, to)
 return 1

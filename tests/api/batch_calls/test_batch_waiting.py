@@ -86,7 +86,7 @@ def waiter(runner: Runner, wakeups: Wakeups, pool: ThreadPoolExecutor) -> Waiter
         (begin, lambda batch: batch.status == "in_progress"),
         (tell, lambda batch: batch.completed == 1),
         (note, lambda batch: batch.waiting_for == "room"),
-        (cancel, lambda batch: batch.status == "cancelling"),
+        (cancel, lambda batch: batch.status == "cancelled"),
         (end, lambda batch: batch.status.is_final),
     ],
 )

@@ -169,6 +169,7 @@ def test_every_document_has_the_documented_form_and_that_of_openai_s_client(
     runner.end(lease)
     error = BatchError(code="empty_file", message="The file has no lines.")
     assert runner.batches.end(runner.claim(ids[2]), BatchStatus.FAILED, errors=[error])
+    runner.claim(ids[3])
     desk.api.post(f"/v1/batches/{ids[3]}/cancel")
 
     found = [desk.find(batch_id) for batch_id in ids]

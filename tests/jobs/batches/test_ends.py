@@ -83,6 +83,23 @@ def test_a_cancel_is_seen_to_at_once_also_where_a_runner_has_put_the_batch_off(d
     assert desk.batches.due(10) == [f"{TENANT}/{lease.batch.id}"]
 
 
+def test_what_nobody_runs_and_has_no_lines_yet_ends_with_its_cancel(desk: Desk) -> None:
+    new, released, lost = desk.accept(), desk.claim(desk.accept()), desk.claim(desk.accept())
+    assert desk.batches.release(released, seconds=600)
+    desk.wait(desk.batches.settings.lease_seconds)
+    for batch in (new, released.batch, lost.batch):
+        told = desk.batches.cancel(TENANT, batch.id)
+        assert (told.status, told.cancelling_at, told.cancelled_at) == (BatchStatus.CANCELLED, desk.now, desk.now)
+        assert desk.batches.cancel(TENANT, batch.id) == told
+    assert desk.batches.due(10) == []
+    assert desk.batches.renew([lost]) == [None]
+    assert not desk.batches.validated(lost, total=2, model=MODEL, order_name="order")
+    events = desk.events.after(TENANT, None).events
+    assert [(event.type, event.subject) for event in events] == [
+        ("batch.cancelled", batch.id) for batch in (new, released.batch, lost.batch)
+    ]
+
+
 def test_nobody_cancels_what_is_not_theirs_or_a_newer_release_s(desk: Desk) -> None:
     lease = desk.begin()
     with pytest.raises(BatchNotFound):
