@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from rich.console import Console
@@ -30,12 +31,17 @@ class BatchProgress(LineBar):
 
 
 def progress_words(batch: BatchView, rate: float) -> str:
-    """Such as `in_progress: 120 completed, 3 failed, 877 to go, 41.2/s, 21 s left`."""
+    """Such as `120 completed, 3 failed, 41.2/s, 21 s left`, and in the place of the last two why it waits.
+
+    A status that is not told by these stands before them.
+    """
     words = [f"{batch.completed} completed"] if batch.total else []
     words += [f"{batch.failed} failed"] if batch.failed else []
-    if to_go := batch.total - batch.told:
-        words.append(f"{to_go} to go")
-        if rate > 0:
-            words += [f"{rate:.1f}/s", f"{seconds_text(round(to_go / rate))} left"]
-    words += [f"waiting: {drawable(batch.waiting_for)}"] if batch.waiting_for else []
-    return f"{batch.status}: {', '.join(words)}" if words else batch.status
+    to_go = batch.total - batch.told
+    if batch.waiting_for:
+        words.append(f"waiting: {drawable(batch.waiting_for)}")
+    elif to_go and rate > 0:
+        words += [f"{rate:.1f}/s", f"{seconds_text(math.ceil(to_go / rate))} left"]
+    if not words:
+        return batch.status
+    return ", ".join(words) if batch.status == "in_progress" else f"{batch.status}: {', '.join(words)}"

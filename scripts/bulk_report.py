@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,11 +29,12 @@ class Beginning:
     kept: int
     again: int
     outcomes: int
+    refused: int
     completion_tokens: int
 
     @classmethod
     def of(cls, tally: Tally, *, lines_again: int) -> Self:
-        return cls(tally.lines - lines_again, lines_again, tally.outcomes, tally.completion_tokens)
+        return cls(tally.lines - lines_again, lines_again, tally.outcomes, tally.refused, tally.completion_tokens)
 
     def ended(self, tally: Tally) -> int:
         """How many lines need nothing more, now that the output holds *tally*."""
@@ -84,7 +86,7 @@ class BulkReport(LineBar):
         rate = self._pace.lines_per_second()
         words = [f"{rate:.1f}/s"]
         if self._total is not None and rate > 0:
-            words.append(f"{seconds_text(round((self._total - ended) / rate))} left")
+            words.append(f"{seconds_text(math.ceil((self._total - ended) / rate))} left")
         if unsuccessful:
             words.append(f"{unsuccessful} without success")
         if trouble:
@@ -93,9 +95,10 @@ class BulkReport(LineBar):
 
 
 def rate_words(tally: Tally, since: Beginning, *, seconds: float) -> str:
-    """Such as `3.4 lines/s, 120 tokens/s`, for what came to the output since then; empty if nothing did."""
-    outcomes, tokens = tally.outcomes - since.outcomes, tally.completion_tokens - since.completion_tokens
-    return f"{outcomes / seconds:.1f} lines/s, {tokens / seconds:.0f} tokens/s" if seconds > 0 and outcomes else ""
+    """Such as `3.4 lines/s, 120 tokens/s`, for what was run and came to the output since then; empty if nothing was."""
+    lines = tally.outcomes - tally.refused - (since.outcomes - since.refused)
+    tokens = tally.completion_tokens - since.completion_tokens
+    return f"{lines / seconds:.1f} lines/s, {tokens / seconds:.0f} tokens/s" if seconds > 0 and lines else ""
 
 
 def summary(tally: Tally, began: Beginning, *, seconds: float, rate: str, output: str) -> Table:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.api_errors import problem_sentence
-from scripts.bulk_outcome import SUCCEEDED, Outcome
+from scripts.bulk_outcome import REFUSED, SUCCEEDED, Outcome
 
 _VARIABLE = re.compile(r"job_\w+|(?<!HTTP )(?<!\d)\d+")
 
@@ -45,6 +45,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.outcomes = 0
+        self.refused = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self._succeeded: set[int] = set()
@@ -53,6 +54,7 @@ class Tally:
 
     def add(self, outcome: Outcome) -> None:
         self.outcomes += 1
+        self.refused += outcome.status == REFUSED
         usage = outcome.usage or {}
         self.prompt_tokens += usage.get("prompt_tokens") or 0
         self.completion_tokens += usage.get("completion_tokens") or 0

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 PLAIN_LINE_SECONDS = 5.0
+WIDE_LETTERS, BAR_LETTERS, SHORT_BAR_LETTERS = 120, 40, 8
 
 
 class LineBar:
@@ -21,7 +22,7 @@ class LineBar:
         self._next_plain_at = clock() + PLAIN_LINE_SECONDS
         self._bar = Progress(
             SpinnerColumn(),
-            BarColumn(),
+            BarColumn(bar_width=BAR_LETTERS if console.width >= WIDE_LETTERS else SHORT_BAR_LETTERS),
             MofNCompleteColumn(),
             TextColumn("{task.description}"),
             console=console,

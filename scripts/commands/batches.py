@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from scripts.address import find_address
@@ -24,8 +24,8 @@ from scripts.batch_view import FINAL, BatchView
 from scripts.bulk_files import STREAM
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
-from scripts.job_table import word
-from scripts.screen import drawable, fail, note, one_line_errors, print_result, stderr
+from scripts.job_table import folded, word
+from scripts.screen import drawable, fail, note, one_line_errors, print_result, stderr, stdout
 
 app = typer.Typer(help="See batches, cancel them, and fetch what they gave.", no_args_is_help=True)
 
@@ -52,13 +52,17 @@ def list_batches(
         for batch in batches:
             typer.echo(json.dumps(batch.body, ensure_ascii=False))
         return
-    numbers = [Column(name, justify="right") for name in ("lines", "completed", "failed")]
-    table = Table("id", "status", *numbers, "model", "created", box=None, pad_edge=False)
-    for batch in batches:
-        counts = (str(batch.total), str(batch.completed), str(batch.failed))
-        created = _when(batch.instant("created_at"))
-        table.add_row(batch.id, batch.status, *counts, Text(word(batch.body.get("model"))), created)
-    print_result(table if batches else "no batches")
+    columns = {
+        "id": [batch.id for batch in batches],
+        "status": [batch.status for batch in batches],
+        "lines": [str(batch.total) for batch in batches],
+        "completed": [str(batch.completed) for batch in batches],
+        "failed": [str(batch.failed) for batch in batches],
+        "model": [word(batch.body.get("model")) for batch in batches],
+        "created": [_when(batch.instant("created_at")) for batch in batches],
+    }
+    remarks = [f"waiting: {drawable(batch.waiting_for)}" if batch.waiting_for else "" for batch in batches]
+    print_result(folded(columns, remarks, room=stdout().width) if batches else "no batches")
 
 
 @app.command()
@@ -132,7 +136,7 @@ def download(
         if follow:
             batch = client.batches.find(batch_id)
     more = "" if batch.is_final else f"; the batch is {batch.status}, and there may be more"
-    note(f"{count} lines{'' if target == STREAM else f' in {target}'}{more}")
+    note(f"{count} {'line' if count == 1 else 'lines'}{'' if target == STREAM else f' in {target}'}{more}")
 
 
 @app.command("retry-failed")
