@@ -37,7 +37,7 @@ class BatchLeaseLost(JobError):
 
 
 class BatchStopped(JobError):
-    """Raised when a line is submitted to a batch that is cancelled, or whose time is over."""
+    """Raised when a batch is to go on that is cancelled, or whose time is over."""
 
 
 class NewerRecord(JobError):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from api.batches.line_error import LineError
 from api.batches.validation import InputRefused, ValidInput, validate
 from api.batches.work import Work
 from jobs.batches.batch import BatchError, BatchLease, BatchStatus
 from jobs.batches.ids import order_name
-from jobs.errors import BatchLeaseLost
+from jobs.errors import BatchLeaseLost, BatchStopped, StoreUnavailable
 from jobs.files.errors import FileNotFound
 from storage.errors import FileGone
 
+LOOK_SECONDS = 0.5
+"""How often it is asked whether the batch is still to be looked through."""
+
 _WRITTEN_AT_ONCE = 4096
+_PIECE_BYTES = 64 * 1024
 
 GONE = LineError(code="file_not_found", message="The input file is gone.", param="input_file_id")
 
@@ -21,14 +26,17 @@ GONE = LineError(code="file_not_found", message="The input file is gone.", param
 def validate_batch(work: Work, lease: BatchLease, *, check: Callable[[], None]) -> None:
     """Have the batch begin, or fail for what is wrong with its input; no line is a job before.
 
-    `check` is called between chunks, and ends all of it by raising. Raises StorageFull, StorageTrouble,
+    One that is cancelled meanwhile is left as it is. `check` is called now and then, and ends all of it by raising.
+    Raises StorageFull, StorageTrouble,
     StoreUnavailable or BatchLeaseLost; then it may be done again.
     """
     batch = lease.batch
     try:
         file = work.files.find(batch.tenant, batch.input_file_id)
-        chunks = _checked(work.storage.read(file.name), check)
-        valid = validate(chunks, work.reader(batch), work.limits)
+        pieces = _pieces(work.storage.read(file.name), work, lease, check)
+        valid = validate(pieces, work.reader(batch), work.limits)
+    except BatchStopped:
+        return
     except (FileNotFound, FileGone):
         fail(work, lease, [GONE])
         return
@@ -47,10 +55,25 @@ def fail(work: Work, lease: BatchLease, errors: Iterable[LineError]) -> None:
         raise BatchLeaseLost(lease.batch.id)
 
 
-def _checked(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+def _pieces(chunks: Iterable[bytes], work: Work, lease: BatchLease, check: Callable[[], None]) -> Iterator[bytes]:
+    """The chunks, so small that a cancel is heard soon. Raises BatchLeaseLost, or BatchStopped if it is cancelled."""
+    looked_at = work.clock()
     for chunk in chunks:
-        check()
-        yield chunk
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            check()
+            if work.clock() - looked_at >= LOOK_SECONDS:
+                with suppress(StoreUnavailable):
+                    _look(work, lease)
+                looked_at = work.clock()
+            yield chunk[start : start + _PIECE_BYTES]
+
+
+def _look(work: Work, lease: BatchLease) -> None:
+    (status,) = work.batches.renew([lease])
+    if status is None:
+        raise BatchLeaseLost(lease.batch.id)
+    if status is not BatchStatus.VALIDATING:
+        raise BatchStopped(lease.batch.id)
 
 
 def _store(work: Work, name: str, valid: ValidInput) -> None:

@@ -1,17 +1,25 @@
-"""Lines of a batch, read and looked through without any server."""
+"""Lines of a batch, read and looked through without any server, and rooms in which batches run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from api.batches.endpoints import ENDPOINTS
 from api.batches.line_error import LineError, LineRefused
 from api.batches.lines import LineReader
 from models.catalog import Catalog
+from resilience.circuit.connecting import circuits_at
+from resilience.circuit.settings import CircuitSettings
+from storage.storage import Storage
+from tasks.app import make_app
+from tests.api.batches.run_room import RunRoom, catalog_of
 
 MODELS = """
 models:
@@ -67,3 +75,11 @@ def refusals(reader: Callable[..., LineReader]) -> Callable[..., list[LineError]
         return list(refused.value.errors)
 
     return refuse
+
+
+@pytest.fixture
+def room(redis_client: Redis, redis_url: str, tmp_path: Path) -> Iterator[RunRoom]:
+    circuits = circuits_at(redis_url, CircuitSettings(), random=SystemRandom())
+    storage = Storage.at(f"file://{tmp_path}/files")
+    yield RunRoom(redis_client, make_app(redis_url), circuits, catalog_of(tmp_path), storage)
+    circuits.close()

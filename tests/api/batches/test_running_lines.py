@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from random import SystemRandom
 
 import pytest
 from redis import Redis
@@ -15,22 +13,11 @@ from jobs.batches.batch import BatchStatus
 from jobs.errors import BatchLeaseLost, BatchStopped
 from jobs.tenant_limits import TenantLimits
 from jobs.tenants import TenantStore
-from resilience.circuit.connecting import circuits_at
-from resilience.circuit.settings import CircuitSettings
 from storage.errors import StorageFull
 from storage.storage import Storage
-from tasks.app import make_app
 from tests.api.batches.conftest import line_of
 from tests.api.batches.run_room import TENANT, RunRoom, catalog_of
 from tests.api.conftest import Worker
-
-
-@pytest.fixture
-def room(redis_client: Redis, redis_url: str, tmp_path: Path) -> Iterator[RunRoom]:
-    circuits = circuits_at(redis_url, CircuitSettings(), random=SystemRandom())
-    storage = Storage.at(f"file://{tmp_path}/files")
-    yield RunRoom(redis_client, make_app(redis_url), circuits, catalog_of(tmp_path), storage)
-    circuits.close()
 
 
 @pytest.fixture

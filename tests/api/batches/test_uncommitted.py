@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from random import SystemRandom
 
 import pytest
 from redis import Redis
@@ -18,26 +15,14 @@ from jobs.batches.batch import BatchLease, BatchStatus
 from jobs.batches.ids import batch_folder
 from jobs.batches.store import BatchStore
 from jobs.settings import StoreSettings
-from resilience.circuit.connecting import circuits_at
-from resilience.circuit.settings import CircuitSettings
 from resilience.failpoints import Failpoint
-from storage.storage import Storage
-from tasks.app import make_app
-from tests.api.batches.run_room import TENANT, RunRoom, catalog_of
+from tests.api.batches.run_room import TENANT, RunRoom
 from tests.api.batches.test_running_lines import numbered
 from tests.api.conftest import Worker
 
 
 class Killed(BaseException):
     """In the place of a kill."""
-
-
-@pytest.fixture
-def room(redis_client: Redis, redis_url: str, tmp_path: Path) -> Iterator[RunRoom]:
-    circuits = circuits_at(redis_url, CircuitSettings(), random=SystemRandom())
-    storage = Storage.at(f"file://{tmp_path}/files")
-    yield RunRoom(redis_client, make_app(redis_url), circuits, catalog_of(tmp_path), storage)
-    circuits.close()
 
 
 def lies_there(room: RunRoom, lease: BatchLease) -> set[str]:
