@@ -87,6 +87,7 @@ class _Run:
         """Brings home what an interrupted command has left on the server; batches before the newest were followed."""
         for batch in self._calls.listed(1, metadata=self._metadata):
             if batch.status != "failed":
+                note(f"{batch.id}, made before, is {batch.status}")
                 self._follow(batch)
 
     def do(self, lines: Iterable[Line | BadLine]) -> int:

@@ -133,6 +133,9 @@ def download(
             file.flush()
         except OSError as error:
             raise fail(f"cannot write {target}: {error.strerror}") from None
+        except KeyboardInterrupt:
+            note(f"{count} lines came; the same command fetches all of them again")
+            raise typer.Exit(INTERRUPTED) from None
         if follow:
             batch = client.batches.find(batch_id)
     more = "" if batch.is_final else f"; the batch is {batch.status}, and there may be more"
