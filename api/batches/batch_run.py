@@ -148,7 +148,7 @@ class BatchRun:
         feed, gathering = self._lines(), self._gathering
         self._bring_in(feed, is_last=feed.is_done)
         feed.feed(self._rooms.left(feed, gathering))
-        self._note(feed.waits_for)
+        self._note(self._rooms.waits_for or feed.waits_for)
         if feed.is_done and gathering.told == feed.total and self._work.batches.finalize(self.lease):
             return self._end(BatchStatus.COMPLETED)
         return self._pause(feed)

@@ -76,8 +76,9 @@ def test_a_batch_is_followed_listed_fetched_cancelled_and_its_failed_lines_are_d
     everyone = sorted(f"line {number}" for number in range(LINES))
     up.client.change_mode("echo", "pause")
     batch_id = batch_of(up, tmp_path, *map(line, range(LINES)))
-    wait_for(lambda: up.client.batches.find(batch_id).status == "in_progress", DEADLINE_SECONDS)
+    wait_for(lambda: up.client.batches.find(batch_id).waiting_for != "", DEADLINE_SECONDS)
 
+    waiting = frontier(up, tmp_path, "batches", "show", batch_id).stdout
     cancelled = frontier(up, tmp_path, "batches", "cancel", batch_id)
     told = frontier(up, tmp_path, "batches", "show", batch_id, "--follow", code=3).stdout
     fetched = frontier(up, tmp_path, "batches", "download", batch_id, "--errors").stderr
@@ -89,6 +90,7 @@ def test_a_batch_is_followed_listed_fetched_cancelled_and_its_failed_lines_are_d
     listed = frontier(up, tmp_path, "batches", "list", "--json").stdout
     nothing = frontier(up, tmp_path, "batches", "retry-failed", new_id, code=1).stderr
 
+    assert "in_progress, waiting: echo is paused" in waiting
     assert cancelled.stdout in {f"{batch_id} is cancelling\n", f"{batch_id} is cancelled\n"}
     assert f"{LINES}: 0 completed, {LINES} failed" in told
     assert "metadata order" in told
