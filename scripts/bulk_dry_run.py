@@ -15,7 +15,7 @@ from scripts.address import Address
 from scripts.bulk_csv_input import BrokenCsv
 from scripts.bulk_estimate import CHARACTERS_PER_TOKEN, Demand, Forecast, forecast
 from scripts.bulk_files import UnusableFile, refuse_one_file_for_both
-from scripts.bulk_input import BadLine
+from scripts.bulk_input import BadLine, too_long_as_bad
 from scripts.bulk_order import Order, models_for
 from scripts.bulk_output import lines_to_do, standing
 from scripts.client import FrontierClient
@@ -80,10 +80,12 @@ def _preview(order: Order, client: FrontierClient, models: Mapping[str, int | No
     refuse_one_file_for_both(source.path, order.target)
     stands = standing(order.target, order.form, source=source.survey(), settings=order.settings, restart=order.restart)
     again = stands.jobs_without_success() if order.retry_failed else {}
-    demand = Demand(max_tokens, client.longest_prompt(model))
+    longest = client.longest_prompt(model)
+    demand = Demand(max_tokens)
     bad, named = 0, list[BadLine]()
     with source.opened() as file:
-        for line in demand.take(lines_to_do(source.lines(file), done=stands, again=again)):
+        left = lines_to_do(source.lines(file), done=stands, again=again)
+        for line in demand.take(too_long_as_bad(left, longest)):
             bad += 1
             if len(named) < MOST_BAD_LINES:
                 named.append(line)

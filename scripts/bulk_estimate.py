@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,21 +20,21 @@ class Demand:
     """Sums over lines that a job can be made of, and the others; a completion is no longer than *max_tokens*."""
 
     max_tokens: int
-    longest_prompt: int | None
     lines: int = 0
-    prompt_tokens: int = 0
+    characters: int = 0
 
     def take(self, lines: Iterable[Line | BadLine]) -> Iterator[BadLine]:
         """Adds up *lines*; yields those that would be refused."""
         for line in lines:
             if isinstance(line, BadLine):
                 yield line
-            elif self.longest_prompt is not None and len(line.prompt) > self.longest_prompt:
-                what = f"the prompt has {len(line.prompt)} characters; the model accepts {self.longest_prompt}"
-                yield BadLine(line.number, what)
             else:
                 self.lines += 1
-                self.prompt_tokens += len(line.prompt) // CHARACTERS_PER_TOKEN
+                self.characters += len(line.prompt)
+
+    @property
+    def prompt_tokens(self) -> int:
+        return math.ceil(self.characters / CHARACTERS_PER_TOKEN)
 
     @property
     def completion_tokens(self) -> int:

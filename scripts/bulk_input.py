@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -40,6 +40,15 @@ def read_lines(file: BinaryIO, prompt: PromptMaker) -> Iterator[Line | BadLine]:
             yield BadLine(number, f"the line is longer than {LONGEST_LINE_BYTES} bytes")
         else:
             yield _parse(number, raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw, prompt)
+
+
+def too_long_as_bad(lines: Iterable[Line | BadLine], longest: int | None) -> Iterator[Line | BadLine]:
+    """*lines*, bad ones in the place of those whose prompt has more characters than *longest*."""
+    for line in lines:
+        if longest is not None and isinstance(line, Line) and len(line.prompt) > longest:
+            yield BadLine(line.number, f"the prompt has {len(line.prompt)} characters; the model accepts {longest}")
+        else:
+            yield line
 
 
 def _skip_rest_of_line(file: BinaryIO) -> None:

@@ -25,6 +25,7 @@ class Order:
     settings: Mapping[str, Any]
     generation: Generation
     in_flight: int
+    batch_lines: int
     retry_failed: bool
     restart: bool
 

@@ -77,10 +77,21 @@ def of_refusal(line: int, problem: ApiProblem) -> Outcome:
     return Outcome(line=line, status=REFUSED, error=problem.as_json())
 
 
+def of_line_refused(line: int, error: Mapping[str, Any]) -> Outcome:
+    """Of a line for which a batch was refused; *error* is the entry in the batch's errors."""
+    told = {"type": str(error.get("code") or ""), "title": "the line is refused", "detail": _without_place(error)}
+    return Outcome(line=line, status=REFUSED, error=told)
+
+
 def of_failure(line: int, *, job_id: str | None, error: Exception) -> Outcome:
     """A line whose end is not known to us; its job, if it has one, may still finish."""
     document = error.as_json() if isinstance(error, ApiProblem) else _document(error)
     return Outcome(line=line, status=FAILED, id=job_id, error=document)
+
+
+def _without_place(error: Mapping[str, Any]) -> str:
+    """The message, which begins with the place of the line in the file of the batch."""
+    return str(error.get("message") or "").removeprefix(f"Line {error.get('line')}: ")
 
 
 def _document(error: Exception) -> dict[str, str]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import typer
 
 from scripts.address import Address
 from scripts.batch_calls import BatchCalls, Kind
-from scripts.batch_lines import endpoint_of, input_line, outcome_of
+from scripts.batch_lines import endpoint_of, outcome_of
 from scripts.batch_progress import BatchProgress
 from scripts.batch_view import BatchView
+from scripts.bulk_batch_file import BatchFile
 from scripts.bulk_csv_input import BrokenCsv
 from scripts.bulk_files import UnusableFile, refuse_one_file_for_both
-from scripts.bulk_input import BadLine, Line
+from scripts.bulk_input import BadLine, Line, too_long_as_bad
 from scripts.bulk_order import Order, models_for
-from scripts.bulk_outcome import of_bad_line
+from scripts.bulk_outcome import Outcome, of_bad_line, of_line_refused
 from scripts.bulk_output import OpenOutput, is_resumable, lines_to_do, open_output
 from scripts.bulk_report import Beginning, rate_words, summary, troubles
 from scripts.client import FrontierClient
@@ -28,7 +29,6 @@ from scripts.patience import Patience
 from scripts.screen import fail, note, one_line_errors, stderr
 
 WITHOUT_SUCCESS = 3
-MOST_LINES, MOST_BYTES = 50_000, 190_000_000
 LOOK_SECONDS = 5
 
 
@@ -53,11 +53,13 @@ def carry_out(order: Order, address: Address, *, patience: Patience) -> None:
                 began = Beginning.of(results.tally, lines_again=len(again))
                 if remark := began.as_sentence():
                     note(remark)
-                run = _Run(order, client.batches, results, order.generation.model or next(iter(models)))
+                model = order.generation.model or next(iter(models))
+                run = _Run(order, client.batches, results, model)
                 run.go_on_with_earlier()
                 again = results.tally.jobs_without_success() if order.retry_failed else {}
                 brought, since = Beginning.of(results.tally, lines_again=0), time.monotonic()
-                made = run.do(lines_to_do(order.source.lines(file), done=results.tally, again=again))
+                left = lines_to_do(order.source.lines(file), done=results.tally, again=again)
+                made = run.do(too_long_as_bad(left, client.longest_prompt(model)))
                 rate = rate_words(results.tally, brought, seconds=time.monotonic() - since) if made else ""
     except KeyboardInterrupt:
         note("What is on the server goes on; the same command follows it, `frontier batches cancel` ends it.")
@@ -86,43 +88,54 @@ class _Run:
     def go_on_with_earlier(self) -> None:
         """Brings home what an interrupted command has left on the server; batches before the newest were followed."""
         for batch in self._calls.listed(1, metadata=self._metadata):
-            if batch.status != "failed":
-                note(f"{batch.id}, made before, is {batch.status}")
-                self._follow(batch)
+            note(f"{batch.id}, made before, is {batch.status}")
+            self._follow(batch)
 
     def do(self, lines: Iterable[Line | BadLine]) -> int:
-        """Makes batches of *lines*, as large as the server takes them, and follows each to its end; how many."""
+        """Makes batches of *lines*, as large as they may be, and follows each to its end; how many."""
         made = 0
         good = self._without_bad(lines)
         for first in good:
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "lines.jsonl"
-                self._write(path, itertools.chain([first], good))
-                file_id = self._calls.upload(path, name=f"{self._order.source.path.stem}.jsonl")
-            batch = self._calls.make(
-                file_id,
-                endpoint=endpoint_of(self._order.generation),
-                window="24h",
-                metadata=self._metadata,
-                idempotency_key=f"bulk-{self._results.run_id}-{file_id}",
-            )
-            note(f"{batch.id} was made")
-            made += 1
-            ended = self._follow(batch)
-            if not ended.total:
-                said = f"{batch.id} was {ended.status} before its lines were read, and none was done"
-                raise UnusableFile(f"{said}; the same command makes another batch of them")
+                file = BatchFile.of(
+                    itertools.chain([first], good),
+                    Path(folder) / "lines.jsonl",
+                    generation=self._order.generation,
+                    model=self._model,
+                    most_lines=self._order.batch_lines,
+                )
+                made += self._do_all_of(file)
         return made
 
-    def _write(self, path: Path, lines: Iterator[Line]) -> None:
-        """So many of *lines* as a batch may have."""
-        written = 0
-        with path.open("wb") as file:
-            for count, line in enumerate(lines, 1):
-                raw = input_line(line, self._order.generation, self._model)
-                written += file.write(raw)
-                if count == MOST_LINES or written > MOST_BYTES:
-                    return
+    def _do_all_of(self, file: BatchFile) -> int:
+        """A batch with a line that the server refuses is refused whole: it is made again without such lines."""
+        made = 0
+        while file.numbers:
+            batch = self._made_of(file)
+            made += 1
+            ended = self._follow(batch)
+            if ended.status != "failed":
+                if not ended.total:
+                    said = f"{batch.id} was {ended.status} before its lines were read, and none was done"
+                    raise UnusableFile(f"{said}; the same command makes another batch of them")
+                break
+            refused = _refusals(ended, file.numbers)
+            for outcome in refused.values():
+                self._results.add(outcome)
+            file.leave_out(refused)
+        return made
+
+    def _made_of(self, file: BatchFile) -> BatchView:
+        file_id = self._calls.upload(file.path, name=f"{self._order.source.path.stem}.jsonl")
+        batch = self._calls.make(
+            file_id,
+            endpoint=endpoint_of(self._order.generation),
+            window="24h",
+            metadata=self._metadata,
+            idempotency_key=f"bulk-{self._results.run_id}-{file_id}",
+        )
+        note(f"{batch.id} was made")
+        return batch
 
     def _without_bad(self, lines: Iterable[Line | BadLine]) -> Iterator[Line]:
         for line in lines:
@@ -145,9 +158,6 @@ class _Run:
                 if batch.is_final:
                     break
                 batch = self._calls.changed(batch, seconds=LOOK_SECONDS)
-        if batch.errors:
-            said = "; ".join(f"line {one.get('line')}: {one.get('message')}" for one in batch.errors[:5])
-            raise UnusableFile(f"{batch.id} was refused, of its lines and not those of the input: {said}")
         return batch
 
     def _bring_home(self, batch: BatchView, kind: Kind, *, after: int) -> int:
@@ -159,3 +169,16 @@ class _Run:
             if not self._results.tally.has(outcome):
                 self._results.add(outcome)
         return count
+
+
+def _refusals(batch: BatchView, numbers: Sequence[int]) -> dict[int, Outcome]:
+    """The lines that *batch* was refused for, by their place in it; raises UnusableFile for any other reason."""
+    refused: dict[int, Outcome] = {}
+    for error in batch.errors:
+        place = error.get("line")
+        if not isinstance(place, int) or not 0 < place <= len(numbers):
+            raise UnusableFile(f"{batch.id} was refused: {error.get('message')}")
+        refused.setdefault(place, of_line_refused(numbers[place - 1], error))
+    if not refused:
+        raise UnusableFile(f"{batch.id} failed, and does not say why")
+    return refused

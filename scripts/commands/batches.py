@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -122,10 +123,12 @@ def download(
     count = 0
     with one_line_errors(address), FrontierClient(address.url, address.token) as client, ExitStack() as opened:
         batch = client.batches.find(batch_id)
+        kind: Kind = "errors" if errors else "output"
+        lines = (client.batches.followed_lines if follow else client.batches.lines)(batch_id, kind)
+        first = list(itertools.islice(lines, 1))  # before a file that stands there is emptied
         try:
             file: BinaryIO = sys.stdout.buffer if target == STREAM else opened.enter_context(target.open("wb"))
-            kind: Kind = "errors" if errors else "output"
-            for line in (client.batches.followed_lines if follow else client.batches.lines)(batch_id, kind):
+            for line in itertools.chain(first, lines):
                 file.write(line)
                 count += 1
                 if follow:

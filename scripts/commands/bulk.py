@@ -74,6 +74,9 @@ def bulk(
     batch: Annotated[
         bool, typer.Option("--batch", help="Send the lines as a file and have the server run them as a batch.")
     ] = False,
+    batch_lines: Annotated[
+        int, typer.Option("--batch-lines", help="Most lines of one batch.", min=1, max=10_000_000)
+    ] = 50_000,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell lines, tokens and time; submit and write nothing.")
     ] = False,
@@ -150,6 +153,7 @@ def bulk(
         settings=settings,
         generation=generation,
         in_flight=in_flight,
+        batch_lines=batch_lines,
         retry_failed=retry_failed,
         restart=restart,
     )

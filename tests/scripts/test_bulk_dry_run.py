@@ -76,7 +76,7 @@ def test_a_limit_that_takes_longer_than_the_model_is_told_in_its_place(place: Wo
     place.server.api.limits |= {"tenant": [budget]}
 
     assert told(place, "--max-tokens", "98")["time"] == (
-        "about 9 min 42 s if nobody else asks: your tenant has 1000 tokens-per-minute"
+        "about 9 min 43 s if nobody else asks: your tenant has 1000 tokens-per-minute"
     )
 
 

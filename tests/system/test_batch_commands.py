@@ -83,6 +83,7 @@ def test_a_batch_is_followed_listed_fetched_cancelled_and_its_failed_lines_are_d
     told = frontier(up, tmp_path, "batches", "show", batch_id, "--follow", code=3).stdout
     fetched = frontier(up, tmp_path, "batches", "download", batch_id, "--errors").stderr
     new_id = frontier(up, tmp_path, "batches", "retry-failed", batch_id).stdout.strip()
+    repeated = frontier(up, tmp_path, "batches", "retry-failed", batch_id).stdout.strip()
     up.client.change_mode("echo", "resume")
     ended = json.loads(frontier(up, tmp_path, "batches", "show", new_id, "--follow", "--json").stdout)
     frontier(up, tmp_path, "batches", "download", new_id, "-o", "all.jsonl", "--follow")
@@ -96,6 +97,7 @@ def test_a_batch_is_followed_listed_fetched_cancelled_and_its_failed_lines_are_d
     assert "metadata order" in told
     assert fetched == f"{LINES} lines in {batch_id}.errors.jsonl\n"
     assert custom_ids(tmp_path / f"{batch_id}.errors.jsonl") == everyone
+    assert repeated == new_id
     assert ended["status"] == "completed"
     assert ended["metadata"] == {"order": "42", "retry_of": batch_id}
     assert custom_ids(tmp_path / "all.jsonl") == everyone

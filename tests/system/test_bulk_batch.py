@@ -32,11 +32,11 @@ class Bulk:
 
     def __init__(self, folder: Path, up: UpProcess) -> None:
         self.target = folder / "out.csv"
-        source = folder / "in.jsonl"
+        self.source = folder / "in.jsonl"
         lines = [json.dumps({"n": number}) for number in range(1, LINES + 1)]
-        source.write_text("\n".join([*lines, '{"m": 61}']) + "\n")
+        self.source.write_text("\n".join([*lines, '{"m": 61}']) + "\n")
         options = ["--batch", "--template", "line {n}", "-o", str(self.target), "--max-tokens", "5"]
-        self._command = [sys.executable, "-m", "scripts.cli", "bulk", str(source), *options]
+        self._command = [sys.executable, "-m", "scripts.cli", "bulk", str(self.source), *options]
         self._env = {name: value for name, value in os.environ.items() if not name.startswith(("FRONTIER_", "TRUTH"))}
         self._env |= {"FRONTIER_DATA_DIR": str(up.data_dir)}
 
@@ -122,3 +122,26 @@ def test_lines_of_a_batch_that_is_cancelled_unread_are_told_as_not_done_and_done
     assert process.returncode == 1, said
     assert "cancelled before its lines were read" in " ".join(said.split())
     assert sorted(row["status"] for row in bulk.rows()) == ["refused"] + ["succeeded"] * LINES
+
+
+def test_lines_that_the_server_refuses_are_told_and_the_others_run(tmp_path: Path, server_binary: Path) -> None:  # noqa: ARG001 - skips where there is none
+    with echo_up(tmp_path, CONFIG, env={"BATCH_MAX_LINE_BYTES": "2048"}) as up:
+        bulk = Bulk(tmp_path, up)
+        with bulk.source.open("a") as file:
+            file.writelines(json.dumps({"n": text}) + "\n" for text in ("x" * 3000, "last", "x" * 1_000_000))
+
+        bulk.run("--batch-lines", "40", code=3)
+
+        refused = {row["line"]: row["error"] for row in bulk.rows() if row["status"] == "refused"}
+        assert sorted(refused) == ["61", "62", "64"]
+        assert "2048 are accepted in one line" in refused["62"]
+        assert "the model accepts" in refused["64"]
+        assert {row["line"] for row in bulk.rows() if row["status"] == "succeeded"} == {
+            *map(str, range(1, LINES + 1)),
+            "63",
+        }
+        assert [(one.status, one.total) for one in up.client.batches.listed(None)] == [
+            ("completed", LINES + 1 - 40),
+            ("failed", 0),
+            ("completed", 40),
+        ]
