@@ -34,6 +34,7 @@ Under a tenant (what a client could ask for):
   t:{tenant}:file:{id}     hash     a file
   t:{tenant}:parts:{id}    list     of a file whose bytes lie in parts, each as bytes, name there and, of a
                                     batch's output, lines, with spaces between
+  t:{tenant}:uses:{id}     set      ids of the batches that have not ended and read a file, which is kept for them
   t:{tenant}:files         zset     ids of its files by when they were made, ms
   t:{tenant}:filed         string   how many bytes they have in all
   t:{tenant}:keys          zset     ids of its API keys by when they were made, ms

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from api.batches.batch_schema import AskedBatch
-from api.errors import InvalidRequest
+from api.errors import ApiError, InvalidRequest
 from jobs.batches.batch import Batch, NewBatch
 from jobs.batches.errors import BatchNotFound
 from jobs.batches.idempotency import BatchKeys
@@ -65,7 +65,10 @@ class BatchIntake:
             metadata=asked.metadata,
             output_kept_seconds=kept,
         )
-        batch = self.batches.accept(new)
+        try:
+            batch = self.batches.accept(new)
+        except FileNotFound as error:  # it was deleted just now
+            raise _no_file() from error
         log.info("batch_accepted", extra={"batch_id": batch.id, "input_file_id": batch.input_file_id})
         return Taken(batch=batch, is_replayed=batch_id != own_id)
 
@@ -81,8 +84,10 @@ class BatchIntake:
         try:
             file = self.files.find(tenant, file_id)
         except FileNotFound as error:
-            raise InvalidRequest.of(
-                "input_file_id", "is the id of no file, or of none any more", code="file_not_found"
-            ) from error
+            raise _no_file() from error
         if file.purpose is not Purpose.BATCH:
             raise InvalidRequest.of("input_file_id", f"is a file for {file.purpose.value}; it must be one for batch")
+
+
+def _no_file() -> ApiError:
+    return InvalidRequest.of("input_file_id", "is the id of no file, or of none any more", code="file_not_found")

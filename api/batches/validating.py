@@ -11,7 +11,7 @@ from api.batches.work import Work
 from jobs.batches.batch import BatchError, BatchLease, BatchStatus
 from jobs.batches.ids import order_name
 from jobs.errors import BatchLeaseLost, BatchStopped, StoreUnavailable
-from jobs.files.errors import FileNotFound
+from jobs.files.file import name_of
 from storage.errors import FileGone
 
 LOOK_SECONDS = 0.5
@@ -32,12 +32,11 @@ def validate_batch(work: Work, lease: BatchLease, *, check: Callable[[], None]) 
     """
     batch = lease.batch
     try:
-        file = work.files.find(batch.tenant, batch.input_file_id)
-        pieces = _pieces(work.storage.read(file.name), work, lease, check)
-        valid = validate(pieces, work.reader(batch), work.limits)
+        chunks = work.storage.read(name_of(batch.tenant, batch.input_file_id))
+        valid = validate(_pieces(chunks, work, lease, check), work.reader(batch), work.limits)
     except BatchStopped:
         return
-    except (FileNotFound, FileGone):
+    except FileGone:
         fail(work, lease, [GONE])
         return
     except InputRefused as error:

@@ -12,7 +12,6 @@ from api.batches.line_submissions import LineSubmissions
 from api.batches.lines import LineReader
 from jobs.batches.batch import Batch
 from jobs.batches.store import BatchStore
-from jobs.files.store import FileStore
 from jobs.store import JobStore
 from models.catalog import Catalog
 from resilience.failpoints import Reach, unarmed
@@ -29,7 +28,6 @@ class Work:
 
     batches: BatchStore
     jobs: JobStore
-    files: FileStore
     storage: Storage
     submissions: LineSubmissions
     catalog: Catalog

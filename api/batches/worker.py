@@ -68,7 +68,6 @@ class Runner:
         work = Work(
             batches=batches,
             jobs=store,
-            files=files,
             storage=storage,
             submissions=submissions,
             catalog=settings.catalog,

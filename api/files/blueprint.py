@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,8 @@ from api.parameters import IF_NONE_MATCH, RANGE
 from jobs.access.api_key import Scope
 from jobs.files.errors import FileNotFound
 from jobs.files.store import FileStore
+
+log = logging.getLogger(__name__)
 
 PATH = "/v1/files"
 ONE = "/<file_id>"
@@ -117,10 +120,12 @@ def files_blueprint(
     def delete(file_id: str) -> dict[str, Any]:
         """Delete a file.
 
-        From then on nobody finds it; its bytes are deleted just after.
+        From then on nobody finds it; its bytes are deleted just after, or once the last batch that reads it has ended.
         """
-        store.remove(caller().tenant, checked_file_id(file_id))
-        on_removed()
+        if store.remove(caller().tenant, checked_file_id(file_id)):
+            on_removed()
+        else:
+            log.info("file_kept_for_batches", extra={"file_id": file_id})
         return deleted_document(file_id)
 
     return blueprint

@@ -17,6 +17,7 @@ from jobs.batches.reading import NO_METADATA, BatchPage
 from jobs.batches.runner_moves import RunnerMoves
 from jobs.calls import milliseconds
 from jobs.errors import NewerRecord
+from jobs.files.errors import FileNotFound
 from jobs.headroom import Headroom
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.scripts import Argument
@@ -43,7 +44,10 @@ class BatchStore(RunnerMoves):
         self._headroom = Headroom(client, ceiling=self.settings.memory_ceiling, clock=clock)
 
     def accept(self, batch: NewBatch) -> Batch:
-        """Record a new batch; the same id again finds it. Raises StorageFull."""
+        """Record a new batch, for which its input is kept until it has ended; the same id again finds it.
+
+        Raises FileNotFound if its input is no file, or none any more, or StorageFull.
+        """
         self._headroom.check()
         kept = "" if batch.output_kept_seconds is None else milliseconds(batch.output_kept_seconds)
         arguments: list[Argument] = [
@@ -56,7 +60,8 @@ class BatchStore(RunnerMoves):
             kept,
         ]
         run = self._moves.run_durably if self.settings.durability == "strict" else self._moves.run
-        run("accept_batch", *arguments)
+        if run("accept_batch", *arguments) < 0:
+            raise FileNotFound(batch.input_file_id)
         return self.find(batch.tenant, batch.id)
 
     def find(self, tenant: str, batch_id: str) -> Batch:

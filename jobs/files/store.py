@@ -106,13 +106,18 @@ class FileStore:
             used: Any = self._client.get(self._keys.owned(tenant, "filed"))
         return int(used or 0)
 
-    def remove(self, tenant: str, file_id: str) -> None:
-        """Have nobody find it any more; its bytes are due. Raises FileNotFound or NewerRecord."""
+    def remove(self, tenant: str, file_id: str) -> bool:
+        """Have nobody find it any more; whether its bytes are due, or kept for batches that have not ended.
+
+        Raises FileNotFound or NewerRecord.
+        """
         match self._moves.run("remove_file", ref(tenant, file_id)):
             case b"missing":
                 raise FileNotFound(file_id)
             case b"newer":
                 raise NewerRecord(file_id)
+            case answer:
+                return bool(answer == b"ok")
 
     def due(self, *, most: int = 20) -> list[DoomedFile]:
         """Files whose bytes are to be deleted: removed, expired, or expected in vain; others get them a minute later.

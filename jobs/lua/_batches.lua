@@ -61,10 +61,20 @@ local function lines_left(batch, to)
     + redis.call('ZCARD', ended_key(tenant, id))
 end
 
+-- A batch that has ended needs its input no more.
+local function leave_input(batch)
+  local tenant, id = split(batch.ref)
+  local ref = tenant .. '/' .. batch.input
+  redis.call('SREM', tenant_key(ref, 'uses'), id)
+  local input = read_file(ref)
+  if input and not input.newer and not is_found(input) then redis.call('ZADD', FILES_DUE, NOW, ref) end
+end
+
 -- Nobody looks at a batch any more; its event is told.
 local function end_as(batch, to)
   local tenant, id = split(batch.ref)
   become(batch, to)
+  leave_input(batch)
   redis.call('HDEL', tenant_key(batch.ref, 'batch'), 'runner', 'waiting_for')
   redis.call('ZREM', BATCHES, batch.ref)
   redis.call('ZADD', PREFIX .. 'ended_batches', NOW + rules().batches, batch.ref)

@@ -22,12 +22,30 @@ local function read_file(ref) return read_record(ref, 'file', {'schema', 'bytes'
 
 local function is_found(file) return file and not file.gone and (file.expires or math.huge) > NOW end
 
--- From now on nobody finds it, and its bytes are to be deleted.
+-- Whether a batch that has not ended reads what a file has. Those that have are taken for none, also where a release
+-- that knows nothing of this has ended them.
+local function is_in_use(ref)
+  local tenant = split(ref)
+  local users = tenant_key(ref, 'uses')
+  for _, batch in ipairs(redis.call('SMEMBERS', users)) do
+    local status = redis.call('HGET', tenant_key(tenant .. '/' .. batch, 'batch'), 'status')
+    local moves = status and rules().batch_moves[status]
+    if status and (moves == nil or next(moves) ~= nil) then return true end
+    redis.call('SREM', users, batch)
+  end
+  return false
+end
+
+-- From now on nobody finds it, and its bytes are to be deleted, once no batch needs them; until then they count.
 local function end_file(file)
   if file.gone then return end
   local tenant, id = split(file.ref)
   redis.call('HSET', tenant_key(file.ref, 'file'), 'gone', 1)
   redis.call('ZREM', owned_key(tenant, 'files'), id)
-  redis.call('DECRBY', owned_key(tenant, 'filed'), file.bytes)
+  if is_in_use(file.ref) then
+    redis.call('HSET', tenant_key(file.ref, 'file'), 'counted', 1)
+  else
+    redis.call('DECRBY', owned_key(tenant, 'filed'), file.bytes)
+  end
   redis.call('ZADD', FILES_DUE, NOW, file.ref)
 end

@@ -13,6 +13,7 @@ from jobs.batches.ids import line_job_id
 from jobs.batches.store import BatchStore
 from jobs.new_job import LineOfBatch, NewJob
 from tests.api.conftest import Api, Worker
+from tests.jobs.input_file import add_input
 
 BATCH = "batch_0000000000000000000001"
 
@@ -21,6 +22,7 @@ BATCH = "batch_0000000000000000000001"
 def lease(redis_client: Redis) -> BatchLease:
     """Of a batch of the operator's tenant, with three lines."""
     batches = BatchStore(redis_client)
+    add_input(redis_client)
     batches.accept(NewBatch(id=BATCH, tenant="default", endpoint="/v1/completions", input_file_id="file-1"))
     lease = batches.claim(f"default/{BATCH}", "r1")
     assert lease is not None

@@ -170,6 +170,8 @@ class RecordCheck:
         expected = set()
         for batch in self._model.batches.values():
             expected |= {KEYS.tenant(batch.tenant, "batch", batch.id), KEYS.owned(batch.tenant, "batches")}
+            expected |= {KEYS.tenant(batch.tenant, kind, "file-1") for kind in ("file", "uses")}
+            expected |= {KEYS.owned(batch.tenant, kind) for kind in ("files", "filed")}
             if batch.ended:
                 expected.add(KEYS.of_batch(batch.tenant, batch.id, "ended"))
             if batch.parts:

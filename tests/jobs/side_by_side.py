@@ -20,6 +20,7 @@ from jobs.queues import QueueStatus
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.tenants import TenantStore
+from tests.jobs.input_file import add_input
 from tests.jobs.plain_batches import PlainBatch
 from tests.jobs.plain_model import PlainModel
 from tests.jobs.record_check import RecordCheck
@@ -65,6 +66,7 @@ class SideBySide(RuleBasedStateMachine):
     def begin_batch(self, tenant: str) -> None:
         """A batch that somebody runs, with more lines than there are moves."""
         new = NewBatch(id=f"batch_{tenant}", tenant=tenant, endpoint="/v1/completions", input_file_id="file-1")
+        add_input(self.client, tenant=tenant)
         self.batches.accept(replace(new, window_seconds=1e9))
         lease = self.batches.claim(f"{tenant}/{new.id}", "r")
         assert lease is not None

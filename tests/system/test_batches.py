@@ -11,6 +11,7 @@ import pytest
 
 from jobs.batches.batch import BatchStatus
 from jobs.batches.ids import batch_folder
+from jobs.files.file import name_of
 from tests.redis_process import RedisProcess
 from tests.system.batch_site import PATIENCE_SECONDS, TENANT, BatchSite, chat_line
 from tests.system.worker_process import wait_for
@@ -209,9 +210,23 @@ def test_a_batch_whose_time_is_over_tells_what_it_has(site: BatchSite) -> None:
     assert {line["error"]["code"] for line in site.answers(batch.id, "errors")} == {"batch_expired"}
 
 
-def test_a_batch_whose_input_was_deleted_fails_and_says_so(site: BatchSite) -> None:
-    file_id = site.upload(numbered(10))
+def test_a_batch_whose_input_is_deleted_goes_on_and_the_bytes_go_when_it_has_ended(site: BatchSite) -> None:
+    file_id = site.upload(numbered(300))
+    batch_id = site.accept(file_id)
+    site.until_told(batch_id, 20)
     site.files.remove(TENANT, file_id)
+    site.runner.send(signal.SIGKILL)
+
+    batch = site.final(batch_id)
+
+    assert batch.status is BatchStatus.COMPLETED
+    assert site.told(batch_id) == once_each(300)
+    wait_for(lambda: site.storage.names(f"files/{TENANT}").count(name_of(TENANT, file_id)) == 0, PATIENCE_SECONDS)
+
+
+def test_a_batch_whose_input_is_lost_fails_and_says_so(site: BatchSite) -> None:
+    file_id = site.upload(numbered(10))
+    site.storage.delete(name_of(TENANT, file_id))
 
     batch = site.final(site.accept(file_id))
 

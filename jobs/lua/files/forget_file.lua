@@ -11,6 +11,10 @@ if redis.call('EXISTS', tenant_key(ARGV[3], 'parts')) == 1 then
   redis.call('ZADD', FILES_DUE, NOW, ARGV[3])
   return 0
 end
+if file and file.counted then
+  local tenant = split(file.ref)
+  redis.call('DECRBY', owned_key(tenant, 'filed'), file.bytes)
+end
 redis.call('DEL', tenant_key(ARGV[3], 'file'))
 redis.call('ZREM', FILES_DUE, ARGV[3])
 return 1

@@ -2,10 +2,10 @@
 --
 -- ARGV[3]  ref
 --
--- Returns 'ok', 'missing' or 'newer'.
+-- Returns 'ok', 'kept' where a batch still reads them, 'missing' or 'newer'.
 
 local file = read_file(ARGV[3])
 if not is_found(file) then return 'missing' end
 if file.newer then return 'newer' end
 end_file(file)
-return 'ok'
+return is_in_use(file.ref) and 'kept' or 'ok'

@@ -39,17 +39,17 @@ class RunRoom:
         self.time = 1000.0
         self.jobs = JobStore(client)
         self.batches = BatchStore(client)
+        self.files = FileStore(client)
         self.storage = storage
-        self.work = self._work(client, app, circuits, catalog)
+        self.work = self._work(app, circuits, catalog)
 
-    def _work(self, client: Redis, app: Celery, circuits: Circuits, catalog: Catalog) -> Work:
+    def _work(self, app: Celery, circuits: Circuits, catalog: Catalog) -> Work:
         submissions = LineSubmissions(
             store=self.jobs, dispatcher=Dispatcher(self.jobs, app, circuits), gate=ModelGate(circuits)
         )
         return Work(
             batches=self.batches,
             jobs=self.jobs,
-            files=FileStore(client),
             storage=self.storage,
             submissions=submissions,
             catalog=catalog,
@@ -70,11 +70,11 @@ class RunRoom:
         """A batch of these lines that nobody has looked through."""
         data = b"".join(line + b"\n" for line in lines)
         file_id = new_file_id()
-        self.work.files.expect(TENANT, file_id, within_seconds=600)
+        self.files.expect(TENANT, file_id, within_seconds=600)
         with self.storage.create(name_of(TENANT, file_id)) as writer:
             writer.write(data)
         new = NewFile(id=file_id, tenant=TENANT, filename="in.jsonl", purpose=Purpose.BATCH, bytes=len(data))
-        self.work.files.add(new)
+        self.files.add(new)
         batch = NewBatch(id=new_id("batch"), tenant=TENANT, endpoint=CHAT, input_file_id=file_id)
         self.batches.accept(batch)
         lease = self.batches.claim(f"{TENANT}/{batch.id}", "runner-1")

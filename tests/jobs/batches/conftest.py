@@ -18,6 +18,7 @@ from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.token_run import TokenRun
 from jobs.webhooks.event_list import EventList
+from tests.jobs.input_file import add_input
 from tests.jobs.turned_clock import TurnedClock
 
 TENANT = "default"
@@ -54,7 +55,10 @@ class Desk:
         new = NewBatch(
             id=f"batch_{next(self._numbers):03}", tenant=TENANT, endpoint="/v1/completions", input_file_id="file-1"
         )
-        return self.batches.accept(replace(new, **changes))
+        new = replace(new, **changes)
+        if new.input_file_id == "file-1":
+            add_input(self.client, tenant=new.tenant)
+        return self.batches.accept(new)
 
     def try_claim(self, batch: Batch, runner: str = "r1") -> BatchLease | None:
         return self.batches.claim(f"{batch.tenant}/{batch.id}", runner)

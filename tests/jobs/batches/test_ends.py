@@ -154,7 +154,7 @@ def test_a_batch_without_output_has_no_file(desk: Desk) -> None:
     lease = reach(desk, BatchStatus.CANCELLED)
     batch = desk.find(lease)
     assert (batch.output_file_id, batch.error_file_id) == (None, None)
-    assert FileStore(desk.client).page(TENANT).files == []
+    assert [file.purpose for file in FileStore(desk.client).page(TENANT).files] == ["batch"]
 
 
 def test_what_is_wrong_with_the_input_is_kept(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from jobs.batches.batch import BatchStatus, NewBatch
 from jobs.batches.store import BatchStore
 from tests.conftest import SEED
 from tests.jobs.batches.runner_process import BATCH, LINES
+from tests.jobs.input_file import add_input
 
 KILLS = ("claimed", "submitted", "written", "committed", "forgotten")
 
@@ -34,6 +35,7 @@ def test_each_line_is_told_once_whenever_its_runners_are_killed(redis_url: str, 
     chance = random.Random(SEED)
     with redis.Redis.from_url(redis_url) as client:
         batches = BatchStore(client)
+        add_input(client)
         batches.accept(NewBatch(id=BATCH, tenant="default", endpoint="/v1/completions", input_file_id="file-1"))
         for word in chance.sample(KILLS, len(KILLS)):
             run_until(word, 1 if word == "claimed" else chance.randint(1, 2), redis_url, tmp_path)
