@@ -29,11 +29,14 @@ class BatchRunner:
         """Claim batches that are due, and forget those that have ended here. Raises StoreUnavailable."""
         with self._lock:
             self._runs = {name: held for name, held in self._runs.items() if held[1].is_alive()}
-            room = 0 if self._closing.is_set() else self._most - len(self._runs)
+            held = set(self._runs)
+        room = 0 if self._closing.is_set() else self._most - len(held)
         if room <= 0:
             return
-        for name in self._work.batches.due(room):
-            lease = self._work.batches.claim(name, self._runner)
+        due = [name for name in self._work.batches.due(room + len(held)) if name not in held]
+        for name in due[:room]:
+            holds_suspect = any(run.is_suspect for run in self._alive())
+            lease = self._work.batches.claim(name, self._runner, holds_suspect=holds_suspect)
             if lease is None:
                 continue
             run = BatchRun(self._work, lease, closing=self._closing)

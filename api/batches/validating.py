@@ -27,8 +27,7 @@ def validate_batch(work: Work, lease: BatchLease, *, check: Callable[[], None]) 
     """Have the batch begin, or fail for what is wrong with its input; no line is a job before.
 
     One that is cancelled meanwhile is left as it is. `check` is called now and then, and ends all of it by raising.
-    Raises StorageFull, StorageTrouble,
-    StoreUnavailable or BatchLeaseLost; then it may be done again.
+    Raises StorageFull, StorageTrouble, StoreUnavailable or BatchLeaseLost; then it may be done again.
     """
     batch = lease.batch
     try:
@@ -49,9 +48,13 @@ def validate_batch(work: Work, lease: BatchLease, *, check: Callable[[], None]) 
 
 def fail(work: Work, lease: BatchLease, errors: Iterable[LineError]) -> None:
     """End the batch; raises BatchLeaseLost if it is somebody else's to end, or is cancelled meanwhile."""
-    told = [BatchError(code=one.code, message=one.message, line=one.line, param=one.param) for one in errors]
-    if not work.batches.end(lease, BatchStatus.FAILED, errors=told):
+    if not work.batches.end(lease, BatchStatus.FAILED, errors=told_errors(errors)):
         raise BatchLeaseLost(lease.batch.id)
+
+
+def told_errors(errors: Iterable[LineError]) -> list[BatchError]:
+    """As the record keeps them."""
+    return [BatchError(code=one.code, message=one.message, line=one.line, param=one.param) for one in errors]
 
 
 def _pieces(chunks: Iterable[bytes], work: Work, lease: BatchLease, check: Callable[[], None]) -> Iterator[bytes]:

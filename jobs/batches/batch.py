@@ -51,6 +51,8 @@ BATCH_MOVES: Mapping[BatchStatus, frozenset[BatchStatus]] = {
     BatchStatus.CANCELLED: frozenset(),
 }
 
+TRIES_OF_A_SUSPECT = 2
+
 PartKind = Literal["output", "errors"]
 
 Ending = Literal[BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.EXPIRED, BatchStatus.CANCELLED]
@@ -107,7 +109,7 @@ class Batch:
     `model` and `order_name`, the object that says in which order the lines run, are known once it is valid.
     `completed` and `failed` of `total` lines are told in committed parts; the first `position` in their order have had
     their turn. `output_parts` and `error_parts` are how many parts there are. `waiting_for` says in words why nothing
-    goes on.
+    goes on. `tries` runs have ended badly since a line was told, or since the batch was given up for these.
     """
 
     id: str
@@ -141,6 +143,13 @@ class Batch:
     output_parts: int = 0
     error_parts: int = 0
     waiting_for: str | None = None
+    tries: int = 0
+    is_given_up: bool = False
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what its runners died of."""
+        return self.is_given_up or self.tries >= TRIES_OF_A_SUSPECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

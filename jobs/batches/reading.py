@@ -153,4 +153,6 @@ def _batch(tenant: str, batch_id: str, raw: Mapping[bytes, bytes], parts: Sequen
         output_parts=parts[0],
         error_parts=parts[1],
         waiting_for=fields.get("waiting_for"),
+        tries=number("tries"),
+        is_given_up="given_up" in fields,
     )

@@ -34,6 +34,7 @@ from jobs.settings import StoreSettings
 _KINDS: tuple[PartKind, PartKind] = ("output", "errors")
 _FORGOTTEN_AT_ONCE = 100
 _LEFT_ALONE_MS = 60_000
+_STUMBLE_PAUSE_MS = 2000
 
 
 class RunnerMoves:
@@ -50,9 +51,12 @@ class RunnerMoves:
         """Refs of batches that nobody runs and somebody must, the longest waiting first."""
         return [found.decode() for found in self._moves.run("due_batches", most)]
 
-    def claim(self, batch_ref: str, runner: str) -> BatchLease | None:
-        """The right to run a batch that is due; None if somebody else has it, or there is nothing to run."""
-        token = int(self._moves.run("claim_batch", batch_ref, runner, self._lease_ms))
+    def claim(self, batch_ref: str, runner: str, *, holds_suspect: bool = False) -> BatchLease | None:
+        """The right to run a batch that is due; None if somebody else has it, or there is nothing to run.
+
+        A runner that `holds_suspect` gets no other one.
+        """
+        token = int(self._moves.run("claim_batch", batch_ref, runner, self._lease_ms, int(holds_suspect)))
         if not token:
             return None
         tenant, _, batch_id = batch_ref.partition("/")
@@ -73,6 +77,14 @@ class RunnerMoves:
     def release(self, lease: BatchLease, *, seconds: float = 0.0) -> bool:
         """Give a batch up; nobody need look at it for so long. False if the token no longer holds."""
         return self._fenced("release_batch", lease, milliseconds(seconds))
+
+    def stumble(self, lease: BatchLease) -> int:
+        """A run has failed as nobody expected: the batch is tried again after a pause, which doubles, or given up.
+
+        How many have in a row; 0 where that is counted anew, or the token no longer holds.
+        """
+        tries = self._moves.run("stumble_batch", _ref(lease), lease.token, _STUMBLE_PAUSE_MS)
+        return 0 if tries is None else int(tries)
 
     def validated(self, lease: BatchLease, *, total: int, model: str, order_name: str) -> bool:
         """The input is valid and its lines may become jobs; False if the token no longer holds, or it is cancelled."""
@@ -154,14 +166,18 @@ class RunnerMoves:
         """All lines are told. False if the token no longer holds, or the batch ends otherwise. Raises LinesLeft."""
         return self._over(lease, self._moves.run("finalize_batch", _ref(lease), lease.token))
 
-    def end(self, lease: BatchLease, status: Ending, *, errors: Sequence[BatchError] = ()) -> bool:
+    def end(
+        self, lease: BatchLease, status: Ending, *, errors: Sequence[BatchError] = (), is_abandoned: bool = False
+    ) -> bool:
         """The batch has ended; with its event, and the files that its parts come to.
 
+        One that `is_abandoned` leaves lines untold, but none that is open.
         False if the token no longer holds, or it may not end so. Raises LinesLeft.
         """
         told = json.dumps([asdict(error) for error in errors]) if errors else ""
         files = [output_file_id(lease.batch.id, kind) for kind in _KINDS]
-        return self._over(lease, self._moves.run("end_batch", _ref(lease), lease.token, status.value, told, *files))
+        arguments = (status.value, told, *files, "1" if is_abandoned else "")
+        return self._over(lease, self._moves.run("end_batch", _ref(lease), lease.token, *arguments))
 
     def retiring(self, most: int) -> list[str]:
         """Refs of batches that ended `settings.batch_log_seconds` ago; others are told of them a minute later."""

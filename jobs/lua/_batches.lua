@@ -2,12 +2,33 @@
 -- lines.
 
 local BATCHES = PREFIX .. 'batches'
-local BATCH_NUMBERS = {'schema', 'fence', 'total', 'position', 'completed_lines', 'failed_lines', 'expires_at'}
+local BATCH_NUMBERS = {'schema', 'fence', 'total', 'position', 'completed_lines', 'failed_lines', 'expires_at', 'tries',
+  'claimed'}
 
 local function read_batch(ref) return read_record(ref, 'batch', BATCH_NUMBERS) end
 local function write_batch(batch, ...)
   redis.call('HSET', tenant_key(batch.ref, 'batch'), ...)
 end
+
+local MOST_TRIES = 5
+local TRIES_OF_A_SUSPECT = 2 -- as jobs.batches.batch has it
+local PROVEN_MS = 60000 -- a run that has lasted so long was not the end of its runner
+
+-- A run has ended badly, and no line was told since the last one that did. After so many of these in a row the batch is
+-- given up: nothing more of it runs, and they are counted anew.
+local function count_try(batch)
+  batch.tries = (batch.tries or 0) + 1
+  if batch.tries >= MOST_TRIES and not batch.given_up then
+    write_batch(batch, 'given_up', NOW)
+    batch.given_up, batch.tries = NOW, 0
+  end
+  write_batch(batch, 'tries', batch.tries)
+end
+local function forget_tries(batch)
+  redis.call('HDEL', tenant_key(batch.ref, 'batch'), 'tries')
+  batch.tries = nil
+end
+local function is_suspect(batch) return batch.given_up or (batch.tries or 0) >= TRIES_OF_A_SUSPECT end
 
 local function is_over(status) return next(rules().batch_moves[status]) == nil end
 local function may_become(batch, to) return rules().batch_moves[batch.status][to] ~= nil end
@@ -49,6 +70,12 @@ local function pass_line(ref, position)
   redis.call('HSET', tenant_key(ref, 'batch'), 'position', string.format('%.0f', position + 1))
 end
 
+local function open_lines(batch)
+  local tenant, id = split(batch.ref)
+  local of_batch = owned_key(tenant, 'b:' .. id .. ':state:')
+  return redis.call('ZCARD', of_batch .. 'queued') + redis.call('ZCARD', of_batch .. 'running')
+end
+
 -- How many lines of a batch are to be told before it may end so. One that failed need not tell those that never were
 -- jobs.
 local function lines_left(batch, to)
@@ -56,9 +83,7 @@ local function lines_left(batch, to)
   if batch.total and to ~= 'failed' then
     return batch.total - (batch.completed_lines or 0) - (batch.failed_lines or 0)
   end
-  local of_batch = owned_key(tenant, 'b:' .. id .. ':')
-  return redis.call('ZCARD', of_batch .. 'state:queued') + redis.call('ZCARD', of_batch .. 'state:running')
-    + redis.call('ZCARD', ended_key(tenant, id))
+  return open_lines(batch) + redis.call('ZCARD', ended_key(tenant, id))
 end
 
 -- A batch that has ended needs its input no more.

@@ -99,6 +99,24 @@ def test_a_runner_that_dies_around_a_commit_doubles_nothing_and_leaves_nothing(s
     wait_for(lambda: set(site.storage.names(batch_folder(TENANT, batch_id))) == site.part_names(batch_id))
 
 
+@pytest.mark.long
+def test_a_batch_that_takes_down_every_runner_fails_and_says_so(site: BatchSite) -> None:
+    site.runner.end(signal.SIGTERM)
+    doomed = site.another_runner("runner-3", FRONTIER_FAILPOINTS="runner.before_commit=kill")
+    doomed.start()
+    try:
+        batch = site.final(site.submit(numbered(20)))
+    finally:
+        doomed.end()
+        site.runner.start()
+
+    assert batch.status is BatchStatus.FAILED
+    assert [error.code for error in batch.errors] == ["batch_given_up"]
+    assert site.told(batch.id) == Counter()
+    assert doomed.exit_codes.count(-signal.SIGKILL) >= 6
+    wait_for(lambda: site.left_jobs() == 0 or site.batches.due(1) == [])
+
+
 def test_while_the_storage_fails_a_batch_waits_and_says_so(site: BatchSite) -> None:
     batch_id = site.submit(numbered(300))
     site.until_told(batch_id, 20)

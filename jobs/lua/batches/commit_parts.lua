@@ -48,6 +48,7 @@ for i = taken_from, #ARGV do
   redis.call('HDEL', passed, ARGV[i])
 end
 write_batch(batch, 'committed', first_name)
+forget_tries(batch)
 if skipped > 0 then write_batch(batch, 'position', ARGV[10]) end
 for i, name in ipairs({'completed_lines', 'failed_lines', 'prompt', 'completion', 'cached'}) do
   redis.call('HINCRBY', key, name, ARGV[4 + i])

@@ -2,6 +2,7 @@
 --
 -- ARGV[3]  ref     ARGV[5]  status: completed, failed, expired or cancelled    ARGV[7]  id of the file of its output
 -- ARGV[4]  token   ARGV[6]  what is wrong with it, JSON or ''                  ARGV[8]  id of that of its errors
+-- ARGV[9] '1' if lines that are not told are left so; those that run must have ended
 --
 -- Returns 1, also for a repeat, 0 if the token no longer holds or it may not end so, or how many lines are not told
 -- yet, as a negative number.
@@ -9,10 +10,13 @@
 local batch, token, to = read_batch(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 if batch and not batch.newer and batch.fence == token and batch.status == to then return 1 end
 if not holds_batch(batch, token) or not may_become(batch, to) then return 0 end
-local left = lines_left(batch, to)
-if left > 0 then return -left end
-
 local tenant, id = split(batch.ref)
+if ARGV[9] == '1' and open_lines(batch) == 0 then
+  redis.call('DEL', ended_key(tenant, id), owned_key(tenant, 'b:' .. id .. ':passed'))
+else
+  local left = lines_left(batch, to)
+  if left > 0 then return -left end
+end
 if ARGV[6] ~= '' then write_batch(batch, 'errors', ARGV[6]) end
 for i, name in ipairs({'output', 'error'}) do
   local file = ARGV[6 + i]

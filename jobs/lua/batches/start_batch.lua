@@ -10,5 +10,6 @@ if not holds_batch(batch, tonumber(ARGV[4])) then return 0 end
 if batch.status == 'in_progress' and batch.order == ARGV[7] then return 1 end
 if not may_become(batch, 'in_progress') then return 0 end
 become(batch, 'in_progress')
+forget_tries(batch)
 write_batch(batch, 'total', ARGV[5], 'model', ARGV[6], 'order', ARGV[7])
 return 1
