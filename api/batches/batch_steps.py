@@ -153,7 +153,7 @@ class BatchSteps:
     def _end(self, ending: Ending, *, is_abandoned: bool = False) -> float | None:
         """None once it has ended; if it may not end so, its status has changed, or the lease is lost."""
         errors: list[LineError] = []
-        if self.lease.batch.is_given_up:
+        if self.lease.batch.is_given_up and ending is not BatchStatus.COMPLETED:
             errors = [GIVEN_UP]
         elif ending is BatchStatus.FAILED:
             errors = [GONE]
