@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.batches.batch import Batch, PartKind
+from jobs.batches.ids import batch_folder
+from storage.drafts import UNFINISHED
 from tests.system.batch_site import PATIENCE_SECONDS, TENANT, BatchSite
 from tests.system.books import BELONGS_TO_NO_JOB
 from tests.system.remains import Remains
@@ -70,17 +72,11 @@ class BatchBooks:
 
     def _check_the_storage(self, batch: Batch) -> None:
         """The parts that are read, and nothing else of the batch."""
-        committed = {part.name for kind in KINDS for part in self._site.batches.parts(TENANT, batch.id, kind)}
-        wait_for(
-            lambda: set(self._stored(f"batches/{TENANT}/{batch.id}")) == committed,
-            PATIENCE_SECONDS,
-            tell=lambda: str(set(self._stored(f"batches/{TENANT}/{batch.id}")) ^ committed),
-        )
-        assert list(self._stored("unfinished")) == []
+        wait_for(lambda: self._lying(batch) == self._site.part_names(batch.id), PATIENCE_SECONDS)
+        assert list((self._site.files_folder / UNFINISHED).glob("*")) == []
 
-    def _stored(self, folder: str) -> Iterator[str]:
-        root = self._site.files_folder
-        return (str(path.relative_to(root)) for path in (root / folder).rglob("*") if path.is_file())
+    def _lying(self, batch: Batch) -> set[str]:
+        return set(self._site.storage.names(batch_folder(TENANT, batch.id)))
 
 
 def check_answers(answers: Iterable[Mapping[str, Any]], expected: Mapping[str, str]) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jobs.batches.batch import BatchStatus
-from jobs.batches.ids import batch_folder
 from jobs.files.file import name_of
 from tests.redis_process import RedisProcess
+from tests.system.batch_books import BatchBooks
 from tests.system.batch_site import PATIENCE_SECONDS, TENANT, BatchSite, chat_line
 from tests.system.worker_process import wait_for
 
@@ -87,6 +87,7 @@ def test_a_killed_runner_s_batch_goes_on_where_it_was(site: BatchSite) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("place", ["runner.before_commit", "runner.after_commit"])
 def test_a_runner_that_dies_around_a_commit_doubles_nothing_and_leaves_nothing(site: BatchSite, place: str) -> None:
+    books = BatchBooks(site)
     site.runner.end(signal.SIGTERM)
     site.runner.start(FRONTIER_FAILPOINTS=f"{place}=kill@2")
 
@@ -95,8 +96,7 @@ def test_a_runner_that_dies_around_a_commit_doubles_nothing_and_leaves_nothing(s
     assert site.final(batch_id).status is BatchStatus.COMPLETED
     assert site.told(batch_id) == once_each(300)
     assert site.runner.exit_codes[-1] == -signal.SIGKILL
-    wait_for(lambda: site.left_jobs() == 0)
-    wait_for(lambda: set(site.storage.names(batch_folder(TENANT, batch_id))) == site.part_names(batch_id))
+    books.close(batch_id)
 
 
 @pytest.mark.long
