@@ -170,6 +170,15 @@ def test_what_a_client_has_called_a_field_is_told_cut(
     assert all(len(error["field"]) <= 200 for error in response.json["errors"])
 
 
+def test_of_very_many_wrong_fields_the_first_are_named(api: Api, redis_client: Redis) -> None:
+    message = {"role": "user", "content": "Hark!", **{f"unknown{number}": 1 for number in range(50)}}
+
+    response = refused(api, redis_client, json.dumps({"messages": [message] * 500}).encode(), "/v1/chat/completions")
+
+    assert len(response.json["errors"]) == 100
+    assert len(response.data) < 50_000
+
+
 def test_an_unknown_model_is_404_and_names_the_field(api: Api, redis_client: Redis) -> None:
     response = refused(api, redis_client, json.dumps(GOOD | {"model": "oracle"}).encode())
 
