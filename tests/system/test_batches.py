@@ -11,6 +11,7 @@ import pytest
 
 from jobs.batches.batch import BatchStatus
 from jobs.files.file import name_of
+from jobs.keys import Keys
 from tests.redis_process import RedisProcess
 from tests.system.batch_books import BatchBooks
 from tests.system.batch_site import PATIENCE_SECONDS, TENANT, BatchSite, chat_line
@@ -220,7 +221,11 @@ def test_a_batch_that_is_cancelled_before_it_begins_ends_at_once(site: BatchSite
 
 
 def test_a_batch_whose_time_is_over_tells_what_it_has(site: BatchSite) -> None:
-    batch = site.final(site.submit(numbered(5000), window_seconds=8))
+    batch_id = site.submit(numbered(5000))
+    site.until_told(batch_id, 20)
+    site.client.hset(Keys().tenant(TENANT, "batch", batch_id), "expires_at", 1)
+
+    batch = site.final(batch_id)
 
     assert batch.status is BatchStatus.EXPIRED
     assert site.told(batch.id) == once_each(5000)
