@@ -13,6 +13,7 @@ from contextlib import suppress
 from api.batches.batch_end import clear_up
 from api.batches.batch_steps import BatchSteps
 from api.batches.doorbell import Doorbell
+from api.batches.places import IDLE_SECONDS
 from api.batches.work import Work
 from jobs.batches.batch import BatchLease, BatchStatus
 from jobs.errors import BatchLeaseLost, BatchStopped, JobError, StoreUnavailable
@@ -26,18 +27,22 @@ WORTH_A_ROUND = 8
 TROUBLE_SECONDS = 2.0
 PROVEN_SECONDS = 60.0
 
+AWAY_SECONDS = 5.0
+"""For how long a batch that only waited leaves the place that it had to others."""
+
 NO_SPACE = "The storage has no space left for the output."
 NO_STORAGE = "The storage of files fails."
 
 
 class Closing(Exception):
-    """The process ends: the batch is somebody else's from now on."""
+    """The process ends, or others need the place: the batch is somebody else's from now on."""
 
 
 class BatchRun:
     """One batch that this process holds; `run` is for a thread of its own, everything else for any thread.
 
-    It gives the batch back when `closing` is set.
+    It gives the batch back when `closing` is set, or it is told to leave. `stirred_at` is when something of it last
+    went on, `began_at` when it was claimed, by the monotonic clock.
     """
 
     def __init__(self, work: Work, lease: BatchLease, *, closing: threading.Event) -> None:
@@ -45,8 +50,11 @@ class BatchRun:
         self._work = work
         self._closing = closing
         self._is_lost = False
+        self._is_leaving = False
+        self._away_seconds = 0.0
         self._bell = Doorbell()
-        self._began_at = work.clock()
+        self._stood_at: object = None
+        self.began_at = self.stirred_at = work.clock()
 
     @property
     def lease(self) -> BatchLease:
@@ -72,16 +80,36 @@ class BatchRun:
         batch = self.lease.batch
         is_proven = self._steps.told > batch.completed + batch.failed
         if batch.status is not BatchStatus.VALIDATING and not batch.is_given_up:
-            is_proven = is_proven or self._work.clock() - self._began_at >= PROVEN_SECONDS
+            is_proven = is_proven or self._work.clock() - self.began_at >= PROVEN_SECONDS
         return batch.is_suspect and not is_proven
 
+    @property
+    def tenant(self) -> str:
+        return self.lease.batch.tenant
+
+    @property
+    def is_leaving(self) -> bool:
+        return self._is_leaving
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether it would lose no work, and does not leave already."""
+        return not self._is_leaving and not self._steps.is_looking_through
+
+    def leave(self) -> None:
+        """Give the batch back: another one needs its place more."""
+        self._away_seconds = AWAY_SECONDS if self._work.clock() - self.stirred_at >= IDLE_SECONDS else 0.0
+        self._is_leaving = True
+        self._bell.hurry()
+
     def run(self) -> None:
-        """Go on until the batch has ended, the lease is lost or the process closes."""
+        """Go on until the batch has ended, the lease is lost, the process closes or the place is wanted."""
         batch = self.lease.batch
         log.info("batch_claimed", extra={**self._extra, "status": batch.status.value, "lost_or_failed": batch.tries})
         try:
             clear_up(self._work, self.lease, before=self.lease.token)
             while (pause := self._attempt()) is not None:
+                self._stir()
                 self._wait(pause)
             log.info("batch_ended", extra=self._extra)
         except BatchLeaseLost:  # or somebody has cancelled it just now
@@ -92,6 +120,11 @@ class BatchRun:
         except Exception:
             log.exception("batch_run_failed", extra=self._extra)
             self._stumble()
+
+    def _stir(self) -> None:
+        stands_at = self._steps.stands_at
+        if stands_at != self._stood_at:
+            self._stood_at, self.stirred_at = stands_at, self._work.clock()
 
     def _attempt(self) -> float | None:
         """One step; how many seconds there is nothing to do, None at the end."""
@@ -120,7 +153,7 @@ class BatchRun:
     def _check(self) -> None:
         if self._is_lost:
             raise BatchLeaseLost(self.lease.batch.id)
-        if self._closing.is_set():
+        if self._closing.is_set() or (self._is_leaving and not self._steps.is_looking_through):
             raise Closing
 
     def _give_back(self) -> None:
@@ -133,7 +166,7 @@ class BatchRun:
 
     def _release(self) -> None:
         try:
-            self._work.batches.release(self.lease)
+            self._work.batches.release(self.lease, seconds=self._away_seconds)
         except StoreUnavailable as error:  # its lease runs out
             log.warning("batch_not_released", extra={**self._extra, "reason": str(error)})
 

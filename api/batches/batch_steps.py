@@ -32,13 +32,15 @@ _UNDER_WAY = frozenset({BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS, BatchSt
 class BatchSteps:
     """Of one batch that this process holds, for one thread; *check* ends a long step by raising.
 
-    `is_over` is set once no line has its turn any more, `input_is_gone` once the input cannot be read.
+    `is_over` is set once no line has its turn any more, `input_is_gone` once the input cannot be read, and
+    `is_looking_through` while it is looked through.
     """
 
     def __init__(self, work: Work, lease: BatchLease, *, check: Callable[[], None]) -> None:
         self.lease = lease
         self.is_over = False
         self.input_is_gone = False
+        self.is_looking_through = False
         self._work = work
         self._check = check
         self._gathering = Gathering.of(work, lease)
@@ -52,6 +54,12 @@ class BatchSteps:
     def told(self) -> int:
         """How many lines are in committed parts."""
         return self._gathering.told
+
+    @property
+    def stands_at(self) -> object:
+        """Another value, whenever something has gone on."""
+        brought_in = self._gathering.told + self._gathering.held
+        return self.lease.batch.status, self._feed and self._feed.position, brought_in
 
     @property
     def open_lines(self) -> int:
@@ -93,9 +101,11 @@ class BatchSteps:
     def _validate(self) -> float | None:
         if not self._work.validating.acquire(blocking=False):
             return TURN_SECONDS
+        self.is_looking_through = True
         try:
             validate_batch(self._work, self.lease, check=self._check)
         finally:
+            self.is_looking_through = False
             self._work.validating.release()
         self.lease = replace(self.lease, batch=self._known())
         return None if self.lease.batch.status.is_final else 0.0

@@ -6,12 +6,16 @@ import logging
 import threading
 
 from api.batches.batch_run import BatchRun
+from api.batches.places import who_leaves
 from api.batches.work import Work
 
 log = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 8.0
 """How long a process that ends waits for its batches to be given back."""
+
+FULL_LOOK_SECONDS = 0.5
+"""How often a process without room asks for whom it is to make some, whatever it hears meanwhile."""
 
 
 class BatchRunner:
@@ -24,16 +28,23 @@ class BatchRunner:
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._runs: dict[str, tuple[BatchRun, threading.Thread]] = {}
+        self._full_look_at = float("-inf")
 
     def look(self) -> None:
-        """Claim batches that are due, and forget those that have ended here. Raises StoreUnavailable."""
+        """Claim batches that are due, and forget those that have ended here.
+
+        For those that find no place some of the others may be told to leave. Raises StoreUnavailable.
+        """
         with self._lock:
             self._runs = {name: held for name, held in self._runs.items() if held[1].is_alive()}
-            held = set(self._runs)
-        room = 0 if self._closing.is_set() else self._most - len(held)
-        if room <= 0:
+            held = {name: run for name, (run, _) in self._runs.items()}
+        room, now = self._most - len(held), self._work.clock()
+        if self._closing.is_set() or (room <= 0 and now < self._full_look_at):
             return
-        due = [name for name in self._work.batches.due(room + len(held)) if name not in held]
+        self._full_look_at = now + FULL_LOOK_SECONDS
+        found = self._work.batches.due(self._most + len(held), beside=[run.tenant for run in held.values()])
+        due = [name for name in found if name not in held]
+        self._make_room(list(held.values()), due[room:], now)
         for name in due[:room]:
             holds_suspect = any(run.is_suspect for run in self._alive())
             lease = self._work.batches.claim(name, self._runner, holds_suspect=holds_suspect)
@@ -44,6 +55,14 @@ class BatchRunner:
             with self._lock:
                 self._runs[name] = (run, thread)
             thread.start()
+
+    @staticmethod
+    def _make_room(runs: list[BatchRun], due: list[str], now: float) -> None:
+        """For those that are due and find no place; some may get that of a run that leaves already."""
+        leaving = sum(run.is_leaving for run in runs)
+        tenants = [name.partition("/")[0] for name in due[leaving:]]
+        for run in who_leaves(runs, tenants, now=now):
+            run.leave()
 
     def renew(self) -> None:
         """Keep the leases of all batches that run here. Raises StoreUnavailable."""

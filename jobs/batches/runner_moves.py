@@ -47,9 +47,13 @@ class RunnerMoves:
         self._moves = Moves(client, keys, settings)
         self._reader = BatchReader(client, keys)
 
-    def due(self, most: int) -> list[str]:
-        """Refs of batches that nobody runs and somebody must, the longest waiting first."""
-        return [found.decode() for found in self._moves.run("due_batches", most)]
+    def due(self, most: int, *, beside: Sequence[str] = ()) -> list[str]:
+        """Refs of batches that nobody runs and somebody must, in the order in which they get a place.
+
+        That is in turn by tenant, those first that have the fewest places; *beside* are the tenants of the batches that
+        the asker runs, each as often as it has one.
+        """
+        return [found.decode() for found in self._moves.run("due_batches", most, *beside)]
 
     def claim(self, batch_ref: str, runner: str, *, holds_suspect: bool = False) -> BatchLease | None:
         """The right to run a batch that is due; None if somebody else has it, or there is nothing to run.

@@ -107,27 +107,27 @@ class BatchSite:
         self.worker.end()
         self.client.connection_pool.disconnect()
 
-    def upload(self, lines: list[bytes]) -> str:
+    def upload(self, lines: list[bytes], tenant: str = TENANT) -> str:
         """The id of a file of these lines."""
         data = b"".join(line + b"\n" for line in lines)
         file_id = new_file_id()
-        self.files.expect(TENANT, file_id, within_seconds=600)
-        with self.storage.create(name_of(TENANT, file_id)) as writer:
+        self.files.expect(tenant, file_id, within_seconds=600)
+        with self.storage.create(name_of(tenant, file_id)) as writer:
             writer.write(data)
-        new = NewFile(id=file_id, tenant=TENANT, filename="in.jsonl", purpose=Purpose.BATCH, bytes=len(data))
+        new = NewFile(id=file_id, tenant=tenant, filename="in.jsonl", purpose=Purpose.BATCH, bytes=len(data))
         return self.files.add(new).id
 
-    def accept(self, file_id: str, **changes: Any) -> str:
+    def accept(self, file_id: str, tenant: str = TENANT, **changes: Any) -> str:
         """The id of a batch of that file."""
-        batch = NewBatch(id=new_id("batch"), tenant=TENANT, endpoint=CHAT, input_file_id=file_id, **changes)
+        batch = NewBatch(id=new_id("batch"), tenant=tenant, endpoint=CHAT, input_file_id=file_id, **changes)
         return self.batches.accept(batch).id
 
-    def submit(self, lines: list[bytes], **changes: Any) -> str:
+    def submit(self, lines: list[bytes], tenant: str = TENANT, **changes: Any) -> str:
         """The id of a batch of these lines."""
-        return self.accept(self.upload(lines), **changes)
+        return self.accept(self.upload(lines, tenant), tenant, **changes)
 
-    def batch(self, batch_id: str) -> Batch:
-        return self.batches.find(TENANT, batch_id)
+    def batch(self, batch_id: str, tenant: str = TENANT) -> Batch:
+        return self.batches.find(tenant, batch_id)
 
     def until(self, batch_id: str, *statuses: BatchStatus) -> Batch:
         """The batch, once it stands so."""

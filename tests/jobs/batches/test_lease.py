@@ -21,6 +21,31 @@ def test_a_new_batch_is_due_at_once_until_somebody_has_it(desk: Desk) -> None:
     assert desk.batches.due(10) == [f"other/{second.id}"]
 
 
+def test_places_go_round_the_tenants_and_to_the_oldest_of_each(desk: Desk) -> None:
+    tenants = ["eve", "eve", "eve", "bob", "ann", "bob"]
+    refs = []
+    for tenant in tenants:
+        refs.append(f"{tenant}/{desk.accept(tenant=tenant).id}")
+        desk.wait(1)
+
+    assert desk.batches.due(10) == [refs[at] for at in (0, 3, 4, 1, 5, 2)]
+    assert desk.batches.due(3) == [refs[at] for at in (0, 3, 4)]
+    assert desk.batches.due(10, beside=["eve", "ann", "eve"]) == [refs[at] for at in (3, 4, 5, 0, 1, 2)]
+
+
+def test_what_only_need_be_ended_goes_before_its_tenant_s_others(desk: Desk) -> None:
+    first, cancelled, late = desk.begin(), desk.begin(), desk.begin(window_seconds=50)
+    other = desk.accept(tenant="other")
+    for lease in (first, cancelled, late):
+        assert desk.batches.release(lease)
+    desk.wait(50)
+    desk.batches.cancel(TENANT, cancelled.batch.id)
+
+    ids = [ref.partition("/")[2] for ref in desk.batches.due(10, beside=[TENANT])]
+
+    assert ids == [late.batch.id, other.id, cancelled.batch.id, first.batch.id]
+
+
 def test_the_same_id_again_finds_the_batch(desk: Desk) -> None:
     batch = desk.accept(id="batch_x", metadata={"run": "7"})
     lease = desk.claim(batch)
