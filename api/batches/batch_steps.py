@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 from api.batches.answer_lines import EXPIRED
 from api.batches.batch_end import GIVEN_UP, cancel_open, end_batch
@@ -19,6 +20,7 @@ from api.batches.work import Work
 from jobs.batches.batch import Batch, BatchLease, BatchStatus, Ending
 from jobs.errors import BatchLeaseLost
 from jobs.files.file import name_of
+from storage.errors import FileGone
 
 log = logging.getLogger(__name__)
 
@@ -99,14 +101,15 @@ class BatchSteps:
                 return None
 
     def _validate(self) -> float | None:
-        if not self._work.validating.acquire(blocking=False):
+        batch = self.lease.batch
+        if not self._work.turns.ask(batch.id, tenant=batch.tenant, size=self._input_bytes):
             return TURN_SECONDS
         self.is_looking_through = True
         try:
             validate_batch(self._work, self.lease, check=self._check)
         finally:
             self.is_looking_through = False
-            self._work.validating.release()
+            self._work.turns.done(batch.id)
         self.lease = replace(self.lease, batch=self._known())
         return None if self.lease.batch.status.is_final else 0.0
 
@@ -170,6 +173,14 @@ class BatchSteps:
         if not is_abandoned:
             self._gathering.forget()
         return None if end_batch(self._work, self.lease, ending, errors, is_abandoned=is_abandoned) else 0.0
+
+    @cached_property
+    def _input_bytes(self) -> int:
+        batch = self.lease.batch
+        try:
+            return self._work.storage.size(name_of(batch.tenant, batch.input_file_id))
+        except FileGone:  # which is soon found out
+            return 0
 
     def _known(self) -> Batch:
         return self._work.batches.find(self.lease.batch.tenant, self.lease.batch.id)

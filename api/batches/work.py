@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Semaphore
 
 from api.batches.endpoints import ENDPOINTS, Endpoint
 from api.batches.limits import BatchLimits
 from api.batches.line_submissions import LineSubmissions
 from api.batches.lines import LineReader
+from api.batches.turns import Turns
 from jobs.batches.batch import Batch
 from jobs.batches.store import BatchStore
 from jobs.store import JobStore
@@ -22,8 +22,7 @@ from storage.storage import Storage
 class Work:
     """One per process, used by many threads at once; `clock` is monotonic, `now` Unix seconds.
 
-    Whoever looks through an input holds `validating`, for that takes a core: one at a time, so that batches that are
-    under way need not wait behind many.
+    Whoever looks through an input asks `turns` first, so that batches that are under way need not wait behind many.
     """
 
     batches: BatchStore
@@ -36,7 +35,7 @@ class Work:
     clock: Callable[[], float]
     now: Callable[[], float]
     reach: Reach = unarmed
-    validating: Semaphore = field(default_factory=Semaphore)
+    turns: Turns = field(default_factory=Turns)
 
     def reader(self, batch: Batch) -> LineReader:
         """Reads the lines of a batch."""

@@ -68,3 +68,14 @@ def test_a_tenant_s_batch_gets_a_place_beside_those_of_another_that_run(site: Ba
         site.batches.cancel(CROWD, batch_id)
     ended = (BatchStatus.CANCELLED,)
     wait_for(lambda: all(site.batch(one, CROWD).status in ended for one in crowd), PATIENCE_SECONDS)
+
+
+def test_a_short_input_is_looked_through_beside_a_long_one(site: BatchSite) -> None:
+    long_ = site.submit([chat_line(number) for number in range(50_000)], CROWD)
+    wait_for(lambda: long_ in site.runner.log.read_text(), PATIENCE_SECONDS)
+
+    short = site.submit([chat_line(0)])
+
+    site.until(short, BatchStatus.IN_PROGRESS, BatchStatus.COMPLETED)
+    assert site.batch(long_, CROWD).status is BatchStatus.VALIDATING
+    site.batches.cancel(CROWD, long_)
