@@ -131,12 +131,10 @@ def test_a_lowered_log_lets_in_once_enough_of_it_has_left(turned: TurnedMicros, 
 
 
 @pytest.mark.parametrize("window", [MINUTE, HOUR, AT_ONCE])
-def test_a_window_expires_when_it_is_as_good_as_new(
-    turned: TurnedMicros, limiter: RateLimiter, window: AnyWindow
-) -> None:
-    decision = limiter.take(_of(window), cost=2)
-    [key] = [key for key in turned.scan_iter(f"{PREFIX}*") if key != f"{PREFIX}taken".encode()]
-    lives_ms = turned.pttl(key)
+def test_a_window_expires_when_it_is_as_good_as_new(expiring: TurnedMicros, window: AnyWindow) -> None:
+    decision = RateLimiter(expiring, prefix=PREFIX).take(_of(window), cost=2)
+    [key] = [key for key in expiring.scan_iter(f"{PREFIX}*") if key != f"{PREFIX}taken".encode()]
+    lives_ms = expiring.pttl(key)
     assert 0 < lives_ms <= decision.states[0].reset_seconds * 1000
 
 
