@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from resilience.egress.settings import ALLOW_CIDRS, ALLOW_HTTP, egress_rules_from_env
-from scripts.paths import token_file
+from scripts import flower_page
+from scripts.paths import flower_password_file, token_file
 from scripts.programs import Deployment
 
 
@@ -24,6 +25,7 @@ def address_table(deployment: Deployment, *, token_origin: str | None, started_r
         "data": str(deployment.data_dir),
         "logs": str(deployment.data_dir / "logs"),
         "configuration": str(deployment.config),
+        **_flower(deployment),
         **_openness(deployment),
         **{f"model {name}": "loading" for name in deployment.models},
     }
@@ -33,6 +35,13 @@ def address_table(deployment: Deployment, *, token_origin: str | None, started_r
     for name, value in rows.items():
         table.add_row(Text(name), Text(value))
     return table
+
+
+def _flower(deployment: Deployment) -> dict[str, str]:
+    if deployment.flower is None:
+        return {}
+    who = f"as {flower_page.USER}, with what stands in {flower_password_file(deployment.data_dir)}"
+    return {"Flower": f"{deployment.flower.url} ({who})"}
 
 
 def _openness(deployment: Deployment) -> dict[str, str]:

@@ -76,6 +76,20 @@ def make_secret_key(data_dir: Path) -> str:
     return key
 
 
+def flower_password_file(data_dir: Path) -> Path:
+    return data_dir / "flower-password"
+
+
+def make_flower_password(data_dir: Path) -> str:
+    """With what Flower is looked at, made once; only the user can read the file."""
+    file = flower_password_file(data_dir)
+    if password := _read(file):
+        return password
+    password = secrets.token_urlsafe(24)
+    _write(file, f"{password}\n")
+    return password
+
+
 def running_file(data_dir: Path) -> Path:
     return data_dir / "up.json"
 

@@ -24,20 +24,23 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def complaint(host: str, port: int) -> str | None:
-    """Why a server could not listen there, in one line that says what to do; None if it could."""
+def complaint(host: str, port: int, *, option: str = "--port") -> str | None:
+    """Why a server could not listen there, in one line that says what to do; None if it could.
+
+    *option* is that of the command line with which another port is chosen.
+    """
     try:
         _try_to_bind(host, port)
     except socket.gaierror:
         return f"{host} is not an address; choose another with --host."
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"Port {port} is taken{_by_whom(port)}; choose another with --port."
+            return f"Port {port} is taken{_by_whom(port)}; choose another with {option}."
         if error.errno == errno.EADDRNOTAVAIL:
             return f"{host} is not an address of this machine; choose another with --host."
         if error.errno == errno.EACCES:
-            return f"Port {port} is reserved for the administrator; choose one above 1023 with --port."
-        return f"{host}:{port} cannot be used: {error.strerror}; choose another with --host and --port."
+            return f"Port {port} is reserved for the administrator; choose one above 1023 with {option}."
+        return f"{host}:{port} cannot be used: {error.strerror}; choose another with --host and {option}."
     return None
 
 

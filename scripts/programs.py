@@ -13,7 +13,8 @@ from api.files.settings import URL as FILES_URL_VARIABLE
 from jobs.environment import Environment
 from jobs.settings import StoreSettings
 from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
-from scripts import redis_server
+from scripts import flower_page, redis_server
+from scripts.flower_page import FlowerPage
 from scripts.log_file import LogFile
 from scripts.paths import DATA_DIR_VARIABLE
 from scripts.supervisor import Program, Stage
@@ -34,7 +35,7 @@ class Deployment:
     """What `frontier up` was asked for. `namespace` sets our workers apart from others on a shared Redis.
 
     Without models nothing works, nothing sends and no batch is run. `secret_key` is for those alone that seal and open
-    secrets.
+    secrets. With `flower` the workers tell of what they do.
     """
 
     host: str
@@ -48,6 +49,7 @@ class Deployment:
     grace_seconds: float
     environment: Mapping[str, str]
     secret_key: str | None = field(default=None, repr=False)
+    flower: FlowerPage | None = None
 
     @property
     def url(self) -> str:
@@ -73,6 +75,8 @@ class Deployment:
         if self.models:
             yield self.sender()
             yield self.runner()
+        if self.flower is not None:
+            yield self._flower(self.flower)
 
     def api(self) -> Program:
         return self._program("api", Stage.API, GUNICORN, self._secret_key())
@@ -92,6 +96,16 @@ class Deployment:
         name = self.runner_name
         command = [*RUNNER, "--hostname", f"{name}@%h"]
         return self._program(name, Stage.WORKER, command, {"FRONTIER_WORKER_NAME": name})
+
+    def _flower(self, page: FlowerPage) -> Program:
+        return Program(
+            name="flower",
+            stage=Stage.API,
+            command=[sys.executable, *flower_page.COMMAND],
+            environment=page.environment(self.environment, redis_url=self.redis_url),
+            log=log_file(self.data_dir, "flower"),
+            grace_seconds=MARGIN_SECONDS,
+        )
 
     def _secret_key(self) -> dict[str, str]:
         return {SECRET_KEY_VARIABLE: self.secret_key} if self.secret_key else {}
@@ -113,6 +127,7 @@ class Deployment:
             "TRUTHGPT_CONFIG": str(self.config),
             DATA_DIR_VARIABLE: str(self.data_dir),
             "PYTHONUNBUFFERED": "1",
+            **({"CELERY_EVENTS": "true"} if self.flower else {}),
             **variables,
         }
         return Program(

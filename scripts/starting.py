@@ -17,7 +17,7 @@ from jobs.errors import StoreUnavailable, UnsupportedServer
 from jobs.settings import StoreSettings
 from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
 from models.catalog import Catalog, CatalogError, config_file
-from scripts import paths, ports, programs, redis_server
+from scripts import flower_page, paths, ports, programs, redis_server
 from scripts.address import TOKEN_VARIABLE
 from scripts.address_table import address_table
 from scripts.announcer import Announcer
@@ -46,7 +46,14 @@ EXPECTED = (
 
 
 def start(
-    *, host: str, port: int, folder: Path, models: Sequence[str] | None, hello: str | None, env: Mapping[str, str]
+    *,
+    host: str,
+    port: int,
+    folder: Path,
+    models: Sequence[str] | None,
+    hello: str | None,
+    env: Mapping[str, str],
+    flower_port: int | None = None,
 ) -> None:
     """Run until a signal asks to stop. *models* None is every one that is configured. Raises one of EXPECTED."""
     config = config_file(env)
@@ -73,10 +80,20 @@ def start(
             namespace=f"-{socket.gethostname()}-{port}" if given_redis else "",
             grace_seconds=programs.grace_seconds(env),
             environment=env,
+            flower=None if flower_port is None else _flower(flower_port, folder, env),
         )
         _check_settings(deployment)
         server = None if given_redis else programs.server(port=redis_port, data_dir=folder, environment=env)
         _run(System(deployment, server, lock, say=_say_with_time), hello)
+
+
+def _flower(port: int, folder: Path, env: Mapping[str, str]) -> flower_page.FlowerPage:
+    if not flower_page.is_installed():
+        raise Refused(flower_page.MISSING)
+    address = env.get(flower_page.ADDRESS) or flower_page.LOOPBACK
+    if complaint := ports.complaint(address, port, option="--flower-port"):
+        raise Refused(complaint)
+    return flower_page.FlowerPage(port=port, password=paths.make_flower_password(folder), address=address)
 
 
 def _choose(catalog: Catalog, wanted: Sequence[str] | None) -> Sequence[str]:

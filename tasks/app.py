@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import partialmethod
+from typing import Any
 
 from celery import Celery
+from celery.events.dispatcher import EventDispatcher
 from kombu import Connection, Exchange, Queue
 
 ATTEMPT = "frontier.attempt"
@@ -26,6 +28,13 @@ class _Broker(Connection):
     """Tries again soon after a long outage too; kombu would come to pause for half a minute."""
 
     ensure_connection = partialmethod(Connection.ensure_connection, interval_max=LONGEST_RECONNECT_SECONDS)
+
+
+class EachByItself(EventDispatcher):
+    """Sends every event at once: Celery collects them, and loses what a thread adds while others are sent."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options | {"buffer_group": None, "on_send_buffered": None})
 
 
 def queue_name(model: str) -> str:
@@ -60,6 +69,7 @@ def make_app(redis_url: str, *, events: bool = False, publishers: int = 10) -> C
     """
     app = Celery("frontier", broker=redis_url, set_as_current=False)
     app.amqp.Connection = _Broker
+    app.events.dispatcher_cls = f"{__name__}:{EachByItself.__name__}"
     app.conf.update(
         task_ignore_result=True,
         task_acks_late=False,

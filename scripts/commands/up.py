@@ -21,6 +21,8 @@ def up(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Start the server and the API alone.")] = False,
     hello: Annotated[str | None, typer.Option(help="Run one job with this prompt when the models are ready.")] = None,
     limits: LimitsOption = None,
+    flower: Annotated[bool, typer.Option("--flower", help="Start Flower too, which shows the workers' tasks.")] = False,
+    flower_port: Annotated[int, typer.Option(help="Port of Flower, on this machine alone.", min=1, max=65535)] = 5555,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     if no_worker and (model or hello is not None):
@@ -30,6 +32,14 @@ def up(
     models = () if no_worker else (model or None)
     try:
         env = with_limits(os.environ, limits)
-        start(host=host, port=port, folder=find_data_dir(data_dir), models=models, hello=hello, env=env)
+        start(
+            host=host,
+            port=port,
+            folder=find_data_dir(data_dir),
+            models=models,
+            hello=hello,
+            env=env,
+            flower_port=flower_port if flower else None,
+        )
     except EXPECTED as error:
         raise fail(str(error)) from None
