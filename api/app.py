@@ -40,6 +40,7 @@ from api.limited_requests import add_limits, charge_submission, tell_budget
 from api.limiting import make_limiting
 from api.limits_blueprint import limits_blueprint
 from api.long_poll import LongPoll
+from api.measuring import make_measuring
 from api.model_gate import ModelGate
 from api.models_blueprint import models_blueprint
 from api.openai_blueprint import openai_blueprint
@@ -48,6 +49,7 @@ from api.process import ApiProcess
 from api.queue_blueprint import queue_blueprint
 from api.receiver_circuit_sources import EndpointCircuits, OriginCircuits, ReceiverWatch
 from api.request_ids import add_request_ids
+from api.request_times import add_request_times, note_wait
 from api.requeues import Requeues
 from api.responses import Responses
 from api.responses_blueprint import responses_blueprint
@@ -70,6 +72,7 @@ from jobs.tenants import TenantStore
 from jobs.usage import UsageReader
 from jobs.webhooks.endpoints import EndpointStore
 from models.catalog import Catalog
+from observability.metrics.shared_folder import VARIABLE as METRICS_FOLDER
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from tasks.app import make_app
@@ -79,7 +82,8 @@ REDIS_CONNECTIONS = 5
 """Per process, and four more for limits: requests hold one only for a read or a move, never while they wait."""
 
 PUBLISHERS = 2
-"""To the broker, with two connections each; one more hears of changes, one asks for circuits: fifteen in all."""
+"""To the broker, with two connections each; one more hears of changes, one asks for circuits, one for metrics: sixteen
+in all."""
 
 
 def create_app(
@@ -111,11 +115,11 @@ def create_app(
     app.key_rounds = Rounds("key-uses", app.key_uses.flush, lambda: FLUSH_SECONDS)
     ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=app.key_uses.note)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    if monkey.is_module_patched("socket"):
-        app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
-    if settings.edge.trusted_proxies:
-        app.wsgi_app = ClientAddress(app.wsgi_app, settings.edge.trusted_proxies)  # type: ignore[method-assign]
+    app.measuring = make_measuring(settings, catalog, folder=given.get(METRICS_FOLDER))
+    _put_in_front(app, settings)
 
+    add_request_times(app, time.monotonic)
+    app.measuring.watch_requests(app)
     add_request_ids(app, partial(new_id, "req"))
     add_cors(app, settings.edge.cors_origins)
     limiting = make_limiting(settings)
@@ -123,8 +127,9 @@ def create_app(
     add_limits(app, limiting.requests)
     add_error_handler(app)
 
-    results = known_results(client, store, settings.cache)
-    waiting = Waiting(store=store, wakeups=app.wakeups, clock=time.monotonic, on_served=results.served)
+    results = known_results(client, store, settings.cache, on_asked=app.measuring.cache_asked)
+    poll = LongPoll(wakeups=app.wakeups, clock=time.monotonic, on_waited=note_wait)
+    waiting = Waiting(store=store, poll=poll, on_served=results.served)
     following = Following(
         store=store,
         wakeups=app.wakeups,
@@ -137,6 +142,7 @@ def create_app(
         clock=time.monotonic,
         stream_seconds=settings.stream_seconds,
         stall_seconds=settings.stall_seconds,
+        watch=app.measuring.watch_stream,
     )
     job_streams = JobStreams(
         store=store, following=following, streams=streams, document=lambda job: describe(store, job, gate)[0]
@@ -201,7 +207,7 @@ def create_app(
             store_settings=store_settings,
             files=files.store,
             storage=files.storage,
-            poll=LongPoll(wakeups=app.wakeups, clock=time.monotonic),
+            poll=poll,
         ),
         jobs_blueprint(
             submissions=submissions,
@@ -234,8 +240,18 @@ def create_app(
         tenants_blueprint(tenants=tenants),
         health_blueprint(store=store, catalog=catalog, gate=gate),
         *webhooks.blueprints,
+        *app.measuring.blueprints(),
     ):
         api.register_blueprint(blueprint)
     add_documentation(app, api.spec)
     refuse_at_literal_addresses(app)
     return app
+
+
+def _put_in_front(app: ApiProcess, settings: ApiSettings) -> None:
+    """What looks at a request before Flask does, the last first."""
+    if monkey.is_module_patched("socket"):
+        app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
+    if settings.edge.trusted_proxies:
+        app.wsgi_app = ClientAddress(app.wsgi_app, settings.edge.trusted_proxies)  # type: ignore[method-assign]
+    app.measuring.open_port(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import IO, Any, TypeVar
@@ -37,12 +38,19 @@ def renew_deadline(environ: Environ) -> None:
         timed.renew()
 
 
+def seconds_of_body(environ: Environ) -> float:
+    """For how long the body of a request was waited for, where that is known."""
+    timed = environ["wsgi.input"]
+    return timed.seconds_waited if isinstance(timed, _TimedInput) else 0.0
+
+
 class _TimedInput:
     def __init__(self, stream: IO[bytes], seconds: float, connection: socket.socket | None) -> None:
         self._stream = stream
         self._seconds = seconds
         self._connection = connection
         self._deadline: float | None = None
+        self.seconds_waited = 0.0
 
     def read(self, size: int = -1) -> bytes:
         return self._in_time(lambda: self._stream.read(size))
@@ -58,6 +66,7 @@ class _TimedInput:
         if self._deadline is None:
             self._deadline = now + self._seconds
         timeout = gevent.Timeout(max(0.001, self._deadline - now))
+        began_at = time.monotonic()
         try:
             with timeout:
                 return read()
@@ -69,6 +78,8 @@ class _TimedInput:
         except ParseException as error:
             self._stop_listening()
             raise MalformedBody.of("body", "is not sent in well-formed chunks") from error
+        finally:
+            self.seconds_waited += time.monotonic() - began_at
 
     def _stop_listening(self) -> None:
         """The answer can still be written; then the server finds the end of the connection and closes it."""

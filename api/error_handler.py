@@ -35,6 +35,7 @@ def add_error_handler(app: Flask) -> None:
         if kind is problem_types.INTERNAL_ERROR:
             # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
             log.error("request_failed", extra=_where(error))
+        g.problem_slug = kind.slug
         headers = problems.headers(kind) | (dict(error.headers) if isinstance(error, ApiError) else {})
         violated = list(error.violated) if isinstance(error, RateLimited) else []
         if isinstance(error, want_of_room.WantOfRoom):

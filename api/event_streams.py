@@ -16,6 +16,7 @@ from api import sse
 from api.auth import caller
 from api.reader_socket import ReaderConnection, ReaderSocket, Unwatched
 from api.stream_places import Place, StreamPlaces
+from api.stream_times import StreamWatch, Unmeasured
 from jobs.errors import JobError
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class EventStreams:
     """Makes streams of frames; `clock` is monotonic, `has_ended` tells of a key, by its id, that it is good no more.
 
     A stream that `ages` ends after `stream_seconds` and has its reader connect again; a write may take `stall_seconds`.
+    `watch` is told of each stream.
     """
 
     places: StreamPlaces
@@ -49,6 +51,7 @@ class EventStreams:
     clock: Callable[[], float]
     stream_seconds: float
     stall_seconds: float
+    watch: Callable[[], StreamWatch] = Unmeasured
 
     def place(self) -> Place:
         """A place for the stream to come, as a context that keeps it if no stream is made; raises TooManyStreams.
@@ -84,6 +87,7 @@ class EventStreams:
             on_delivered=on_delivered,
             is_shut_out=partial(self.has_ended, caller().key_id),
             is_too_old=self._too_old() if ages else None,
+            watch=self.watch(),
         )
         return Response(stream, mimetype="text/event-stream", headers=_HEADERS | dict(headers or {}))
 
@@ -112,6 +116,7 @@ class _Stream:
         on_delivered: Callable[[], object] | None,
         is_shut_out: Callable[[], bool],
         is_too_old: Callable[[], bool] | None,
+        watch: StreamWatch,
     ) -> None:
         self._looks = looks
         self._place = place
@@ -119,6 +124,7 @@ class _Stream:
         self._on_delivered = on_delivered
         self._is_shut_out = is_shut_out
         self._is_too_old = is_too_old
+        self._watch = watch
         self._connect = connect
         self._connection: ReaderConnection | None = None
         self._is_gone = False
@@ -137,12 +143,15 @@ class _Stream:
         return self
 
     def __next__(self) -> bytes:
+        is_first = self._pieces is None
         if self._connection is None or self._pieces is None:
             # Not before: what refers to this stream would keep it, and only what has begun to be sent is closed.
             self._connection = self._connect(self.leave)
             self._pieces = self._cut(self._frames)
         self._connection.end_write()
         piece = next(self._pieces)
+        if is_first:
+            self._watch.told()
         self._connection.begin_write()
         return piece
 
@@ -155,6 +164,7 @@ class _Stream:
             if self._is_ended_here and self._is_last_of_connection:
                 self._connection.hang_up()
         self._place.give_back()
+        self._watch.ended()
         if self._pieces is not None:
             self._pieces.close()
         self._looks.close()

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
@@ -19,6 +20,7 @@ from api.unread_requests import QuotesNothing, answer_unread_requests
 from jobs.settings import StoreSettings
 from models.catalog import Catalog
 from observability.logs import configure_logging
+from observability.metrics import shared_folder
 
 # All of it is read here too, so that a wrong value stops the start before anything is forked.
 _settings = ApiSettings.from_env(os.environ)
@@ -27,7 +29,14 @@ Catalog.load(_settings.config)
 configure_logging(sys.stderr)
 answer_unread_requests()
 
-bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+bind = [_address(_settings.host, _settings.port)]
+if _settings.metrics.are_on and _settings.metrics.port is not None:
+    bind.append(_address(_settings.metrics.host, _settings.metrics.port))
 workers = _settings.workers
 worker_class = "gevent"
 worker_connections = 4096
@@ -56,6 +65,21 @@ def on_starting(server: Any) -> None:
     server.log.error_log.addFilter(QuotesNothing())
     server.log.error_log.handlers.clear()
     server.log.error_log.propagate = True
+    if _settings.metrics.are_on:
+        # Before anything imports prometheus_client, and anew for each start: what another server counted is not ours.
+        os.environ[shared_folder.VARIABLE] = str(shared_folder.make_folder())
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """A process has ended, however it did."""
+    if _settings.metrics.are_on:
+        shared_folder.forget_gauges(Path(os.environ[shared_folder.VARIABLE]), worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    """The server has ended, and all its processes before it."""
+    if _settings.metrics.are_on:
+        shared_folder.remove_folder(Path(os.environ[shared_folder.VARIABLE]))
 
 
 def post_worker_init(worker: Any) -> None:

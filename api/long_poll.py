@@ -14,11 +14,15 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, kw_only=True)
 class LongPoll:
-    """Waits by wake-ups, and looks again by itself every `reread_seconds`; `clock` is monotonic."""
+    """Waits by wake-ups, and looks again by itself every `reread_seconds`; `clock` is monotonic.
+
+    `on_waited` is told for how many seconds a request was held.
+    """
 
     wakeups: Wakeups
     clock: Callable[[], float]
     reread_seconds: float = 5.0
+    on_waited: Callable[[float], None] = lambda _: None
 
     def look(
         self, find: Callable[[], Found], *, channel: str, seconds: float, is_enough: Callable[[Found], bool]
@@ -36,6 +40,7 @@ class LongPoll:
             found = find()
             while not is_enough(found) and not self.wakeups.is_draining and (left := until - self.clock()) > 0:
                 watch.wait(min(left, self.reread_seconds))
+                self.on_waited(left - (until - self.clock()))
                 try:
                     found = find()
                 except StoreUnavailable:

@@ -10,6 +10,7 @@ from flask import Flask, Response
 from api.addresses import methods_of_request
 from api.json_output import Json
 from api.key_uses import KeyUses
+from api.measuring import Measuring
 from api.wakeups import Wakeups
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
@@ -30,6 +31,7 @@ class ApiProcess(Flask):
     key_rounds: Rounds
     circuits: Circuits
     file_rounds: Rounds
+    measuring: Measuring
 
     def make_default_options_response(self) -> Response:
         """Tell the methods of an address; Flask's own would tell those of all that fit."""
@@ -46,6 +48,7 @@ class ApiProcess(Flask):
         self.sweeps.start()
         self.key_rounds.start()
         self.file_rounds.start()
+        self.measuring.start()
 
     def drain(self) -> None:
         """Let the requests that wait answer with what they have."""
@@ -56,6 +59,7 @@ class ApiProcess(Flask):
         self.sweeps.stop()
         self.key_rounds.stop()
         self.file_rounds.stop()
+        self.measuring.stop()
         with suppress(StoreUnavailable):
             self.key_uses.flush()
         self.wakeups.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import redis
 
@@ -12,10 +13,16 @@ from resilience.result_cache.result_cache import ResultCache
 from resilience.result_cache.settings import CacheSettings
 
 
-def known_results(client: redis.Redis, store: JobStore, settings: CacheSettings) -> KnownResults:
-    """Over the cache that *settings* say, or none."""
+def known_results(
+    client: redis.Redis,
+    store: JobStore,
+    settings: CacheSettings,
+    *,
+    on_asked: Callable[[bool], None] | None = None,
+) -> KnownResults:
+    """Over the cache that *settings* say, or none; *on_asked* is told each time whether something was found."""
     cache = None
     if settings.backend != "none":
         shared = client if settings.backend == "redis" else None
-        cache = ResultCache(settings, shared, prefix=store.keys.name("cache:"))
+        cache = ResultCache(settings, shared, prefix=store.keys.name("cache:"), on_asked=on_asked)
     return KnownResults(store=store, cache=cache, settings=settings, clock=time.monotonic)

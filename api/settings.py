@@ -18,6 +18,8 @@ from jobs.access.hashing import KeyHasher
 from jobs.environment import Environment, SettingError, between
 from jobs.webhooks.sealing import Sealer
 from models.catalog import SHIPPED_CONFIG, config_file
+from observability.metrics.settings import PORT as METRICS_PORT
+from observability.metrics.settings import MetricsSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.egress.guard import EgressRules
 from resilience.egress.settings import egress_rules_from_env
@@ -31,6 +33,7 @@ BARE = EdgeSettings()
 UNCACHED = CacheSettings(backend="none")
 USUAL_LIMITS = LimitSettings()
 USUAL_CIRCUITS = CircuitSettings()
+USUAL_METRICS = MetricsSettings()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
@@ -65,6 +68,7 @@ class ApiSettings:
     cache: CacheSettings = UNCACHED
     circuits: CircuitSettings = USUAL_CIRCUITS
     files: FileSettings = IN_MEMORY
+    metrics: MetricsSettings = USUAL_METRICS
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -101,8 +105,12 @@ class ApiSettings:
                 f"{BACKEND}: memory is for a single API process, so that an erased result is erased; "
                 "set API_WORKERS=1, or redis."
             )
+        metrics = MetricsSettings.from_env(env)
+        if metrics.port == settings["port"]:
+            raise SettingError(f"{METRICS_PORT}: must be another port than PORT.")
         return cls(
             **settings,
+            metrics=metrics,
             cache=cache,
             edge=EdgeSettings.from_env(env),
             limits=LimitSettings.from_env(env),

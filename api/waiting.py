@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from api.long_poll import LongPoll
 from api.submission import Submitted
-from api.wakeups import Wakeups
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
 from jobs.store import JobStore
@@ -15,21 +14,15 @@ from jobs.store import JobStore
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """`clock` is monotonic, and `reread_seconds` those of `LongPoll`.
-
-    `on_served` is told of each job that was followed since its submit, as it is answered.
-    """
+    """`on_served` is told of each job that was followed since its submit, as it is answered."""
 
     store: JobStore
-    wakeups: Wakeups
-    clock: Callable[[], float]
+    poll: LongPoll
     on_served: Callable[[Job], None] = lambda _: None
-    reread_seconds: float = 5.0
 
     def find(self, tenant: str, job_id: str, *, seconds: float, is_enough: Callable[[Job], bool]) -> Job:
         """The job as soon as it *is_enough*, or as it stands after *seconds*."""
-        poll = LongPoll(wakeups=self.wakeups, clock=self.clock, reread_seconds=self.reread_seconds)
-        return poll.look(
+        return self.poll.look(
             lambda: self.store.find(tenant, job_id),
             channel=self.store.keys.tenant(tenant, "wake", job_id),
             seconds=seconds,

@@ -13,6 +13,7 @@
 --   window:{key}  hash  {start of a bucket, ms}:{calls, failures, slow}, while closed
 --   probes:{key}  zset  ids of probes under way, by when their leases end, ms
 --   audit:{key}   list  JSON: what operators did, newest first
+--   trips         string  how often any of them has tripped, for ever
 --
 -- A circuit without `reopens_at` is closed, one before that is open, and one after it is half_open.
 
@@ -25,7 +26,7 @@ local COUNTED_AS = {success = 'succeeded', failure = 'failed', ignored = 'ignore
 function Circuit.read(prefix, key, rules, now)
   local self = setmetatable({key = key, rules = rules, now = now, known = prefix .. 'keys',
     state = prefix .. 'state:' .. key, window = prefix .. 'window:' .. key,
-    probes = prefix .. 'probes:' .. key, audit = prefix .. 'audit:' .. key}, Circuit)
+    probes = prefix .. 'probes:' .. key, audit = prefix .. 'audit:' .. key, tripped = prefix .. 'trips'}, Circuit)
   local found = redis.call('HMGET', self.state, 'period', 'trips', 'since', 'reopens_at', 'forced')
   self.period, self.trips, self.since = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
   self.reopens_at, self.forced = tonumber(found[4] or nil), found[5] or nil
@@ -74,6 +75,7 @@ end
 function Circuit:open(share)
   local rules = self.rules
   local open_ms = math.min(rules.open * rules.growth ^ self.trips, rules.cap)
+  redis.call('INCR', self.tripped)
   self:open_until(self.trips + 1, self.now + math.ceil(open_ms * share))
 end
 

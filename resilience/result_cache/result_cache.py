@@ -37,7 +37,8 @@ class ResultCache:
     """All processes that give the same *prefix* share their entries; without a *client* each has its own.
 
     A value comes back only under the *stamp* under which it was put. While Redis is away a process tells what it has
-    in memory, and Redis is asked again by one caller a second. `clock` is monotonic.
+    in memory, and Redis is asked again by one caller a second. `clock` is monotonic. *on_asked* is told whether a value
+    was found, each time that one is asked for.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class ResultCache:
         prefix: str,
         clock: Callable[[], float] = time.monotonic,
         trust_seconds: float = TRUST_SECONDS,
+        on_asked: Callable[[bool], None] | None = None,
     ) -> None:
         budget = settings.max_bytes
         self._largest = budget // LARGEST_SHARE
         self._shared = None if client is None else SharedEntries(client, prefix=prefix, max_bytes=budget)
         self._local = LocalEntries(budget if client is None else min(budget // LOCAL_SHARE, MOST_LOCAL_BYTES))
         self._trust_seconds = trust_seconds
+        self._on_asked = on_asked
         self._clock = clock
         self._reach = Reach(clock, pause=lambda: PAUSE_SECONDS)
         self._lock = threading.Lock()
@@ -62,6 +65,12 @@ class ResultCache:
 
     def get(self, key: str, *, stamp: str, asker: str) -> bytes | None:
         """The value, or None; counted for *asker*."""
+        value = self._get(key, stamp, asker)
+        if self._on_asked is not None:
+            self._on_asked(value is not None)
+        return value
+
+    def _get(self, key: str, stamp: str, asker: str) -> bytes | None:
         asked_at = self._clock()
         known = self._local.get(key, stamp=stamp, now=asked_at)
         if known is not None and asked_at < known.trusted_until:

@@ -21,6 +21,7 @@ from api.key_ring import KeyRing
 from api.limit_settings import LimitSettings
 from api.limited_requests import add_limits
 from api.limiting import make_limiting
+from api.long_poll import LongPoll
 from api.model_gate import ModelGate
 from api.openapi import ProblemApi, spec_options
 from api.process import ApiProcess
@@ -65,7 +66,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
         clock=lambda: 1_795_384_800.0,
         gate=gate,
     )
-    waiting = Waiting(store=gone, wakeups=wakeups, clock=lambda: 0.0)
+    waiting = Waiting(store=gone, poll=LongPoll(wakeups=wakeups, clock=lambda: 0.0))
     following = Following(store=gone, wakeups=wakeups, clock=lambda: 0.0, spread=lambda: 1.0)
     streams = EventStreams(
         places=StreamPlaces(per_key=4, per_process=4),

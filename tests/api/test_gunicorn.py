@@ -21,7 +21,7 @@ from tests.redis_process import RedisProcess
 StartServer = Callable[[Mapping[str, str], Path], GunicornProcess]
 
 BODY = {"input": {"prompt": "Hark!"}}
-CONNECTIONS = 15
+CONNECTIONS = 16
 """To Redis, that a process of the API holds at most (docs/operations.md)."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.long_poll import LongPoll
 from api.process import ApiProcess
 from api.waiting import Waiting
 from api.wakeups import Wakeups, subscriber_pool
@@ -35,7 +36,8 @@ class Waiters:
     """Starts waits that only a wake-up can end, and tells when they have looked for the first time."""
 
     def __init__(self, store: JobStore, wakeups: Wakeups, pool: ThreadPoolExecutor) -> None:
-        self._waiting = Waiting(store=store, wakeups=wakeups, clock=lambda: 0.0, reread_seconds=NEVER)
+        poll = LongPoll(wakeups=wakeups, clock=lambda: 0.0, reread_seconds=NEVER)
+        self._waiting = Waiting(store=store, poll=poll)
         self._pool = pool
 
     def start(self, job_id: str, *, for_version_after: int | None = None) -> Future[Job]:

@@ -60,6 +60,7 @@ def test_what_is_the_operators_needs_the_scope_admin(needed: dict[tuple[str, str
     admins = {rule for (_, rule), scope in needed.items() if scope == "admin"}
 
     assert admins == {
+        "/metrics",
         "/v1/admin/keys",
         "/v1/admin/keys/<key_id>",
         "/v1/admin/keys/<key_id>/rotate",

@@ -22,8 +22,8 @@ from tests.system.worker_process import wait_for
 BELONGS_TO_NO_JOB = re.compile(
     r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved|revision)|w:[^:]+|senders|s:[^:]+"
     r"|used|limit:.+|limited|t:[^:]+:(limits|spent:.+|events|usage:[0-9]+|secrets:default|receiver:https?:.+)"
-    r"|circuit:(keys|(state|window):model:.+)"
-    r"|circuit:receiver:(keys|(state|window):[^/]+/https?:.+)"
+    r"|circuit:(keys|trips|(state|window):model:.+)"
+    r"|circuit:receiver:(keys|trips|(state|window):[^/]+/https?:.+)"
     r"|cache:(counts|entry:.+|sizes|used|ends)"
 )
 BELONGS_TO_A_DELIVERY = re.compile(r"forget|t:[^:]+:((dlv|letter|tries|sent):[^:]+|deliveries|undelivered)")
