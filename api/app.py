@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import redis
 from gevent import monkey  # type: ignore[import-untyped]
 
 from api.addresses import refuse_at_literal_addresses
@@ -21,6 +22,9 @@ from api.cache_blueprint import cache_blueprint
 from api.circuit_sources import AllCircuits, ModelCircuits
 from api.circuits_blueprint import circuits_blueprint
 from api.client_address import ClientAddress
+from api.console.console import add_console
+from api.console.door import door
+from api.console.login import Login
 from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
@@ -37,7 +41,7 @@ from api.jobs_blueprint import jobs_blueprint
 from api.key_ring import KeyRing
 from api.key_uses import FLUSH_SECONDS, KeyUses
 from api.limited_requests import add_limits, charge_submission, tell_budget
-from api.limiting import make_limiting
+from api.limiting import Limiting, make_limiting
 from api.limits_blueprint import limits_blueprint
 from api.long_poll import LongPoll
 from api.measuring import make_measuring
@@ -122,9 +126,7 @@ def create_app(
     app.measuring.watch_requests(app)
     add_request_ids(app, partial(new_id, "req"))
     add_cors(app, settings.edge.cors_origins)
-    limiting = make_limiting(settings)
-    require_key(app, settings.token, ring, limiting.failures)
-    add_limits(app, limiting.requests)
+    limiting, login = _guard(app, settings, client, ring)
     add_error_handler(app)
 
     results = known_results(client, store, settings.cache, on_asked=app.measuring.cache_asked)
@@ -243,9 +245,28 @@ def create_app(
         *app.measuring.blueprints(),
     ):
         api.register_blueprint(blueprint)
+    add_console(
+        app,
+        login=login,
+        submissions=submissions,
+        requeues=requeues,
+        store=store,
+        log=webhooks.log,
+        catalog=catalog,
+        gate=gate,
+    )
     add_documentation(app, api.spec)
     refuse_at_literal_addresses(app)
     return app
+
+
+def _guard(app: ApiProcess, settings: ApiSettings, client: redis.Redis, ring: KeyRing) -> tuple[Limiting, Login | None]:
+    """Have everybody say who asks, and none ask too often; what counts that, and what lets browsers in."""
+    limiting = make_limiting(settings)
+    entrance = door(client, settings, ring=ring, failures=limiting.failures)
+    require_key(app, entrance.operator, ring, limiting.failures, entrance.browsers)
+    add_limits(app, limiting.requests)
+    return limiting, entrance.login
 
 
 def _put_in_front(app: ApiProcess, settings: ApiSettings) -> None:
