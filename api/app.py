@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import redis
 from gevent import monkey  # type: ignore[import-untyped]
 
 from api.addresses import refuse_at_literal_addresses
@@ -22,9 +21,6 @@ from api.cache_blueprint import cache_blueprint
 from api.circuit_sources import AllCircuits, ModelCircuits
 from api.circuits_blueprint import circuits_blueprint
 from api.client_address import ClientAddress
-from api.console.console import add_console
-from api.console.door import door
-from api.console.login import Login
 from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
@@ -41,7 +37,7 @@ from api.jobs_blueprint import jobs_blueprint
 from api.key_ring import KeyRing
 from api.key_uses import FLUSH_SECONDS, KeyUses
 from api.limited_requests import add_limits, charge_submission, tell_budget
-from api.limiting import Limiting, make_limiting
+from api.limiting import make_limiting
 from api.limits_blueprint import limits_blueprint
 from api.long_poll import LongPoll
 from api.measuring import make_measuring
@@ -52,7 +48,7 @@ from api.openapi import ProblemApi, spec_options
 from api.process import ApiProcess
 from api.queue_blueprint import queue_blueprint
 from api.receiver_circuit_sources import EndpointCircuits, OriginCircuits, ReceiverWatch
-from api.request_ids import add_request_ids
+from api.request_log import log_requests, note_callers
 from api.request_times import add_request_times, note_wait
 from api.requeues import Requeues
 from api.responses import Responses
@@ -70,6 +66,7 @@ from jobs.access.key_text import KeyText
 from jobs.access.store import KeyStore
 from jobs.connection import connect
 from jobs.ids import new_id
+from jobs.log_key import find_log_key
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.tenants import TenantStore
@@ -124,9 +121,12 @@ def create_app(
 
     add_request_times(app, time.monotonic)
     app.measuring.watch_requests(app)
-    add_request_ids(app, partial(new_id, "req"))
+    log_requests(app, time.monotonic, new_id=partial(new_id, "req"), find_key=partial(find_log_key, client, store.keys))
     add_cors(app, settings.edge.cors_origins)
-    limiting, login = _guard(app, settings, client, ring)
+    limiting = make_limiting(settings)
+    require_key(app, settings.token, ring, limiting.failures)
+    note_callers(app)
+    add_limits(app, limiting.requests)
     add_error_handler(app)
 
     results = known_results(client, store, settings.cache, on_asked=app.measuring.cache_asked)
@@ -245,28 +245,9 @@ def create_app(
         *app.measuring.blueprints(),
     ):
         api.register_blueprint(blueprint)
-    add_console(
-        app,
-        login=login,
-        submissions=submissions,
-        requeues=requeues,
-        store=store,
-        log=webhooks.log,
-        catalog=catalog,
-        gate=gate,
-    )
     add_documentation(app, api.spec)
     refuse_at_literal_addresses(app)
     return app
-
-
-def _guard(app: ApiProcess, settings: ApiSettings, client: redis.Redis, ring: KeyRing) -> tuple[Limiting, Login | None]:
-    """Have everybody say who asks, and none ask too often; what counts that, and what lets browsers in."""
-    limiting = make_limiting(settings)
-    entrance = door(client, settings, ring=ring, failures=limiting.failures)
-    require_key(app, entrance.operator, ring, limiting.failures, entrance.browsers)
-    add_limits(app, limiting.requests)
-    return limiting, entrance.login
 
 
 def _put_in_front(app: ApiProcess, settings: ApiSettings) -> None:

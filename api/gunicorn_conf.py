@@ -19,6 +19,7 @@ from api.settings import ApiSettings
 from api.unread_requests import QuotesNothing, answer_unread_requests
 from jobs.settings import StoreSettings
 from models.catalog import Catalog
+from observability.log_settings import LogSettings
 from observability.logs import configure_logging
 from observability.metrics import shared_folder
 
@@ -26,7 +27,7 @@ from observability.metrics import shared_folder
 _settings = ApiSettings.from_env(os.environ)
 StoreSettings.from_env(os.environ)
 Catalog.load(_settings.config)
-configure_logging(sys.stderr)
+configure_logging(sys.stderr, LogSettings.from_env(os.environ))
 answer_unread_requests()
 
 

@@ -32,6 +32,7 @@ class ApiProcess(Flask):
     circuits: Circuits
     file_rounds: Rounds
     measuring: Measuring
+    log_rounds: Rounds
 
     def make_default_options_response(self) -> Response:
         """Tell the methods of an address; Flask's own would tell those of all that fit."""
@@ -49,6 +50,7 @@ class ApiProcess(Flask):
         self.key_rounds.start()
         self.file_rounds.start()
         self.measuring.start()
+        self.log_rounds.start()
 
     def drain(self) -> None:
         """Let the requests that wait answer with what they have."""
@@ -60,6 +62,7 @@ class ApiProcess(Flask):
         self.key_rounds.stop()
         self.file_rounds.stop()
         self.measuring.stop()
+        self.log_rounds.stop()
         with suppress(StoreUnavailable):
             self.key_uses.flush()
         self.wakeups.close()

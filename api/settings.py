@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
-from api.console.settings import ConsoleSettings
 from api.edge_settings import EdgeSettings
 from api.files.settings import FileSettings
 from api.limit_settings import LimitSettings
@@ -33,7 +32,6 @@ UNPEPPERED = KeyHasher()
 BARE = EdgeSettings()
 UNCACHED = CacheSettings(backend="none")
 USUAL_LIMITS = LimitSettings()
-USUAL_CONSOLE = ConsoleSettings()
 USUAL_CIRCUITS = CircuitSettings()
 USUAL_METRICS = MetricsSettings()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -71,7 +69,6 @@ class ApiSettings:
     circuits: CircuitSettings = USUAL_CIRCUITS
     files: FileSettings = IN_MEMORY
     metrics: MetricsSettings = USUAL_METRICS
-    console: ConsoleSettings = USUAL_CONSOLE
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -118,7 +115,6 @@ class ApiSettings:
             edge=EdgeSettings.from_env(env),
             limits=LimitSettings.from_env(env),
             files=FileSettings.from_env(env),
-            console=ConsoleSettings.from_env(env),
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),

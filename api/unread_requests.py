@@ -28,6 +28,9 @@ class QuotesNothing(logging.Filter):
     """Leaves of gunicorn's complaints what is wrong with a request, and takes out what was sent: it may be a key."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("Error handling request"):
+            record.msg, record.args = "request_not_finished", ()
+            return True
         said = record.getMessage()
         if said.startswith("Invalid request from"):
             record.msg, record.args = ": ".join(said.split(": ")[:2]), ()

@@ -62,7 +62,7 @@ class Sequence(Occupant):
         try:
             self._on_token(Token(index, token_id, self._append(token_id), logprobs))
         except Exception as error:  # whatever a listener raises, it must not reach the other sequences
-            log.exception("token_not_delivered", extra={"request_id": self.request_id})
+            log.exception("token_not_delivered", extra={"sequence": self.request_id})
             self.fail(EngineError(f"the token could not be delivered: {error!r}"), cause=error)
             return
         if self.finish_reason is not None:

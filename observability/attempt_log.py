@@ -1,12 +1,19 @@
-"""One line in the log when an attempt ends."""
+"""One line in the log when an attempt ends, and what all lines say that are logged for it."""
 
 from __future__ import annotations
 
 import logging
 
-from jobs.events import AttemptFinished, Event
+from jobs.events import AttemptFinished, AttemptStarted, Event
+from observability.log_context import note
 
 log = logging.getLogger("frontier.attempts")
+
+
+def note_attempt(event: Event) -> None:
+    """Listen to attempts, in the threads that make them."""
+    if isinstance(event, AttemptStarted):
+        note(attempt=event.lease.attempt, tenant=event.lease.tenant)
 
 
 def log_attempt(event: Event) -> None:

@@ -6,6 +6,7 @@ import logging
 
 from jobs.events import DeliveryAttempted, Event
 from jobs.webhooks.delivery import DeliveryStatus
+from observability.trace_id import trace_id_of
 
 log = logging.getLogger("frontier.deliveries")
 
@@ -16,6 +17,7 @@ def log_delivery_attempt(event: Event) -> None:
         return
     lease, attempt, settled = event.lease, event.attempt, event.settled
     facts = {
+        "trace_id": trace_id_of(lease.traceparent),
         "delivery_id": lease.delivery_id,
         "event_type": lease.event_type,
         "endpoint_id": lease.endpoint_id,

@@ -14,6 +14,7 @@ from scripts.commands import (
     jobs,
     keys,
     listen,
+    logs,
     models,
     serve,
     submit,
@@ -43,6 +44,7 @@ app.add_typer(keys.app, name="keys")
 app.command()(usage.usage)
 app.add_typer(tenants.app, name="tenants")
 app.command()(listen.listen)
+app.command()(logs.logs)
 app.command()(health.health)
 app.command()(doctor.doctor)
 app.command("test-api")(test_api.walk)

@@ -21,8 +21,8 @@ from scripts import flower_page, paths, ports, programs, redis_server
 from scripts.address import TOKEN_VARIABLE
 from scripts.address_table import address_table
 from scripts.announcer import Announcer
-from scripts.console_link import console_link
 from scripts.folder_lock import FolderLock, FolderTaken
+from scripts.log_teller import LogTeller
 from scripts.screen import print_result, stdout
 from scripts.system import System
 from tasks.sender_settings import SenderSettings
@@ -119,12 +119,14 @@ def _check_settings(deployment: programs.Deployment) -> None:
 
 def _run(system: System, hello: str | None) -> None:
     deployment = system.deployment
-    announcer = Announcer(deployment, hello=hello, say=_say, console_link=lambda: console_link(deployment))
+    announcer = Announcer(deployment, hello=hello, say=_say)
 
     def welcome() -> None:
         origin = TOKEN_VARIABLE if deployment.environment.get(TOKEN_VARIABLE) else None
         print_result(address_table(deployment, token_origin=origin, started_redis=system.server is not None))
         announcer.start()
+        if stdout().is_terminal:
+            LogTeller(deployment.data_dir / "logs", say=lambda line: stdout().print(line, soft_wrap=True)).start()
 
     system.run(on_start=welcome)
 

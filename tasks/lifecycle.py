@@ -13,6 +13,7 @@ from celery import signals
 
 from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
+from observability.log_settings import LogSettings
 from observability.logs import configure_logging
 from tasks.presence import NameTaken
 
@@ -57,14 +58,15 @@ def follow_celery(make: Callable[[], W], *, hopeless: type[Exception] = NameTake
     What it raises ends the process: a *hopeless* error, a taken name or an unsuitable server with EXIT_CONFIGURATION.
     """
     made: list[W] = []
+    logs = settings_or_exit(LogSettings.from_env)
 
     @signals.setup_logging.connect(weak=False)
-    def log_as_json(loglevel: int = logging.INFO, **_: object) -> None:
-        configure_logging(sys.stderr, level=logging.getLevelName(loglevel))
+    @signals.worker_init.connect(weak=False)
+    def set_up_log(**_: object) -> None:
+        configure_logging(sys.stderr, logs)
 
     @signals.worker_init.connect(weak=False)
     def start(**_: object) -> None:
-        configure_logging(sys.stderr)
         try:
             made.append(make())
         except (hopeless, UnsupportedServer, NameTaken, StoreUnavailable) as error:

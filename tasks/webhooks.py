@@ -17,9 +17,12 @@ from celery import Celery
 
 from jobs.connection import connect
 from jobs.errors import StoreUnavailable
+from jobs.log_key import find_log_key
 from jobs.store import JobStore
 from jobs.webhooks.outbox import Outbox
 from observability.delivery_log import log_delivery_attempt
+from observability.log_context import about
+from observability.tenant_hash import hash_tenants_with
 from resilience.circuit.connecting import circuits_at
 from resilience.egress.guard import EgressGuard
 from resilience.egress.post import Poster
@@ -49,6 +52,7 @@ class Sender:
         store = JobStore(client, settings.store)
         wait_for_redis(store.ping)
         store.check_server()
+        hash_tenants_with(find_log_key(client, store.keys))
         circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
         outbox = Outbox(client, settings.store)
         self._closing = threading.Event()
@@ -131,7 +135,8 @@ def make_sender_app(settings: SenderSettings) -> Celery:
 
     @app.task(name=DELIVER, ignore_result=True)
     def deliver(tenant: str, delivery_id: str) -> str:
-        return sender().sendings.run(tenant, delivery_id)
+        with about(tenant=tenant, delivery_id=delivery_id):
+            return sender().sendings.run(tenant, delivery_id)
 
     return app
 

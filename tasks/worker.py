@@ -16,10 +16,13 @@ from celery import Celery
 
 from jobs.connection import connect
 from jobs.job import Outcome
+from jobs.log_key import find_log_key
 from jobs.store import JobStore
 from models.catalog import CatalogError
 from models.loader import ModelUnavailable
-from observability.attempt_log import log_attempt
+from observability.attempt_log import log_attempt, note_attempt
+from observability.log_context import about
+from observability.tenant_hash import hash_tenants_with
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from resilience.result_cache.result_cache import ResultCache
@@ -53,6 +56,7 @@ class Worker:
         store = JobStore(client, settings.store)
         wait_for_redis(store.ping)
         store.check_server()
+        hash_tenants_with(find_log_key(client, store.keys))
         circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
         circuit = ModelCircuit(circuits, model)
         engine, revision = load(settings)
@@ -92,7 +96,7 @@ class Worker:
             is_closing=self._shutdown.is_closing,
             revision=revision,
             keep=keep,
-            listeners=(log_attempt,),
+            listeners=(note_attempt, log_attempt),
             reach=reach,
         )
         rescued = keeper.join()
@@ -137,7 +141,8 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
 
     @app.task(name=ATTEMPT, ignore_result=True)
     def attempt(job_id: str) -> str:
-        return worker().attempts.run(job_id)
+        with about(job_id=job_id):
+            return worker().attempts.run(job_id)
 
     return app
 

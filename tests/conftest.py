@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 from redis import Redis, RedisError
 
-from observability.logs import configure_logging
+from observability.logs import OURS, configure_logging
 from scripts.redis_server import ServerMissing, find_binary
 from tests.redis_process import RedisProcess
 from tests.s3.server import s3_server
@@ -129,10 +129,12 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory, server_binary: Path)
 def log() -> Iterator[io.StringIO]:
     """What a process with our logging writes."""
     root = logging.getLogger()
-    handlers, level, urllib3 = root.handlers[:], root.level, logging.getLogger("urllib3").level
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in (*OURS, "urllib3")}
     stream = io.StringIO()
     configure_logging(stream)
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
-    logging.getLogger("urllib3").setLevel(urllib3)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)

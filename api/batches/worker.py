@@ -26,8 +26,10 @@ from api.result_cache import known_results
 from jobs.batches.store import BatchStore
 from jobs.connection import connect
 from jobs.files.store import FileStore
+from jobs.log_key import find_log_key
 from jobs.store import JobStore
 from models.catalog import CatalogError
+from observability.tenant_hash import hash_tenants_with
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from storage.errors import StorageMisplaced
@@ -54,6 +56,7 @@ class Runner:
         store = JobStore(client, settings.store)
         wait_for_redis(store.ping)
         store.check_server()
+        hash_tenants_with(find_log_key(client, store.keys))
         circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
         dispatcher = Dispatcher(store, app, circuits)
         batches = BatchStore(client, settings.store)
