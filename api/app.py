@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import secrets
+import socket
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -50,6 +52,7 @@ from api.queue_blueprint import queue_blueprint
 from api.receiver_circuit_sources import EndpointCircuits, OriginCircuits, ReceiverWatch
 from api.request_log import log_requests, note_callers
 from api.request_times import add_request_times, note_wait
+from api.request_trace import trace_requests
 from api.requeues import Requeues
 from api.responses import Responses
 from api.responses_blueprint import responses_blueprint
@@ -74,6 +77,7 @@ from jobs.usage import UsageReader
 from jobs.webhooks.endpoints import EndpointStore
 from models.catalog import Catalog
 from observability.metrics.shared_folder import VARIABLE as METRICS_FOLDER
+from observability.tracing.tracing import open_tracing
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from tasks.app import make_app
@@ -100,10 +104,17 @@ def create_app(
     store = JobStore(client, store_settings)
     circuits = circuits_at(settings.redis_url, settings.circuits, connections=1, random=random.SystemRandom())
     gate = ModelGate(circuits)
-    dispatcher = Dispatcher(store, make_app(settings.redis_url, publishers=PUBLISHERS), circuits)
+    tracing = open_tracing(
+        settings.tracing,
+        service="frontier-api",
+        instance=f"{socket.gethostname()}/{os.getpid()}",
+        key=hashlib.sha256(settings.token.encode()).digest(),
+    )
+    dispatcher = Dispatcher(
+        store, make_app(settings.redis_url, publishers=PUBLISHERS), circuits, publishing=tracing.publishing
+    )
 
     app = ApiProcess(__name__, static_folder=None)
-    app.url_map.merge_slashes = False  # else an address with an empty part is redirected, in HTML
     app.store = store
     app.circuits = circuits
     app.wakeups = Wakeups(subscriber_pool(settings.redis_url))
@@ -115,10 +126,10 @@ def create_app(
     app.key_uses = KeyUses(clock=time.monotonic, write=key_store.touch)
     app.key_rounds = Rounds("key-uses", app.key_uses.flush, lambda: FLUSH_SECONDS)
     ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=app.key_uses.note)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.measuring = make_measuring(settings, catalog, folder=given.get(METRICS_FOLDER))
     _put_in_front(app, settings)
 
+    trace_requests(app, tracing)
     add_request_times(app, time.monotonic)
     app.measuring.watch_requests(app)
     log_requests(app, time.monotonic, new_id=partial(new_id, "req"), find_key=partial(find_log_key, client, store.keys))
@@ -176,6 +187,7 @@ def create_app(
         draw_seed=partial(secrets.randbelow, 2**53),
         clock=clock,
         gate=gate,
+        listeners=tracing.listeners,
         reach=arm(settings.failpoints),
     )
     foreground = Foreground(
@@ -251,7 +263,9 @@ def create_app(
 
 
 def _put_in_front(app: ApiProcess, settings: ApiSettings) -> None:
-    """What looks at a request before Flask does, the last first."""
+    """How requests come to Flask: which it takes, and what looks at them before, the last first."""
+    app.url_map.merge_slashes = False  # else an address with an empty part is redirected, in HTML
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if monkey.is_module_patched("socket"):
         app.wsgi_app = BodyDeadline(app.wsgi_app, settings.body_seconds)  # type: ignore[method-assign]
     if settings.edge.trusted_proxies:

@@ -21,9 +21,8 @@ from api.errors import OWN_NAMES, InvalidRequest, JobEndedWithoutResult, Names, 
 from api.event_streams import EventStreams
 from api.following import Following, Look
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
+from api.request_trace import request_trace
 from api.submission import Submissions, Submitted
-from api.traceparent import HEADER as TRACE_HEADER
-from api.traceparent import parse_traceparent
 from api.waiting import Waiting
 from jobs.errors import JobError
 from jobs.job import Job, JobState
@@ -53,14 +52,15 @@ class Foreground:
 
         Raises what `Submissions.submit` does, with the client's own *names* for fields.
         """
-        key = parse_idempotency_key(request.headers.get(HEADER))
+        key, trace = parse_idempotency_key(request.headers.get(HEADER)), request_trace()
         try:
             return self.submissions.submit(
                 submission,
                 tenant=tenant,
                 key_id=caller().key_id,
                 idempotency_key=key,
-                traceparent=parse_traceparent(request.headers.get(TRACE_HEADER)),
+                traceparent=trace.traceparent,
+                is_traced=trace.is_traced,
                 is_retry=key is None and is_retry(request.headers.get(RETRY_HEADER)),
             )
         except InvalidRequest as error:

@@ -24,10 +24,9 @@ from api.job_views import describe
 from api.parameters import IDEMPOTENCY_KEY, PREFER, TRACEPARENT
 from api.preferences import MAX_WAIT_SECONDS
 from api.rate_class import RateClass
+from api.request_trace import request_trace
 from api.sse import EVENT_SCHEMA
 from api.submission import Submissions, Submitted
-from api.traceparent import HEADER as TRACE_HEADER
-from api.traceparent import parse_traceparent
 from api.waiting import Waiting
 from jobs.access.api_key import Scope
 from jobs.job import JobState
@@ -106,9 +105,14 @@ def infer_blueprint(
 
     def submit(submission: Submission) -> Submitted:
         key = parse_idempotency_key(request.headers.get(HEADER))
-        trace = parse_traceparent(request.headers.get(TRACE_HEADER))
+        trace = request_trace()
         return submissions.submit(
-            submission, tenant=caller().tenant, key_id=caller().key_id, idempotency_key=key, traceparent=trace
+            submission,
+            tenant=caller().tenant,
+            key_id=caller().key_id,
+            idempotency_key=key,
+            traceparent=trace.traceparent,
+            is_traced=trace.is_traced,
         )
 
     return blueprint

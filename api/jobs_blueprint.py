@@ -25,11 +25,10 @@ from api.mass_cancel import add_mass_cancel
 from api.pages import cursor_of, link_to_next, page_document
 from api.parameters import IDEMPOTENCY_KEY, METADATA_FILTER, PREFER, TRACEPARENT
 from api.rate_class import RateClass
+from api.request_trace import request_trace
 from api.requeues import Requeues
 from api.submission import Submissions
 from api.submission_schema import SubmissionSchema
-from api.traceparent import HEADER as TRACE_HEADER
-from api.traceparent import parse_traceparent
 from api.waiting import Waiting
 from jobs.access.api_key import Scope
 from jobs.store import JobStore
@@ -76,9 +75,14 @@ def jobs_blueprint(
         """
         preferred = preference()
         key = parse_idempotency_key(request.headers.get(HEADER))
-        trace = parse_traceparent(request.headers.get(TRACE_HEADER))
+        trace = request_trace()
         submitted = submissions.submit(
-            submission, tenant=caller().tenant, key_id=caller().key_id, idempotency_key=key, traceparent=trace
+            submission,
+            tenant=caller().tenant,
+            key_id=caller().key_id,
+            idempotency_key=key,
+            traceparent=trace.traceparent,
+            is_traced=trace.is_traced,
         )
         job = waiting.follow(submitted, tenant=caller().tenant, seconds=preferred.wait_seconds or 0)
         body, headers = describe(store, job, submissions.gate)

@@ -33,7 +33,7 @@ IDEMPOTENCY_KEY = _header(
 )
 TRACEPARENT = _header(
     "traceparent",
-    "The trace that the job belongs to (W3C Trace Context), sent along with webhooks; an unreadable one is ignored",
+    "The trace that the request belongs to (W3C Trace Context), sent along with webhooks; an unreadable one is ignored",
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 )
 IF_NONE_MATCH = _header("If-None-Match", "The `ETag` that the client knows; 304 while it still holds", 'W/"3"')

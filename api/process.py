@@ -14,6 +14,7 @@ from api.measuring import Measuring
 from api.wakeups import Wakeups
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
+from observability.tracing.tracing import Tracing
 from resilience.circuit.circuits import Circuits
 from tasks.dispatch import Rounds
 
@@ -33,6 +34,7 @@ class ApiProcess(Flask):
     file_rounds: Rounds
     measuring: Measuring
     log_rounds: Rounds
+    tracing: Tracing
 
     def make_default_options_response(self) -> Response:
         """Tell the methods of an address; Flask's own would tell those of all that fit."""
@@ -67,3 +69,4 @@ class ApiProcess(Flask):
             self.key_uses.flush()
         self.wakeups.close()
         self.circuits.close()
+        self.tracing.close()

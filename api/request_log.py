@@ -16,8 +16,7 @@ from api.log_key_rounds import log_key_rounds
 from api.process import ApiProcess
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_ids import add_request_ids
-from api.traceparent import HEADER as TRACEPARENT
-from api.traceparent import parse_traceparent
+from api.request_trace import request_trace
 from observability import log_context
 from observability.trace_id import trace_id_of
 
@@ -122,8 +121,7 @@ def log_requests(
 
     @app.before_request
     def note() -> None:
-        trace = trace_id_of(parse_traceparent(request.headers.get(TRACEPARENT)))
-        log_context.note(request_id=g.request_id, trace_id=trace)
+        log_context.note(request_id=g.request_id, trace_id=trace_id_of(request_trace().traceparent))
 
     @app.after_request
     def describe(response: Response) -> Response:

@@ -20,6 +20,7 @@ from jobs.webhooks.sealing import Sealer
 from models.catalog import SHIPPED_CONFIG, config_file
 from observability.metrics.settings import PORT as METRICS_PORT
 from observability.metrics.settings import MetricsSettings
+from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.egress.guard import EgressRules
 from resilience.egress.settings import egress_rules_from_env
@@ -69,6 +70,7 @@ class ApiSettings:
     circuits: CircuitSettings = USUAL_CIRCUITS
     files: FileSettings = IN_MEMORY
     metrics: MetricsSettings = USUAL_METRICS
+    tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -119,6 +121,7 @@ class ApiSettings:
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),
             circuits=CircuitSettings.from_env(env),
+            tracing=TracingSettings.from_env(env, speaks_grpc=False),
             failpoints=failpoints_from_env(env),
         )
 

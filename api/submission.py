@@ -23,6 +23,7 @@ from api.measured_request import measured_request, model_of
 from api.model_gate import ModelGate
 from api.recorded_job import recorded_job
 from jobs.answers import Accepted
+from jobs.events import JobAccepted, Listener, notify
 from jobs.job import OPERATOR_KEY, Job
 from jobs.new_job import Foreground, NewJob
 from jobs.store import JobStore
@@ -84,6 +85,7 @@ class Submissions:
     charge: Callable[[], object] = unlimited
     tell_budget: Callable[[Accepted], object] = untold
     find_known: FindKnown = nothing_known
+    listeners: tuple[Listener, ...] = ()
     reach: Reach = unarmed
 
     def submit(
@@ -94,15 +96,18 @@ class Submissions:
         key_id: str = OPERATOR_KEY,
         idempotency_key: str | None = None,
         traceparent: str | None = None,
+        is_traced: bool = False,
         is_retry: bool = False,
     ) -> Submitted:
         """Record one job, or find the one that the key has made, and let it start as soon as there is room.
 
-        It belongs to the API key `key_id`. A retry in the foreground finds the job of an earlier try, if that one's
-        answer was never delivered.
+        It belongs to the API key `key_id`. With `is_traced` what becomes of it is recorded under its
+        `traceparent`. A retry in the foreground finds the job of an earlier try, if that one's answer was never
+        delivered.
         Raises UnknownModel, InvalidRequest, DeadlineUnmeetable, UrlRefused, NoSealer, IdempotencyMismatch, RateLimited,
         CircuitOpen, ModelDraining, QueueFull, QuotaExceeded, StorageFull or StoreUnavailable.
         """
+        began_at = self.clock()
         if idempotency_key is not None:
             known = self.store.submitted(tenant, idempotency_key, submission.fingerprint)
             if known is not None:
@@ -134,6 +139,7 @@ class Submissions:
             fingerprint=submission.fingerprint,
             webhook=self.take_webhook(submission.webhook, tenant) if submission.webhook else None,
             traceparent=traceparent,
+            is_traced=is_traced,
             asked=submission.asked,
             is_streamed=submission.is_streamed,
             foreground=Foreground(fingerprint=submission.fingerprint, is_retry=is_retry)
@@ -150,6 +156,7 @@ class Submissions:
                 job, max_waiting=most, max_waiting_per_tenant=most_of_tenant, takes_new=takes_new
             )
         self.tell_budget(accepted)
+        notify(self.listeners, JobAccepted(job, accepted, began_at, self.clock()))
         self.reach(Failpoint.API_AFTER_RECORD)
         if accepted.can_start:
             self.dispatcher.dispatch(model.name)

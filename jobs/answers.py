@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from jobs.lease import Lease
 from jobs.request import TokenLogprobs
+
+NOT_TRACED: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,24 @@ class Signals:
     streamed: bool
 
 
+class Dispatched(list[str]):
+    """Ids of jobs that are to be published; `traceparents` has those of the jobs that are traced."""
+
+    def __init__(self, ids: Iterable[str] = (), traceparents: Mapping[str, str] = NOT_TRACED) -> None:
+        super().__init__(ids)
+        self.traceparents = traceparents
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep left to do; `stranded` are (model, job id) whose message must be published again."""
+    """What a sweep left to do; `stranded` are (model, job id) whose message must be published again.
+
+    `traceparents` has those of the jobs that are traced.
+    """
 
     has_more: bool
     stranded: list[tuple[str, str]]
+    traceparents: Mapping[str, str] = field(default_factory=lambda: NOT_TRACED)
 
 
 @dataclass(frozen=True, slots=True)

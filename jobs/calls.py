@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Self
 
@@ -15,6 +15,7 @@ from jobs.scripts import Argument
 from jobs.spec import pack_outcome, pack_spec, pack_tokens, unpack_spec, unpack_tokens
 from jobs.tenant_limits import TenantLimits
 from jobs.token_run import TokenRun
+from jobs.traceparent import from_record, to_record
 from jobs.webhooks.telling import pack_webhook, told_of_end
 
 
@@ -72,7 +73,7 @@ def accept_arguments(
         job.fingerprint,
         bounds.all_tenants,
         pack_webhook(job.webhook) if job.webhook else "",
-        job.traceparent or "",
+        to_record(job.traceparent, is_traced=job.is_traced),
         "1" if job.is_streamed else "",
         job.foreground.fingerprint if job.foreground else "",
         "1" if job.foreground and job.foreground.is_retry else "",
@@ -111,9 +112,11 @@ def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
     _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
-    wasted, prompt, engine, others, first, tells, streamed, same, keep_ms, shared, spec, *chunks = rest
+    wasted, prompt, engine, others, goes_first, tells, streamed, same, keep_ms, shared, *rest = rest
+    trace, first_token, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
     emitted = unpack_tokens(chunks)
+    traceparent, is_traced = from_record(trace.decode())
     return Lease(
         job_id=job_id,
         tenant=tenant.decode(),
@@ -131,12 +134,21 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         emitted_pieces=tuple(emitted.pieces),
         emitted_logprobs=tuple(emitted.logprobs),
         company_expected=others > 0,
-        goes_first=first == 1,
+        goes_first=goes_first == 1,
         tells_result=tells == 1,
         is_streamed=streamed == 1,
         reuse=Reuse(digest=same.decode(), keep_seconds=keep_ms / 1000 if keep_ms else None) if same else None,
         is_shared=shared == 1,
+        traceparent=traceparent,
+        is_traced=is_traced,
+        first_token=first_token or None,
     )
+
+
+def traceparents_of(ids: Sequence[str], traces: Sequence[bytes]) -> Mapping[str, str]:
+    """Of jobs by their ids; the trace of one that is not traced is empty."""
+    kept = ((job_id, from_record(trace.decode())[0]) for job_id, trace in zip(ids, traces, strict=True) if trace)
+    return {job_id: traceparent for job_id, traceparent in kept if traceparent is not None}
 
 
 def emit_arguments(emission: Emission, *, lease_ms: int) -> Sequence[Argument]:

@@ -6,11 +6,42 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from jobs.answers import Accepted
 from jobs.job import Outcome
 from jobs.lease import Lease
+from jobs.new_job import NewJob
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease, Settled
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobAccepted:
+    """A job is on record, or was; `began_at` and `ended_at` are the Unix seconds in between which that was done.
+
+    `batch_traceparent` is that of the traced request which made the batch that the job is a line of.
+    """
+
+    job: NewJob
+    accepted: Accepted
+    began_at: float
+    ended_at: float
+    batch_traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptTimes:
+    """When what of an attempt happened, in seconds of the worker's monotonic clock.
+
+    It `began_at` when it got its slot; it `ended_at` when its outcome was known, which the store had at `recorded_at`.
+    """
+
+    claimed_at: float
+    began_at: float | None
+    first_token_at: float | None
+    last_token_at: float | None
+    ended_at: float
+    recorded_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +54,17 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFinished:
-    """An attempt is over; `answer` is what the store made of it, `outcome` None if it left none."""
+    """An attempt is over; `answer` is what the store made of it, `outcome` None if it left none.
+
+    `published_in` is the `traceparent` of the message that it came with.
+    """
 
     lease: Lease
     model: str
     answer: str
     outcome: Outcome | None
+    times: AttemptTimes
+    published_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +80,7 @@ class DeliveryAttempted:
     retry_in_seconds: float | None
 
 
-Event = AttemptStarted | AttemptFinished | DeliveryAttempted
+Event = JobAccepted | AttemptStarted | AttemptFinished | DeliveryAttempted
 Listener = Callable[[Event], None]
 
 

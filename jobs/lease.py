@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jobs.job import JobState
 from jobs.new_job import Reuse
 from jobs.request import InferenceRequest, TokenLogprobs
+from jobs.traceparent import span_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class Lease:
     before this have used, as far as they could say. `tells_result`: its webhook includes the result. `is_streamed`:
     somebody reads its tokens as they come. It `goes_first` where its tenant runs nothing else: before jobs that wait in
     the worker for a slot. `reuse` where another job may get its result;
-    with `is_shared` others may be waiting for this very run.
+    with `is_shared` others may be waiting for this very run. `traceparent` is what the job came with, or, if it
+    `is_traced`, that of its request's span; then `first_token` is that of the first lease on the job.
     """
 
     job_id: str
@@ -43,3 +45,17 @@ class Lease:
     is_streamed: bool = False
     reuse: Reuse | None = None
     is_shared: bool = False
+    traceparent: str | None = None
+    is_traced: bool = False
+    first_token: int | None = None
+
+    @property
+    def span_id(self) -> str:
+        """Of the attempt, in the job's trace."""
+        return span_id(self.job_id, self.token)
+
+    @property
+    def first_span_id(self) -> str | None:
+        """Of the job's first attempt, None if this is it."""
+        is_first = self.first_token is None or self.first_token == self.token
+        return None if is_first else span_id(self.job_id, self.first_token or 0)

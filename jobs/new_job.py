@@ -62,7 +62,8 @@ class NewJob:
     `key_id` is the API key that submits. `asked` is what the client's interface has to tell of its request again, as
     JSON that means nothing here. With `is_streamed` somebody reads the tokens from the first on. Jobs of a tenant with
     the same `run_digest` have the same result, and those in flight together share one run. A `line` of a batch tells no
-    event, and has neither webhook nor idempotency key.
+    event, and has neither webhook nor idempotency key. What becomes of a job that `is_traced` is recorded under the
+    span of its `traceparent`; else that is only passed on.
     """
 
     id: str
@@ -80,6 +81,7 @@ class NewJob:
     fingerprint: str = ""
     webhook: JobWebhook | None = None
     traceparent: str | None = None
+    is_traced: bool = False
     asked: Mapping[str, Any] = field(default_factory=dict)
     is_streamed: bool = False
     foreground: Foreground | None = None

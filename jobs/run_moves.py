@@ -6,8 +6,16 @@ from collections.abc import Sequence
 
 import redis
 
-from jobs.answers import Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
-from jobs.calls import claimed_lease, emit_arguments, finish_arguments, milliseconds, ref_of, spent_arguments
+from jobs.answers import Dispatched, Emission, Emitted, FinishAnswer, Signals, Skipped, Swept, Wait
+from jobs.calls import (
+    claimed_lease,
+    emit_arguments,
+    finish_arguments,
+    milliseconds,
+    ref_of,
+    spent_arguments,
+    traceparents_of,
+)
 from jobs.job import Outcome, Usage
 from jobs.keys import Keys
 from jobs.lease import Lease
@@ -25,15 +33,16 @@ class RunMoves:
         self._client = client
         self._moves = Moves(client, keys, settings)
 
-    def dispatch(self, model: str, *, most_in_window: int | None = None) -> list[str]:
-        """Move waiting jobs into the window while it has room; the ids are to be published.
+    def dispatch(self, model: str, *, most_in_window: int | None = None) -> Dispatched:
+        """Move waiting jobs into the window while it has room; they are to be published.
 
         Up to `most_in_window` are in it then, if its workers have room for so many.
         """
         grace_ms = milliseconds(self.settings.dispatch_grace_seconds)
         most = "" if most_in_window is None else most_in_window
-        ids = self._moves.run("dispatch", model, grace_ms, self.settings.dispatch_limit, most)
-        return [job_id.decode() for job_id in ids]
+        told = self._moves.run("dispatch", model, grace_ms, self.settings.dispatch_limit, most)
+        ids = [job_id.decode() for job_id in told[0::2]]
+        return Dispatched(ids, traceparents_of(ids, told[1::2]))
 
     def claim(
         self, job_id: str, *, model: str, worker: str, claim_id: str, can_continue: bool
@@ -124,8 +133,9 @@ class RunMoves:
             self.settings.sweep_limit,
             milliseconds(self.settings.outage_seconds),
         )
-        pairs = zip(stranded[0::2], stranded[1::2], strict=True)
-        return Swept(has_more == 1, [(model.decode(), job_id.decode()) for model, job_id in pairs])
+        ids = [job_id.decode() for job_id in stranded[1::3]]
+        models = [model.decode() for model in stranded[0::3]]
+        return Swept(has_more == 1, list(zip(models, ids, strict=True)), traceparents_of(ids, stranded[2::3]))
 
     def heartbeat(
         self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0, revision: str = ""

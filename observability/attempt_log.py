@@ -6,6 +6,7 @@ import logging
 
 from jobs.events import AttemptFinished, AttemptStarted, Event
 from observability.log_context import note
+from observability.trace_id import trace_id_of
 
 log = logging.getLogger("frontier.attempts")
 
@@ -13,7 +14,8 @@ log = logging.getLogger("frontier.attempts")
 def note_attempt(event: Event) -> None:
     """Listen to attempts, in the threads that make them."""
     if isinstance(event, AttemptStarted):
-        note(attempt=event.lease.attempt, tenant=event.lease.tenant)
+        lease = event.lease
+        note(attempt=lease.attempt, tenant=lease.tenant, trace_id=trace_id_of(lease.traceparent))
 
 
 def log_attempt(event: Event) -> None:

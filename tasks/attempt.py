@@ -65,18 +65,21 @@ class Attempts:
     listeners: tuple[Listener, ...] = ()
     reach: Reach = unarmed
 
-    def run(self, job_id: str) -> str:
-        """Attempt the job that a message names; says what became of it, for logs and Flower."""
+    def run(self, job_id: str, *, published_in: str | None = None) -> str:
+        """Attempt the job that a message names; says what became of it, for logs and Flower.
+
+        `published_in` is the `traceparent` of the message.
+        """
         self.reach(Failpoint.WORKER_AFTER_MESSAGE)
         permit = self.circuit.permit()
         if permit is None:
             return self._leave_queued(job_id)
         try:
-            return self._run(job_id, permit)
+            return self._run(job_id, permit, published_in)
         finally:
             self.circuit.give_back(permit)
 
-    def _run(self, job_id: str, permit: Permit) -> str:
+    def _run(self, job_id: str, permit: Permit, published_in: str | None) -> str:
         claimed = self._claim(job_id)
         if claimed is None:
             return "skipped"
@@ -89,6 +92,7 @@ class Attempts:
         notify(self.listeners, AttemptStarted(lease, self.model))
         try:
             outcome, verdict, put_off = self._generate(attempt)
+            ended_at = self.clock()
             put_off = self._judge(attempt, permit, verdict) or put_off
             if put_off is not None:
                 outcome, answer = None, self._postpone(attempt, put_off, outcome)
@@ -99,7 +103,8 @@ class Attempts:
                 answer = self._give_up(attempt)
         finally:
             self.running.remove(attempt)
-        notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome))
+        times = attempt.times(ended_at=ended_at, recorded_at=self.clock())
+        notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome, times, published_in))
         self.refill()
         if outcome and answer in RECORDED:
             self.keep(attempt, outcome)

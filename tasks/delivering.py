@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from jobs.signature import signed_headers
+from jobs.traceparent import HEADER, child_traceparent
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease
 from jobs.webhooks.errors import BadSeal, NoSealer
 from jobs.webhooks.outbox import Blame, Verdict
@@ -17,7 +18,6 @@ from resilience.egress.guard import EgressGuard
 from resilience.egress.post import Poster, Reply
 from tasks.retry_after import seconds_asked_for
 from tasks.snippet import snippet
-from tasks.traceparent import child_traceparent
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,6 @@ class Courier:
     user_agent: str
     now: Callable[[], float]
     clock: Callable[[], float]
-    draw: Callable[[int], bytes]
 
     def carry(self, lease: DeliveryLease) -> Told:
         """Send what the lease is for, once; whatever happens is told, and nothing raised."""
@@ -93,7 +92,7 @@ class Courier:
         headers = {
             "content-type": "application/json",
             "user-agent": self.user_agent,
-            "traceparent": child_traceparent(lease.traceparent, lease.event_id, self.draw),
+            HEADER: child_traceparent(lease.traceparent, lease.span_id, event_id=lease.event_id),
             **signed_headers(secrets, lease.event_id, timestamp, lease.body),
         }
         return self.poster.post(destination, lease.body, headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from celery import Celery
@@ -12,6 +12,7 @@ from redis import RedisError
 
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
+from observability.tracing.tracing import Publishing, publish_untraced
 from resilience.circuit.circuits import Circuits
 from resilience.circuit.keys import key_of_model
 from tasks.app import ATTEMPT, queue_name
@@ -33,13 +34,21 @@ class Dispatcher:
     """Publishes what the store moves into the window. Safe to share between threads and greenlets.
 
     Of a model whose circuit is open nothing is moved, and while it is half_open no more than may be tried. Without
-    `circuits` nothing is held back.
+    `circuits` nothing is held back. Messages of jobs that are traced have the headers of *publishing*.
     """
 
-    def __init__(self, store: JobStore, app: Celery, circuits: Circuits | None = None) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        app: Celery,
+        circuits: Circuits | None = None,
+        *,
+        publishing: Publishing = publish_untraced,
+    ) -> None:
         self._store = store
         self._app = app
         self._circuits = circuits
+        self._publishing = publishing
 
     def dispatch(self, model: str) -> int:
         """Move waiting jobs of a model into the broker while the window has room; how many were moved.
@@ -51,12 +60,12 @@ class Dispatcher:
         if room == 0:
             return 0
         try:
-            job_ids = self._store.dispatch(model, most_in_window=room)
+            jobs = self._store.dispatch(model, most_in_window=room)
         except StoreUnavailable as error:
             log.warning("dispatch_postponed", extra={"model": model, "reason": str(error)})
             return 0
-        self._publish(model, job_ids)
-        return len(job_ids)
+        self._publish(model, jobs, jobs.traceparents)
+        return len(jobs)
 
     def sweep(self) -> None:
         """One round of housekeeping, then dispatch for every model. Raises StoreUnavailable."""
@@ -64,7 +73,8 @@ class Dispatcher:
             swept = self._store.sweep()
             for model, job_id in swept.stranded:
                 log.info("message_published_again", extra={"model": model, "job_id": job_id})
-                self._publish(model, [job_id])
+                traceparent = swept.traceparents.get(job_id)
+                self._publish(model, [job_id], {job_id: traceparent} if traceparent else {})
             if not swept.has_more:
                 break
         for model in self._store.models():
@@ -86,14 +96,24 @@ class Dispatcher:
         """A thread, or greenlet, that sweeps again and again; not started yet."""
         return Rounds("sweep", self.sweep, next_pause_seconds)
 
-    def _publish(self, model: str, job_ids: Sequence[str]) -> None:
+    def _publish(self, model: str, job_ids: Sequence[str], traceparents: Mapping[str, str]) -> None:
         if not job_ids:
             return
         try:
-            with self._app.producer_or_acquire() as producer, producer.batch():
+            with (
+                self._publishing(queue_name(model), traceparents) as headers,
+                self._app.producer_or_acquire() as producer,
+                producer.batch(),
+            ):
                 for job_id in job_ids:
                     self._app.send_task(
-                        ATTEMPT, args=(job_id,), task_id=job_id, queue=queue_name(model), declare=(), producer=producer
+                        ATTEMPT,
+                        args=(job_id,),
+                        task_id=job_id,
+                        queue=queue_name(model),
+                        declare=(),
+                        producer=producer,
+                        headers=headers.get(job_id),
                     )
         except (KombuError, RedisError, OSError) as error:
             log.warning("publish_postponed", extra={"model": model, "jobs": len(job_ids), "reason": str(error)})

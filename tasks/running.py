@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 
+from jobs.events import AttemptTimes
 from jobs.job import JobState
 from jobs.lease import Lease
 from jobs.token_run import TokenRun
@@ -59,6 +60,17 @@ class RunningAttempt:
         """When its time is over: the run limit counts from its slot on, a deadline stays where it is."""
         waited = 0.0 if self.ends_as is JobState.EXPIRED else self.waited_seconds
         return self.claimed_at + waited + self.lease.run_seconds
+
+    def times(self, *, ended_at: float, recorded_at: float) -> AttemptTimes:
+        """When what of it happened."""
+        return AttemptTimes(
+            claimed_at=self.claimed_at,
+            began_at=self.began_at,
+            first_token_at=self.first_token_at,
+            last_token_at=self.last_token_at,
+            ended_at=ended_at,
+            recorded_at=recorded_at,
+        )
 
     def add(self, token: Token) -> None:
         """Take a token from the engine."""

@@ -14,6 +14,7 @@ from jobs.environment import Environment, between
 from jobs.settings import StoreSettings
 from jobs.webhooks.receivers import ReceiverRules
 from jobs.webhooks.sealing import Sealer
+from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.egress.guard import EgressRules
 from resilience.egress.post import Limits
@@ -44,6 +45,7 @@ class SenderSettings:
     store: StoreSettings
     circuits: CircuitSettings = field(default_factory=CircuitSettings)
     sealer: Sealer | None = field(default=None, repr=False)
+    tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -77,6 +79,7 @@ class SenderSettings:
             store=StoreSettings.from_env(env),
             circuits=CircuitSettings.from_env(env),
             sealer=Sealer.from_env(env),
+            tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
         )
 

@@ -10,6 +10,7 @@ from typing import Self
 from jobs.environment import Environment, SettingError, between
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, ModelConfig, config_file
+from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 from resilience.result_cache.settings import CacheSettings
@@ -34,6 +35,7 @@ class WorkerSettings:
     circuits: CircuitSettings = field(default_factory=CircuitSettings)
     upstream_key: str | None = field(default=None, repr=False)
     cache: CacheSettings = UNCACHED
+    tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -58,6 +60,7 @@ class WorkerSettings:
             circuits=CircuitSettings.from_env(env),
             upstream_key=model.upstream_key(env),
             cache=CacheSettings.from_env(env),
+            tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
         )
         reader.check()

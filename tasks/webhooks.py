@@ -7,7 +7,6 @@ due, so that nothing else has to run, and keeps house for jobs, so that they exp
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from importlib.metadata import version
@@ -23,6 +22,7 @@ from jobs.webhooks.outbox import Outbox
 from observability.delivery_log import log_delivery_attempt
 from observability.log_context import about
 from observability.tenant_hash import hash_tenants_with
+from observability.tracing.tracing import open_tracing
 from resilience.circuit.connecting import circuits_at
 from resilience.egress.guard import EgressGuard
 from resilience.egress.post import Poster
@@ -55,6 +55,7 @@ class Sender:
         hash_tenants_with(find_log_key(client, store.keys))
         circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
         outbox = Outbox(client, settings.store)
+        self._tracing = tracing = open_tracing(settings.tracing, service="frontier-sender", instance=identity.instance)
         self._closing = threading.Event()
         self._presence = presence = Presence(
             identity,
@@ -74,7 +75,6 @@ class Sender:
                 user_agent=f"Frontier/{version('frontier')}",
                 now=time.time,
                 clock=time.monotonic,
-                draw=os.urandom,
             ),
             schedule=settings.schedule,
             rules=settings.rules,
@@ -85,7 +85,7 @@ class Sender:
             pause=time.sleep,
             random=random,
             is_closing=self._closing.is_set,
-            listeners=(log_delivery_attempt,),
+            listeners=(log_delivery_attempt, *tracing.listeners),
             reach=arm(settings.failpoints),
         )
         rescued = presence.join()
@@ -96,7 +96,7 @@ class Sender:
             Ear(client, outbox.keys.name("outbox"), lambda _: self._announcing.nudge()),
             self._announcing,
             Rounds("presence", presence.renew, lambda: settings.store.lease_seconds / BEATS_PER_LEASE),
-            Dispatcher(store, app, circuits).sweep_rounds(
+            Dispatcher(store, app, circuits, publishing=tracing.publishing).sweep_rounds(
                 lambda: random.uniform(0.75, 1.25) * settings.store.sweep_seconds
             ),
         )
@@ -118,6 +118,7 @@ class Sender:
         """End the threads; every attempt is over by now."""
         for thread in self._threads:
             thread.stop()
+        self._tracing.close()
 
     def _leave(self) -> None:
         try:

@@ -18,11 +18,13 @@ from jobs.connection import connect
 from jobs.job import Outcome
 from jobs.log_key import find_log_key
 from jobs.store import JobStore
+from jobs.traceparent import HEADER, parse_traceparent
 from models.catalog import CatalogError
 from models.loader import ModelUnavailable
 from observability.attempt_log import log_attempt, note_attempt
 from observability.log_context import about
 from observability.tenant_hash import hash_tenants_with
+from observability.tracing.tracing import open_tracing
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from resilience.result_cache.result_cache import ResultCache
@@ -65,7 +67,8 @@ class Worker:
         if settings.cache.backend == "redis":
             cache = ResultCache(settings.cache, client, prefix=store.keys.name("cache:"))
             keep = ResultKeeper(cache=cache, keys=store.keys).keep
-        dispatcher = Dispatcher(store, app, circuits)
+        self._tracing = tracing = open_tracing(settings.tracing, service="frontier-worker", instance=identity.instance)
+        dispatcher = Dispatcher(store, app, circuits, publishing=tracing.publishing)
         self._refill = dispatcher.refill_rounds(model, before=circuit.flush)
         running = RunningAttempts(engine.cancel)
         reach = arm(settings.failpoints)
@@ -96,7 +99,7 @@ class Worker:
             is_closing=self._shutdown.is_closing,
             revision=revision,
             keep=keep,
-            listeners=(note_attempt, log_attempt),
+            listeners=(note_attempt, log_attempt, *tracing.listeners),
             reach=reach,
         )
         rescued = keeper.join()
@@ -130,6 +133,7 @@ class Worker:
         self._engine.close()
         for thread in self._threads:
             thread.stop()
+        self._tracing.close()
 
 
 def make_worker_app(settings: WorkerSettings) -> Celery:
@@ -141,8 +145,9 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
 
     @app.task(name=ATTEMPT, ignore_result=True)
     def attempt(job_id: str) -> str:
+        published_in = parse_traceparent(attempt.request.get(HEADER))
         with about(job_id=job_id):
-            return worker().attempts.run(job_id)
+            return worker().attempts.run(job_id, published_in=published_in)
 
     return app
 

@@ -21,8 +21,9 @@ from api.errors import InvalidRequest
 from api.id_pages import id_page
 from api.idempotency import HEADER, REPLAYED, parse_idempotency_key
 from api.job_requests import preference
-from api.parameters import IDEMPOTENCY_KEY, IF_NONE_MATCH, METADATA_FILTER, PREFER
+from api.parameters import IDEMPOTENCY_KEY, IF_NONE_MATCH, METADATA_FILTER, PREFER, TRACEPARENT
 from api.rate_class import RateClass
+from api.request_trace import request_trace
 from jobs.access.api_key import Scope
 from jobs.batches.batch import Batch
 from jobs.batches.errors import BatchNotFound
@@ -47,7 +48,7 @@ def batches_blueprint(
         scope=Scope.JOBS_WRITE,
         rate=RateClass.SUBMIT,
         operationId="createBatch",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, TRACEPARENT],
     )
     @blueprint.takes(NewBatchSchema, example=examples.NEW_BATCH)
     @blueprint.answers(HTTPStatus.OK, BatchSchema, example=examples.MADE_BATCH)
@@ -59,7 +60,9 @@ def batches_blueprint(
         runs. The same `Idempotency-Key` with the same body finds the batch that it has made, for a day.
         """
         key = parse_idempotency_key(request.headers.get(HEADER))
-        taken = intake.take(asked, tenant=caller().tenant, key_id=caller().key_id, idempotency_key=key)
+        taken = intake.take(
+            asked, tenant=caller().tenant, key_id=caller().key_id, trace=request_trace(), idempotency_key=key
+        )
         return batch_document(taken.batch), HTTPStatus.OK, dict(REPLAYED) if taken.is_replayed else {}
 
     @blueprint.view("GET", "", scope=Scope.JOBS_READ, operationId="listBatches", parameters=[METADATA_FILTER])

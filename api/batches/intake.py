@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.batches.batch_schema import AskedBatch
 from api.errors import ApiError, InvalidRequest
+from api.request_trace import RequestTrace
 from jobs.batches.batch import Batch, NewBatch
 from jobs.batches.errors import BatchNotFound
 from jobs.batches.idempotency import BatchKeys
@@ -42,7 +43,9 @@ class BatchIntake:
     charge: Callable[[], object]
     output_kept_seconds: float
 
-    def take(self, asked: AskedBatch, *, tenant: str, key_id: str, idempotency_key: str | None = None) -> Taken:
+    def take(
+        self, asked: AskedBatch, *, tenant: str, key_id: str, trace: RequestTrace, idempotency_key: str | None = None
+    ) -> Taken:
         """Record one batch, or find the one that the idempotency key has made.
 
         Raises InvalidRequest, IdempotencyMismatch, RateLimited, StorageFull or StoreUnavailable.
@@ -64,6 +67,8 @@ class BatchIntake:
             window_seconds=asked.window_seconds,
             metadata=asked.metadata,
             output_kept_seconds=kept,
+            traceparent=trace.traceparent,
+            is_traced=trace.is_traced,
         )
         try:
             batch = self.batches.accept(new)

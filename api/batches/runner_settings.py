@@ -12,6 +12,7 @@ from api.files.settings import FileSettings
 from jobs.environment import Environment, between
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, config_file
+from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
 from resilience.result_cache.settings import CacheSettings
@@ -31,6 +32,7 @@ class RunnerSettings:
     store: StoreSettings = field(default_factory=StoreSettings)
     circuits: CircuitSettings = field(default_factory=CircuitSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -53,5 +55,6 @@ class RunnerSettings:
             store=StoreSettings.from_env(env),
             circuits=CircuitSettings.from_env(env),
             cache=CacheSettings.from_env(env),
+            tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
         )

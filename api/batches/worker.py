@@ -30,6 +30,7 @@ from jobs.log_key import find_log_key
 from jobs.store import JobStore
 from models.catalog import CatalogError
 from observability.tenant_hash import hash_tenants_with
+from observability.tracing.tracing import open_tracing
 from resilience.circuit.connecting import circuits_at
 from resilience.failpoints import arm
 from storage.errors import StorageMisplaced
@@ -58,7 +59,8 @@ class Runner:
         store.check_server()
         hash_tenants_with(find_log_key(client, store.keys))
         circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
-        dispatcher = Dispatcher(store, app, circuits)
+        self._tracing = tracing = open_tracing(settings.tracing, service="frontier-runner", instance=identity.instance)
+        dispatcher = Dispatcher(store, app, circuits, publishing=tracing.publishing)
         batches = BatchStore(client, settings.store)
         files = FileStore(client, settings.store)
         storage = Storage.at(settings.files_url)
@@ -67,6 +69,9 @@ class Runner:
             dispatcher=dispatcher,
             gate=ModelGate(circuits),
             find_known=known_results(client, store, settings.cache).reuse,
+            clock=time.time,
+            line_trace=tracing.line_trace,
+            listeners=tracing.listeners,
         )
         work = Work(
             batches=batches,
@@ -117,6 +122,7 @@ class Runner:
             self._closed.join()
         for thread in self._threads:
             thread.stop()
+        self._tracing.close()
 
     def _hear(self, ref: bytes | None) -> None:
         if not self._runner.hear(ref):

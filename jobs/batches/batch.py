@@ -90,7 +90,10 @@ class BatchUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """What the store needs to accept a batch. What it comes to is kept for `output_kept_seconds`, or for ever."""
+    """What the store needs to accept a batch. What it comes to is kept for `output_kept_seconds`, or for ever.
+
+    `traceparent` is that of the span of its request if it `is_traced`, else what came with it.
+    """
 
     id: str
     tenant: str
@@ -100,6 +103,8 @@ class NewBatch:
     window_seconds: float = 86_400.0
     metadata: Mapping[str, str] = field(default_factory=dict)
     output_kept_seconds: float | None = None
+    traceparent: str | None = None
+    is_traced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +150,8 @@ class Batch:
     waiting_for: str | None = None
     tries: int = 0
     is_given_up: bool = False
+    traceparent: str | None = None
+    is_traced: bool = False
 
     @property
     def is_suspect(self) -> bool:

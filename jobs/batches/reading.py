@@ -14,6 +14,7 @@ from jobs.batches.errors import BatchNotFound
 from jobs.batches.ids import output_file_id
 from jobs.keys import Keys
 from jobs.scripts import unavailable_as_our_error
+from jobs.traceparent import from_record
 
 NO_METADATA: Mapping[str, str] = {}
 MOST_LOOKED_AT = 5_000
@@ -119,6 +120,7 @@ def _batch(tenant: str, batch_id: str, raw: Mapping[bytes, bytes], parts: Sequen
     def seconds(name: str) -> float | None:
         return float(fields[name]) / 1000 if name in fields else None
 
+    traceparent, is_traced = from_record(fields.get("trace", ""))
     return Batch(
         id=batch_id,
         tenant=tenant,
@@ -155,4 +157,6 @@ def _batch(tenant: str, batch_id: str, raw: Mapping[bytes, bytes], parts: Sequen
         waiting_for=fields.get("waiting_for"),
         tries=number("tries"),
         is_given_up="given_up" in fields,
+        traceparent=traceparent,
+        is_traced=is_traced,
     )

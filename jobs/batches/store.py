@@ -22,6 +22,7 @@ from jobs.headroom import Headroom
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.scripts import Argument
 from jobs.settings import StoreSettings
+from jobs.traceparent import to_record
 
 
 class BatchStore(RunnerMoves):
@@ -58,6 +59,7 @@ class BatchStore(RunnerMoves):
             batch.key_id,
             json.dumps(dict(batch.metadata)),
             kept,
+            to_record(batch.traceparent, is_traced=batch.is_traced),
         ]
         run = self._moves.run_durably if self.settings.durability == "strict" else self._moves.run
         if run("accept_batch", *arguments) < 0:

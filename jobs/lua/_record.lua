@@ -38,8 +38,11 @@ end
 local NUMBERS = {'schema', 'version', 'seq', 'created', 'deadline', 'start_by', 'timeout', 'retention', 'max', 'cost',
   'fence', 'failures', 'lost', 'attempt', 'lease', 'run_until', 'claimed', 'started', 'emitted', 'wasted', 'settled',
   'rescued', 'cancel', 'not_before', 'dispatches', 'finished', 'retire', 'paid', 'charged', 'prompt', 'cached', 'engine',
-  'unsaved', 'keep'}
+  'unsaved', 'keep', 'first_fence'}
 local function read_job(ref) return read_record(ref, 'job', NUMBERS) end
+
+-- Whether its spans are recorded, as jobs.traceparent marks it.
+local function is_traced(job) return job.trace and string.sub(job.trace, -2) == '-r' end
 
 -- Whether a retry finds a job that was asked for, or lost, then: nil for none any more.
 local function attaches(job, heard_of)

@@ -20,7 +20,7 @@
 -- engine that attempts have reported, others waiting, 1 if it goes before those that wait in the engine,
 -- 1 if a webhook tells its result, 1 if somebody reads its tokens,
 -- digest of what it asks for or '', how long its result is kept for others, ms, or 0, 1 if others may wait for its run,
--- spec, token chunks…},
+-- trace or '', token of its first lease or 0, spec, token chunks…},
 -- {'wait'} or {'skipped', why}.
 
 local id, model, worker, lease_ms = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -38,7 +38,8 @@ local function answer(job, goes_first)
   local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
     job.wasted or 0, job.prompt or 0, job.engine or 0, redis.call('HLEN', model_key(model, 'window')), goes_first and 1 or 0,
     job.hook == '2' and 1 or 0,
-    job.streamed and 1 or 0, job.same or '', job.keep or 0, job.run and 1 or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
+    job.streamed and 1 or 0, job.same or '', job.keep or 0, job.run and 1 or 0,
+    job.trace or '', job.first_fence or 0, redis.call('GET', tenant_key(job.ref, 'spec'))}
   for _, chunk in ipairs(redis.call('LRANGE', tenant_key(job.ref, 'tokens'), 0, -1)) do reply[#reply + 1] = chunk end
   return reply
 end
@@ -115,6 +116,7 @@ start_running(job, worker, lease_ms)
 put(job, 'fence', math.max((job.fence or 0) + 1, NOW), 'claimed', NOW, 'run_until', NOW + job.timeout, 'claim_id', ARGV[8])
 drop(job, 'rescued', 'not_before', 'dispatches', 'passed_on')
 if not job.started then put(job, 'started', NOW) end
+if is_traced(job) and not job.first_fence then put(job, 'first_fence', job.fence) end
 local thrown_away = (must_restart and job.emitted or 0) + (job.unsaved or 0)
 if thrown_away > 0 then put(job, 'wasted', (job.wasted or 0) + thrown_away) end
 if job.unsaved then drop(job, 'unsaved') end

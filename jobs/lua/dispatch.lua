@@ -5,7 +5,7 @@
 -- ARGV[5]  most jobs per call
 -- ARGV[6]  most jobs in the window, or '' for as many as the workers have room for
 --
--- Returns the ids to publish.
+-- Returns id, trace or '' if none is recorded, id, trace …: what to publish.
 
 local model, grace = ARGV[3], tonumber(ARGV[4])
 local most = tonumber(ARGV[5])
@@ -25,13 +25,13 @@ local function adopt()
 end
 
 adopt()
-local published = {}
+local published, taken = {}, 0
 local room, others_left, beyond = room_in_window(model)
 if ARGV[6] ~= '' then
   room, beyond = math.min(room, tonumber(ARGV[6]) - redis.call('HLEN', model_key(model, 'window'))), 0
 end
 local more = true
-while more and room + beyond > 0 and #published < most do
+while more and room + beyond > 0 and taken < most do
   local next_ = policy_next(model, others_left <= 0)
   if not next_ then break end
   local class, owner = split(next_.flow)
@@ -52,6 +52,8 @@ while more and room + beyond > 0 and #published < most do
     put(job, 'place', 'window', 'dispatches', 1, 'paid', paid)
     look_at(job, math.min(NOW + grace, expires_at(job)))
     published[#published + 1] = id
+    published[#published + 1] = is_traced(job) and job.trace or ''
+    taken = taken + 1
     room = room - 1
     if job.class ~= 'interactive' then others_left = others_left - 1 end
   end

@@ -11,7 +11,8 @@
 -- After a gap in sweeping (Redis or everything was away) leases are only extended, once: their holders had no chance
 -- to renew.
 --
--- Returns {1 if more are due than one call may look at, else 0, model, id, model, id …}: the messages to publish again.
+-- Returns {1 if more are due than one call may look at, else 0, model, id, trace or '', model, id, trace …}: the messages
+-- to publish again.
 
 local UNFORGOTTEN_MS = 3600000
 local lease_ms, most = tonumber(ARGV[3]), tonumber(ARGV[6])
@@ -57,6 +58,7 @@ for _, ref in ipairs(due) do
     local _, id = split(ref)
     stranded[#stranded + 1] = job.model
     stranded[#stranded + 1] = id
+    stranded[#stranded + 1] = is_traced(job) and job.trace or ''
   else
     look_at(job, expires_at(job))
   end

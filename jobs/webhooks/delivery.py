@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from jobs.traceparent import span_id
+
 
 class DeliveryStatus(StrEnum):
     """Where a delivery stands; the values are those on the wire."""
@@ -72,7 +74,8 @@ class DeliveryLease:
     """The right to make one attempt, good until `token` is superseded.
 
     `failures` counts the attempts of this schedule that have failed, so it is the place of the next one in it.
-    `sealed_secrets` are those to sign with, newest first. `traceparent` is what the job came with.
+    `sealed_secrets` are those to sign with, newest first. `traceparent` is what the job came
+    with, or, if it `is_traced`, that of its request's span, under which each attempt is one.
     """
 
     delivery_id: str
@@ -88,7 +91,21 @@ class DeliveryLease:
     body: bytes = field(repr=False)
     sealed_secrets: tuple[bytes, ...] = field(repr=False)
     traceparent: str | None = None
+    is_traced: bool = False
     is_test: bool = False
+
+    @property
+    def span_id(self) -> str:
+        """Of the attempt, in its trace."""
+        return self._span_id_of(self.number)
+
+    @property
+    def first_span_id(self) -> str:
+        """Of the delivery's first attempt."""
+        return self._span_id_of(1)
+
+    def _span_id_of(self, number: int) -> str:
+        return span_id(self.delivery_id, number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

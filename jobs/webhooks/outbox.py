@@ -15,6 +15,7 @@ from jobs.calls import milliseconds
 from jobs.keys import DEFAULT_PREFIX, Keys, ref
 from jobs.scripts import Argument, Moves
 from jobs.settings import StoreSettings
+from jobs.traceparent import from_record
 from jobs.webhooks.delivery import DeliveryAttempt, DeliveryLease, DeliveryStatus, Settled
 from jobs.webhooks.receivers import ReceiverRules
 from jobs.webhooks.tries import pack_attempt
@@ -78,6 +79,7 @@ class Outbox:
             return Skipped(answer[1].decode())
         _, token, number, failures, event, kind, endpoint, url, letter, trace, is_test, *secrets = answer
         own_url, _, body = letter.partition(b"\n")
+        traceparent, is_traced = from_record(trace.decode())
         return DeliveryLease(
             delivery_id=delivery_id,
             tenant=tenant,
@@ -91,7 +93,8 @@ class Outbox:
             url=(own_url or url).decode(),
             body=body,
             sealed_secrets=tuple(secrets),
-            traceparent=trace.decode() or None,
+            traceparent=traceparent,
+            is_traced=is_traced,
             is_test=is_test == 1,
         )
 

@@ -58,7 +58,6 @@ class SenderDesk:
                 user_agent="Frontier/1",
                 now=lambda: self.post.now,
                 clock=lambda: self.post.now,
-                draw=os.urandom,
             ),
             schedule=RetrySchedule(),
             rules=self.post.rules,

@@ -93,7 +93,7 @@ def test_a_job_of_a_busy_engine_waits_uncounted_for_as_long_as_asked(make_desk: 
     job = desk.find(job_id)
     assert (job.state, job.failures, job.lost_leases, job.error) == (JobState.QUEUED, 0, 0, None)
     assert 1700 < job.not_before - job.claimed_at < 1900
-    assert desk.events[-1] == AttemptFinished(desk.events[-1].lease, "m", "postponed", None)
+    assert desk.events[-1] == AttemptFinished(desk.events[-1].lease, "m", "postponed", None, desk.events[-1].times)
 
 
 def test_a_job_of_a_busy_engine_whose_cancel_was_asked_for_is_cancelled(make_desk: Desks) -> None:

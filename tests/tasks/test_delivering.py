@@ -33,7 +33,6 @@ def courier(rules: EgressRules = LOOPBACK, sealer: Sealer | None = SEALER, **cha
         user_agent="Frontier/1",
         now=time.time,
         clock=time.monotonic,
-        draw=os.urandom,
     )
 
 

@@ -45,7 +45,10 @@ class RunRoom:
 
     def _work(self, app: Celery, circuits: Circuits, catalog: Catalog) -> Work:
         submissions = LineSubmissions(
-            store=self.jobs, dispatcher=Dispatcher(self.jobs, app, circuits), gate=ModelGate(circuits)
+            store=self.jobs,
+            dispatcher=Dispatcher(self.jobs, app, circuits),
+            gate=ModelGate(circuits),
+            clock=lambda: self.time,
         )
         return Work(
             batches=self.batches,
