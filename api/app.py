@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import redis
 from gevent import monkey  # type: ignore[import-untyped]
 
 from api.addresses import refuse_at_literal_addresses
@@ -23,6 +24,9 @@ from api.cache_blueprint import cache_blueprint
 from api.circuit_sources import AllCircuits, ModelCircuits
 from api.circuits_blueprint import circuits_blueprint
 from api.client_address import ClientAddress
+from api.console.console import add_console
+from api.console.door import door
+from api.console.login import Login
 from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
@@ -39,7 +43,7 @@ from api.jobs_blueprint import jobs_blueprint
 from api.key_ring import KeyRing
 from api.key_uses import FLUSH_SECONDS, KeyUses
 from api.limited_requests import add_limits, charge_submission, tell_budget
-from api.limiting import make_limiting
+from api.limiting import Limiting, make_limiting
 from api.limits_blueprint import limits_blueprint
 from api.long_poll import LongPoll
 from api.measuring import make_measuring
@@ -134,10 +138,7 @@ def create_app(
     app.measuring.watch_requests(app)
     log_requests(app, time.monotonic, new_id=partial(new_id, "req"), find_key=partial(find_log_key, client, store.keys))
     add_cors(app, settings.edge.cors_origins)
-    limiting = make_limiting(settings)
-    require_key(app, settings.token, ring, limiting.failures)
-    note_callers(app)
-    add_limits(app, limiting.requests)
+    limiting, login = _guard(app, settings, client, ring)
     add_error_handler(app)
 
     results = known_results(client, store, settings.cache, on_asked=app.measuring.cache_asked)
@@ -257,9 +258,29 @@ def create_app(
         *app.measuring.blueprints(),
     ):
         api.register_blueprint(blueprint)
+    add_console(
+        app,
+        login=login,
+        submissions=submissions,
+        requeues=requeues,
+        store=store,
+        log=webhooks.log,
+        catalog=catalog,
+        gate=gate,
+    )
     add_documentation(app, api.spec)
     refuse_at_literal_addresses(app)
     return app
+
+
+def _guard(app: ApiProcess, settings: ApiSettings, client: redis.Redis, ring: KeyRing) -> tuple[Limiting, Login | None]:
+    """Have everybody say who asks, and none ask too often; what counts that, and what lets browsers in."""
+    limiting = make_limiting(settings)
+    entrance = door(client, settings, ring=ring, failures=limiting.failures)
+    require_key(app, entrance.operator, ring, limiting.failures, entrance.browsers)
+    note_callers(app)
+    add_limits(app, limiting.requests)
+    return limiting, entrance.login
 
 
 def _put_in_front(app: ApiProcess, settings: ApiSettings) -> None:

@@ -54,13 +54,49 @@ class Failures(Protocol):
         """One more; how the address stands then, None if that does not matter."""
 
 
-def require_key(app: Flask, token: str, keys: Keys, failures: Failures) -> None:
-    """Let only requests with a key pass, but for the health, the documentation and the static page.
+class Browsers(Protocol):
+    """Who comes with a session in the place of a key, to the request at hand: `api.console.visits.Visits`."""
+
+    def passes(self) -> bool:
+        """Whether it is for a page that anybody may have, or that sends whoever has no session to log in."""
+
+    def recognises(self) -> bool:
+        """Whether its session was good when it was asked for last; asks nobody."""
+
+    def identify(self) -> Caller | None:
+        """Whose session it is; None if it is nobody's. Raises StoreUnavailable."""
+
+
+class NoBrowsers:
+    """Of an API without pages."""
+
+    def passes(self) -> bool:
+        return False
+
+    def recognises(self) -> bool:
+        return False
+
+    def identify(self) -> Caller | None:
+        return None
+
+
+class OperatorKey:
+    """The key of the deployment itself, which is compared and not looked up."""
+
+    def __init__(self, token: str) -> None:
+        self._digest = _digest(token)
+
+    def is_given(self, text: str) -> bool:
+        # Digests have one length, so the comparison tells nothing about the key.
+        return hmac.compare_digest(_digest(text), self._digest)
+
+
+def require_key(app: Flask, operator: OperatorKey, keys: Keys, failures: Failures, browsers: Browsers) -> None:
+    """Let only requests with a key or a session pass, but for the health, the documentation and open pages.
 
     An address that has sent too many without is refused before anything is looked up; what comes from there with a key
-    that is in use here is somebody else's behind the same address, and passes.
+    or a session that is in use here is somebody else's behind the same address, and passes.
     """
-    expected = _digest(token)
 
     @app.before_request
     def check() -> None:
@@ -68,27 +104,34 @@ def require_key(app: Flask, token: str, keys: Keys, failures: Failures) -> None:
             return
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         given = given.strip()
-        # Digests have one length, so the comparison tells nothing about the key.
-        is_operator = hmac.compare_digest(_digest(given), expected)
         is_bearer = scheme.lower() == "bearer"
-        if is_bearer and is_operator:
+        if is_bearer and operator.is_given(given):
             g.caller = OPERATOR
             return
+        if not is_bearer and browsers.passes():
+            return
         refused = failures.refusal(request.remote_addr)
-        if refused is not None and not (is_bearer and keys.recognises(given)):
-            refuse(refused)
-        found = keys.identify(given) if is_bearer else None
+        if refused is not None and not (keys.recognises(given) if is_bearer else browsers.recognises()):
+            refuse_address(refused)
+        found = keys.identify(given) if is_bearer else browsers.identify()
         if found is None:
-            standing = failures.count(request.remote_addr)
-            if standing is not None and not standing.allowed:
-                refuse(standing)
-            g.standing_of_address = standing
-            raise NotAuthenticated("Send a valid key as `Authorization: Bearer KEY`.")
+            turn_away(failures, "Send a valid key as `Authorization: Bearer KEY`.")
         g.caller = found
 
-    def refuse(standing: Decision) -> NoReturn:
-        g.standing_of_address = standing
-        raise RateLimited(standing, "Too many requests without a valid key have come from this address")
+
+def turn_away(failures: Failures, detail: str) -> NoReturn:
+    """Count the request at hand for its address. Raises NotAuthenticated, or RateLimited for one too many."""
+    standing = failures.count(request.remote_addr)
+    if standing is not None and not standing.allowed:
+        refuse_address(standing)
+    g.standing_of_address = standing
+    raise NotAuthenticated(detail)
+
+
+def refuse_address(standing: Decision) -> NoReturn:
+    """Raise RateLimited for an address that is over its limit."""
+    g.standing_of_address = standing
+    raise RateLimited(standing, "Too many requests without a valid key have come from this address")
 
 
 def standing_of_address() -> Decision | None:

@@ -66,7 +66,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             is_bare = method != "GET" and not _takes_a_body(view)
             strict = self.refuses(*_OF_ANY_BODY)(_bare(view)) if is_bare else view
             if isinstance(scope, Scope):
-                strict = self.refuses(HTTPStatus.FORBIDDEN)(_scoped(strict, scope))
+                strict = self.refuses(HTTPStatus.FORBIDDEN)(scoped(strict, scope))
             if scope != NO_KEY:
                 strict = counted(self.refuses(HTTPStatus.TOO_MANY_REQUESTS)(strict), counted_as, looks=looks)
             documented = self.doc(**doc, **_documented(scope, counted_as))(strict)
@@ -143,7 +143,7 @@ def _bare(view: View) -> View:
     return cast("View", checked)
 
 
-def _scoped(view: View, scope: Scope) -> View:
+def scoped(view: View, scope: Scope) -> View:
     """The view, which looks at nothing before it knows that the caller may have it."""
 
     @wraps(view)

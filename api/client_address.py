@@ -15,16 +15,20 @@ _OF_ONE_CLIENT = 64
 
 
 class ClientAddress:
-    """WSGI middleware that makes REMOTE_ADDR the client's, which X-Forwarded-For tells as far as it is *trusted*."""
+    """WSGI middleware that makes REMOTE_ADDR the client's, which X-Forwarded-For tells as far as it is *trusted*.
+
+    Whether the client speaks https a trusted peer tells by X-Forwarded-Proto.
+    """
 
     def __init__(self, app: Wsgi, trusted: Sequence[Network]) -> None:
         self._app = app
         self._trusted = trusted
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["REMOTE_ADDR"] = client_address(
-            environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""), self._trusted
-        )
+        peer = environ.get("REMOTE_ADDR", "")
+        if environ.get("HTTP_X_FORWARDED_PROTO", "").lower() == "https" and _is_one_of(peer, self._trusted):
+            environ["wsgi.url_scheme"] = "https"
+        environ["REMOTE_ADDR"] = client_address(peer, environ.get("HTTP_X_FORWARDED_FOR", ""), self._trusted)
         return self._app(environ, start_response)
 
 
@@ -39,9 +43,14 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
         if address is None:
             break
         found = str(address)
-        if not any(address in network for network in trusted):
+        if not _is_one_of(found, trusted):
             break
     return found
+
+
+def _is_one_of(address: str, networks: Sequence[Network]) -> bool:
+    found = _parsed(address)
+    return found is not None and any(found in network for network in networks)
 
 
 def counted_address(address: str) -> str:

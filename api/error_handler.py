@@ -22,28 +22,29 @@ _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Location")
 
 def add_error_handler(app: Flask) -> None:
     """Answer every error of the app with a problem document."""
+    app.register_error_handler(Exception, problem_response)
 
-    def answer(error: Exception) -> Response:
-        if isinstance(error, HTTPException):
-            return _of_http_exception(error)
-        if isinstance(error, JobEndedWithoutResult):
-            kind = kind_of_end(error.job)
-            told = {} if kind.retryable and _makes_another_job() else {"x-should-retry": "false"}
-            headers = problems.headers(kind) | told | dict(error.headers)
-            return _respond(problem_of_job(error.job, error.names), headers)
-        kind = problem_types.find_problem_type(error)
-        if kind is problem_types.INTERNAL_ERROR:
-            # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
-            log.error("request_failed", extra=_where(error))
-        g.problem_slug = kind.slug
-        headers = problems.headers(kind) | (dict(error.headers) if isinstance(error, ApiError) else {})
-        violated = list(error.violated) if isinstance(error, RateLimited) else []
-        if isinstance(error, want_of_room.WantOfRoom):
-            headers |= want_of_room.headers(error)
-            violated = want_of_room.violated(error)
-        return _respond(problems.document(kind, *problems.detail_of(error, kind), violated=violated), headers)
 
-    app.register_error_handler(Exception, answer)
+def problem_response(error: Exception) -> Response:
+    """The answer to *error*: a problem document, or for what is no error of ours what it answers itself."""
+    if isinstance(error, HTTPException):
+        return _of_http_exception(error)
+    if isinstance(error, JobEndedWithoutResult):
+        kind = kind_of_end(error.job)
+        told = {} if kind.retryable and _makes_another_job() else {"x-should-retry": "false"}
+        headers = problems.headers(kind) | told | dict(error.headers)
+        return _respond(problem_of_job(error.job, error.names), headers)
+    kind = problem_types.find_problem_type(error)
+    if kind is problem_types.INTERNAL_ERROR:
+        # The traceback may hold what a client sent; the kind and the place are enough to find the fault.
+        log.error("request_failed", extra=_where(error))
+    g.problem_slug = kind.slug
+    headers = problems.headers(kind) | (dict(error.headers) if isinstance(error, ApiError) else {})
+    violated = list(error.violated) if isinstance(error, RateLimited) else []
+    if isinstance(error, want_of_room.WantOfRoom):
+        headers |= want_of_room.headers(error)
+        violated = want_of_room.violated(error)
+    return _respond(problems.document(kind, *problems.detail_of(error, kind), violated=violated), headers)
 
 
 def _makes_another_job() -> bool:

@@ -123,6 +123,10 @@ class NotAuthenticated(ApiError):
     """Raised when a request carries no valid key."""
 
 
+class ForeignPage(ApiError):
+    """Raised when something is asked for with a session, and not by a page of ours."""
+
+
 class MissingScope(ApiError):
     """Raised when a valid key may not be used for what is asked."""
 

@@ -54,10 +54,12 @@ class KeyRing:
             if known and not self.hasher.knows(known.key.digest):
                 log.warning("key_hashed_with_another_secret_key", extra={"key_id": given.key_id})
             return None
-        if known is None or not self._is_live(known):
-            return None
-        self.note_use(given.key_id)
-        return Caller(known.key.tenant, known.key.id, known.key.scopes, known.key.limits)
+        return None if known is None else self._let_in(known)
+
+    def caller_of(self, key_id: str) -> Caller | None:
+        """Who acts by a key that was let in before; None once it is good no more. Raises StoreUnavailable."""
+        known = self._look_up(key_id)
+        return None if known is None or not self.hasher.knows(known.key.digest) else self._let_in(known)
 
     def recognises(self, text: str) -> bool:
         """Whether *text* is a key that was live when this process read it last; asks nobody."""
@@ -80,6 +82,12 @@ class KeyRing:
         except StoreUnavailable:
             return False
         return known is None or not self._is_live(known)
+
+    def _let_in(self, known: _Known) -> Caller | None:
+        if not self._is_live(known):
+            return None
+        self.note_use(known.key.id)
+        return Caller(known.key.tenant, known.key.id, known.key.scopes, known.key.limits)
 
     def _look_up(self, key_id: str) -> _Known | None:
         now = self.clock()

@@ -107,6 +107,9 @@ PROBLEMS: Mapping[type[Exception], ProblemType] = {
     api_errors.NotAuthenticated: ProblemType(
         slug="not-authenticated", status=HTTPStatus.UNAUTHORIZED, title="A valid key is needed."
     ),
+    api_errors.ForeignPage: ProblemType(
+        slug="foreign-page", status=HTTPStatus.FORBIDDEN, title="The request does not come from a page of this console."
+    ),
     api_errors.MissingScope: ProblemType(
         slug="missing-scope", status=HTTPStatus.FORBIDDEN, title="The key may not be used for this."
     ),

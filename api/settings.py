@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
+from api.console.settings import ConsoleSettings
 from api.edge_settings import EdgeSettings
 from api.files.settings import FileSettings
 from api.limit_settings import LimitSettings
@@ -33,6 +34,7 @@ UNPEPPERED = KeyHasher()
 BARE = EdgeSettings()
 UNCACHED = CacheSettings(backend="none")
 USUAL_LIMITS = LimitSettings()
+USUAL_CONSOLE = ConsoleSettings()
 USUAL_CIRCUITS = CircuitSettings()
 USUAL_METRICS = MetricsSettings()
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -71,6 +73,7 @@ class ApiSettings:
     files: FileSettings = IN_MEMORY
     metrics: MetricsSettings = USUAL_METRICS
     tracing: TracingSettings = UNTRACED
+    console: ConsoleSettings = USUAL_CONSOLE
     failpoints: tuple[ArmedFailpoint, ...] = ()
 
     @classmethod
@@ -117,6 +120,7 @@ class ApiSettings:
             edge=EdgeSettings.from_env(env),
             limits=LimitSettings.from_env(env),
             files=FileSettings.from_env(env),
+            console=ConsoleSettings.from_env(env),
             egress=egress_rules_from_env(env),
             sealer=Sealer.from_env(env),
             hasher=KeyHasher.from_env(env),

@@ -29,7 +29,7 @@ class StrictParser(FlaskParser):
     def load_querystring(self, req: flask.Request, schema: marshmallow.Schema) -> Any:
         del schema
         _check_unicode(req.query_string)
-        return _each_once(req.args)
+        return each_once(req.args)
 
     def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
         (messages,) = error.messages_dict.values()  # webargs puts the location around them
@@ -85,7 +85,7 @@ def _check_unicode(query: bytes) -> None:
             raise InvalidRequest.of(name or "query", "is not UTF-8") from error
 
 
-def _each_once(query: MultiDict[str, str]) -> dict[str, str]:
+def each_once(query: MultiDict[str, str]) -> dict[str, str]:
     """The parameters of a query, none of them twice."""
     for name, values in query.lists():
         if len(values) > 1:

@@ -79,6 +79,8 @@ Global (members are refs, `tenant/id`; no client names them):
   key:{id}                 hash     an API key: whose, for what, until when, how often, and the hash of its secret
   keys                     zset     ids of all API keys by when they were made, ms
   ended_keys               zset     those that end or have ended, by when, ms; forgotten a while later
+  session:{hash}           string   when a browser's session ends at the latest, ms; gone when it is idle for too long
+  invitation:{hash}        string   nothing: what begins one session may still be redeemed
   files_due                zset     files (refs), also those that come in, by when their bytes are to be deleted, ms
   w:{worker}               hash     who the worker is
   w:{worker}:jobs          set      jobs that the worker runs

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 
+from jobs.access.sessions import INVITATION_SECONDS
 from scripts.api_errors import ApiProblem, ApiUnreachable
 from scripts.client import FrontierClient
 from scripts.generation import Generation
@@ -24,10 +25,18 @@ FOR_EVER = Patience(seconds=float("inf"), first_answer_seconds=float("inf"))
 class Announcer:
     """Watches from a thread of its own, which ends with the process."""
 
-    def __init__(self, deployment: Deployment, *, hello: str | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        hello: str | None,
+        say: Callable[[str], None],
+        console_link: Callable[[], str | None],
+    ) -> None:
         self._deployment = deployment
         self._hello = hello
         self._say = say
+        self._console_link = console_link
         self._began = time.monotonic()
 
     def start(self) -> None:
@@ -36,6 +45,8 @@ class Announcer:
     def _run(self) -> None:
         self._wait_for(None)
         self._say(f"The API is ready after {self._elapsed()}.")
+        if link := self._console_link():
+            self._say(f"The console, once and within {INVITATION_SECONDS / 60:.0f} minutes: {link}")
         for model in self._deployment.models:
             self._wait_for(model)
             self._say(f"{model} is ready after {self._elapsed()}.")

@@ -21,6 +21,7 @@ from scripts import flower_page, paths, ports, programs, redis_server
 from scripts.address import TOKEN_VARIABLE
 from scripts.address_table import address_table
 from scripts.announcer import Announcer
+from scripts.console_link import console_link
 from scripts.folder_lock import FolderLock, FolderTaken
 from scripts.log_teller import LogTeller
 from scripts.screen import print_result, stdout
@@ -119,7 +120,7 @@ def _check_settings(deployment: programs.Deployment) -> None:
 
 def _run(system: System, hello: str | None) -> None:
     deployment = system.deployment
-    announcer = Announcer(deployment, hello=hello, say=_say)
+    announcer = Announcer(deployment, hello=hello, say=_say, console_link=lambda: console_link(deployment))
 
     def welcome() -> None:
         origin = TOKEN_VARIABLE if deployment.environment.get(TOKEN_VARIABLE) else None

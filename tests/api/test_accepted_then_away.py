@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from flask.testing import FlaskClient
 
-from api.auth import require_key
+from api.auth import NoBrowsers, OperatorKey, require_key
 from api.error_handler import add_error_handler
 from api.event_streams import EventStreams
 from api.following import Following
@@ -80,7 +80,7 @@ def client(store: JobStore, redis_url: str, catalog_file: Path) -> Iterator[Flas
     add_error_handler(app)
     limiting = make_limiting(ApiSettings(token=TOKEN, limits=LimitSettings(per_window=None, failures=None)))
     ring = KeyRing(find=KeyStore(connect(away)).find, hasher=KeyHasher(), clock=lambda: 0.0, note_use=lambda _: None)
-    require_key(app, TOKEN, ring, limiting.failures)
+    require_key(app, OperatorKey(TOKEN), ring, limiting.failures, NoBrowsers())
     add_limits(app, limiting.requests)
     api = ProblemApi(app, spec_kwargs=spec_options())
     requeues = Requeues(store=gone, dispatcher=dispatcher, catalog=catalog, new_id=new_id, gate=gate)

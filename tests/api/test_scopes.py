@@ -10,6 +10,7 @@ import pytest
 
 from api.addresses import REFUSAL
 from api.auth import OPERATOR
+from api.console.pages import NAME as CONSOLE
 from api.process import ApiProcess
 from jobs.access.api_key import Scope
 from tests.api.conftest import Api
@@ -19,9 +20,9 @@ OPEN = {"/openapi.json", "/docs", "/docs/<name>", "/problems/<slug>"}
 
 
 def calls(process: ApiProcess) -> Iterator[tuple[str, str, str]]:
-    """Method, path and rule of every route but those of the documentation."""
+    """Method, path and rule of every route but those of the documentation, and of the console, which has its own."""
     for rule in process.url_map.iter_rules():
-        if rule.rule in OPEN or rule.endpoint.startswith(REFUSAL):
+        if rule.rule in OPEN or rule.endpoint.startswith((REFUSAL, f"{CONSOLE}.")):
             continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield method, re.sub(r"<(?:path:)?(\w+)>", "unknown", rule.rule), rule.rule

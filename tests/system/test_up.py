@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from standardwebhooks.webhooks import Webhook
 
 from scripts import paths
@@ -68,6 +69,29 @@ def test_everything_starts_runs_a_job_and_ends_on_sigterm(start_up: StartUp) -> 
     assert up.read_to_the_end() == 0
     assert up.survivors() == []
     assert paths.read_address(up.data_dir) is None
+
+
+def test_the_link_that_is_printed_logs_in_to_the_console_once(start_up: StartUp) -> None:
+    up = start_up("--no-worker")
+    [link] = up.read_until(r"http://127\.0\.0\.1:\d+/login#login_[\w-]{43}")
+    address, _, code = link.partition("#")
+    origin = address.removesuffix("/login")
+    with requests.Session() as browser:
+        first = browser.post(address, {"key": code}, headers={"Origin": origin})
+    again = requests.post(address, {"key": code}, headers={"Origin": origin}, timeout=DEADLINE_SECONDS)
+
+    assert (first.status_code, first.url) == (200, f"{origin}/")
+    assert "Log out" in first.text
+    assert again.status_code == 401
+
+
+def test_without_a_console_no_link_is_printed(start_up: StartUp) -> None:
+    up = start_up("--no-worker", ENABLE_CONSOLE="false")
+    up.read_until("The API is ready")
+    up.send(signal.SIGTERM)
+    up.read_to_the_end()
+
+    assert "login" not in up.output
 
 
 def test_a_killed_worker_api_or_server_is_started_again_and_jobs_go_on(start_up: StartUp) -> None:
