@@ -61,9 +61,7 @@ def test_a_problem_is_an_openai_error_too(api: Api) -> None:
     assert body["error"]["param"] == "model"
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/nothing", "/nothing", "/v1/jobs/a/b/c", "/v1/jobs//explain", "/%2Fv1/jobs", "/v1//jobs"]
-)
+@pytest.mark.parametrize("path", ["/v1/nothing", "/nothing", "/v1/jobs/a/b/c", "/v1/jobs//explain", "/v1//jobs"])
 def test_an_unknown_address_is_a_problem(api: Api, path: str) -> None:
     response = api.get(path)
 
