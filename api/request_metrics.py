@@ -12,8 +12,8 @@ from api.request_times import times_of_request
 from observability.metrics.api_catalogue import UNKNOWN
 from observability.metrics.api_metrics import ApiMetrics
 
-UNCOUNTED = frozenset({"health", "metrics"})
-"""Blueprints that supervisors ask."""
+UNCOUNTED = frozenset({"console", "health", "metrics"})
+"""Blueprints that supervisors and people ask."""
 
 _DOCUMENTATION = frozenset({"openapi", "docs", "asset", "problem"})
 _SHORT_OF = {
@@ -26,7 +26,7 @@ _SHORT_OF = {
 
 
 def add_request_metrics(app: Flask, metrics: ApiMetrics, clock: Callable[[], float]) -> None:
-    """Measure each request but those of supervisors and of the documentation; register before all that changes answers.
+    """Measure each request to the API itself; register before all that changes answers.
 
     `clock` is that of `add_request_times`.
     """

@@ -42,7 +42,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
 REQUESTS = Metric(
     name="inference_requests_total",
     kind=Kind.COUNTER,
-    help="Requests that were answered, but for those of /metrics, /health and the documentation.",
+    help="Requests that were answered, but for those of /metrics, /health, the console and the documentation.",
     pages=_OF_API,
     labels=_REQUEST,
 )
