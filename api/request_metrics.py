@@ -49,11 +49,12 @@ def route_of_request() -> str | None:
     blueprint = request.blueprint
     if blueprint is None:
         return None if request.endpoint in _DOCUMENTATION else UNKNOWN
-    return None if blueprint in UNCOUNTED else blueprint
+    return None if blueprint in UNCOUNTED else blueprint.lower()
 
 
 def _limit_of_request() -> str:
-    if standing_of_address() is not None:
+    held = g.get("held")
+    if held is None or standing_of_address() is not None:
         return "address"
-    found: str = _SHORT_OF.get(g.get("problem_slug", "")) or g.held.rate.value
+    found: str = _SHORT_OF.get(g.get("problem_slug", "")) or held.rate.value
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,3 +42,9 @@ def note_wait(seconds: float) -> None:
     times = times_of_request()
     if times is not None:
         times.waited += seconds
+
+
+def hold_request(seconds: float) -> None:
+    """Hold the request at hand, whose client has asked for something that takes a while."""
+    time.sleep(seconds)
+    note_wait(seconds)

@@ -15,6 +15,7 @@ from api.deliveries_blueprint import deliveries_blueprint
 from api.endpoint_tests import EndpointTests
 from api.events_blueprint import events_blueprint
 from api.job_webhooks import JobWebhooks
+from api.request_times import hold_request
 from api.settings import ApiSettings
 from api.webhook_endpoints import Endpoints
 from api.webhook_endpoints_blueprint import webhook_endpoints_blueprint
@@ -60,7 +61,7 @@ def webhook_views(
         new_id=partial(new_id, "evt"),
         clock=clock,
         monotonic=time.monotonic,
-        pause=time.sleep,
+        pause=hold_request,
         is_ending=is_ending,
     )
     endpoints = Endpoints(store=store, secrets=secrets, urls=urls, new_id=partial(new_id, "we"))

@@ -34,6 +34,11 @@ METHODS = ("GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD)
 STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 LIMITS = ("submit", "read", "manage", "address", "quota", "queue", "streams")
 
+WAITING = ("batches", "infer", "jobs", "openai", "responses", "webhook-endpoints")
+"""Routes where a client may ask to wait."""
+
+STREAMING = ("infer", "jobs", "openai", "responses")
+
 ROUTE = Label("route", ROUTES)
 _OF_API = (Page.API,)
 _REQUEST = (ROUTE, Label("method", METHODS), Label("status", STATUSES))
@@ -98,10 +103,10 @@ WAITS = Metric(
     name="frontier_request_wait_seconds",
     kind=Kind.HISTOGRAM,
     help="Time for which a request was held because its client has asked to wait: Prefer: wait, long polls, answers of "
-    "OpenAI's interfaces.",
+    "OpenAI's interfaces, tests of endpoints.",
     pages=_OF_API,
     unit="seconds",
-    labels=(ROUTE,),
+    labels=(Label("route", WAITING),),
     buckets=_SECONDS,
 )
 STREAMS = Metric(
@@ -109,7 +114,7 @@ STREAMS = Metric(
     kind=Kind.GAUGE,
     help="Token streams that are open.",
     pages=_OF_API,
-    labels=(ROUTE,),
+    labels=(Label("route", STREAMING),),
 )
 STREAM_FIRST_FRAME = Metric(
     name="frontier_stream_first_frame_seconds",
@@ -117,7 +122,7 @@ STREAM_FIRST_FRAME = Metric(
     help="From the beginning of a stream to its first frame.",
     pages=_OF_API,
     unit="seconds",
-    labels=(ROUTE,),
+    labels=(Label("route", STREAMING),),
     buckets=_SECONDS,
 )
 STREAM_DURATION = Metric(
@@ -126,7 +131,7 @@ STREAM_DURATION = Metric(
     help="From the beginning of a stream to its end, however that came.",
     pages=_OF_API,
     unit="seconds",
-    labels=(ROUTE,),
+    labels=(Label("route", STREAMING),),
     buckets=_SECONDS,
 )
 

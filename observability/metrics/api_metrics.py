@@ -45,25 +45,33 @@ class ApiMetrics(Collector):
                 errors.labels(route)
         for limit in catalogue.LIMITS:
             self._limits.labels(limit)
+        for route in catalogue.WAITING:
+            self._waits.labels(route)
+        for route in catalogue.STREAMING:
+            for of_streams in (self._streams, self._first_frames, self._stream_durations):
+                of_streams.labels(route)
+        for route in ("infer", "jobs", "openai", "responses"):
+            self._measured(route, "POST", 2)
 
     def request_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request, and the time to the first byte of its answer that nobody has asked for."""
         ms = max(0.0, seconds) * 1000
-        kind = (route, method, status // 100)
-        measured = self._of_kind.get(kind)
-        if measured is None:
-            known = method if method in catalogue.METHODS else catalogue.OTHER_METHOD
-            labels = (route, known, f"{status // 100}xx")
-            measured = (self._requests.labels(*labels), self._durations.labels(*labels))
-            if known == method:
-                self._of_kind[kind] = measured
-        requests, durations = measured
+        known = method if method in catalogue.METHODS else catalogue.OTHER_METHOD
+        requests, durations = self._measured(route, known, status // 100)
         requests.inc()
         durations.observe(ms)
         self._recent.add(ms)
         errors = self._errors.get(f"{status // 100}xx")
         if errors is not None:
             errors.labels(route).inc()
+
+    def _measured(self, route: str, method: str, hundreds: int) -> tuple[Counter, Histogram]:
+        kind = (route, method, hundreds)
+        found = self._of_kind.get(kind)
+        if found is None:
+            labels = (route, method, f"{hundreds}xx")
+            found = self._of_kind[kind] = (self._requests.labels(*labels), self._durations.labels(*labels))
+        return found
 
     def request_waited(self, route: str, seconds: float) -> None:
         """Of a request that was answered: for how long it was held because its client asked for that."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from scripts.test_api.answer import Skipped, expect
 from scripts.test_api.check import Case, case
 from scripts.test_api.system import System
@@ -45,6 +47,18 @@ def queue(system: System) -> None:
 def cache(system: System) -> None:
     answer = system.call("GET /v1/cache").expect(200)
     expect(min(answer["tenant"].values()) >= 0, "the numbers make no sense")
+
+
+@case("metrics", "GET /metrics", "a page for Prometheus, with the depths of queues")
+def metrics(system: System) -> None:
+    answer = system.call("GET /metrics").expect(200, 403, 404)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise Skipped("ENABLE_METRICS is off there")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        answer.refuses(403, "missing-scope")
+        raise Skipped("this key has no scope admin")
+    media_type = answer.headers.get("Content-Type", "")
+    expect(media_type.startswith("text/plain; version="), f"it is {media_type}")
 
 
 @case("circuits", "GET /v1/circuits", "the circuit of each model")
@@ -101,6 +115,7 @@ CASES = (
     model,
     queue,
     cache,
+    metrics,
     circuits,
     circuit,
     force,

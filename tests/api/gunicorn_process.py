@@ -14,6 +14,8 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from api.limit_settings import NO_LIMITS
 from scripts.ports import free_port
 from tests.api.conftest import TOKEN
@@ -82,6 +84,10 @@ class GunicornProcess:
         lines = [*head.splitlines(), "Host: test", f"Authorization: Bearer {TOKEN}", "", ""]
         connection.sendall("\r\n".join(lines).encode())
         return connection
+
+    def worker_pids(self) -> set[int]:
+        """Of the processes that answer requests, as far as they live."""
+        return {child.pid for child in psutil.Process(self._process.pid).children()}
 
     def close(self) -> None:
         """However the test went, leave nothing behind: the master takes its workers along unless it hangs."""
