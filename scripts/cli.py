@@ -16,6 +16,7 @@ from scripts.commands import (
     listen,
     logs,
     models,
+    probe,
     serve,
     submit,
     tenants,
@@ -46,6 +47,7 @@ app.add_typer(tenants.app, name="tenants")
 app.command()(listen.listen)
 app.command()(logs.logs)
 app.command()(health.health)
+app.command()(probe.probe)
 app.command()(doctor.doctor)
 app.command("test-api")(test_api.walk)
 app.command()(version.version)

@@ -90,6 +90,11 @@ def make_flower_password(data_dir: Path) -> str:
     return password
 
 
+def probe_file(data_dir: Path, program: str) -> Path:
+    """Where a program of a deployment says how it is."""
+    return data_dir / "probes" / program.replace("/", "_")
+
+
 def running_file(data_dir: Path) -> Path:
     return data_dir / "up.json"
 

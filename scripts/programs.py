@@ -11,12 +11,13 @@ import psutil
 
 from api.files.settings import URL as FILES_URL_VARIABLE
 from jobs.environment import Environment
+from jobs.probe_settings import FILE as PROBE_FILE_VARIABLE
 from jobs.settings import StoreSettings
 from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
 from scripts import flower_page, redis_server
 from scripts.flower_page import FlowerPage
 from scripts.log_file import LogFile
-from scripts.paths import DATA_DIR_VARIABLE
+from scripts.paths import DATA_DIR_VARIABLE, probe_file
 from scripts.supervisor import Program, Stage
 
 MARGIN_SECONDS = 10.0
@@ -84,18 +85,18 @@ class Deployment:
     def workers(self) -> Iterator[Program]:
         for model in self.models:
             name = self.worker_name(model)
-            variables = {"FRONTIER_MODEL": model, "FRONTIER_WORKER_NAME": name}
+            variables = {"FRONTIER_MODEL": model, **self._own(name)}
             yield self._program(name, Stage.WORKER, [*CELERY, "--hostname", f"{name}@%h"], variables)
 
     def sender(self) -> Program:
         name = self.sender_name
-        variables = {"FRONTIER_WORKER_NAME": name, **self._secret_key()}
+        variables = {**self._own(name), **self._secret_key()}
         return self._program(name, Stage.WORKER, [*SENDER, "--hostname", f"{name}@%h"], variables)
 
     def runner(self) -> Program:
         name = self.runner_name
         command = [*RUNNER, "--hostname", f"{name}@%h"]
-        return self._program(name, Stage.WORKER, command, {"FRONTIER_WORKER_NAME": name})
+        return self._program(name, Stage.WORKER, command, self._own(name))
 
     def _flower(self, page: FlowerPage) -> Program:
         return Program(
@@ -106,6 +107,12 @@ class Deployment:
             log=log_file(self.data_dir, "flower"),
             grace_seconds=MARGIN_SECONDS,
         )
+
+    def _own(self, name: str) -> dict[str, str]:
+        """By what a worker, a sender or a runner is known, and where it says how it is."""
+        file = probe_file(self.data_dir, name)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        return {"FRONTIER_WORKER_NAME": name, PROBE_FILE_VARIABLE: str(file)}
 
     def _secret_key(self) -> dict[str, str]:
         return {SECRET_KEY_VARIABLE: self.secret_key} if self.secret_key else {}

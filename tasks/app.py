@@ -77,7 +77,7 @@ def make_app(redis_url: str, *, events: bool = False, publishers: int = 10) -> C
         accept_content=["json"],
         task_create_missing_queues=True,
         task_publish_retry=False,
-        task_send_sent_event=events,
+        task_send_sent_event=False,
         worker_send_task_events=events,
         worker_pool="threads",
         worker_prefetch_multiplier=1,

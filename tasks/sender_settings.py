@@ -11,6 +11,7 @@ from typing import Self
 from marshmallow import ValidationError
 
 from jobs.environment import Environment, between
+from jobs.probe_settings import ProbeSettings
 from jobs.settings import StoreSettings
 from jobs.webhooks.receivers import ReceiverRules
 from jobs.webhooks.sealing import Sealer
@@ -47,6 +48,7 @@ class SenderSettings:
     sealer: Sealer | None = field(default=None, repr=False)
     tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -81,6 +83,7 @@ class SenderSettings:
             sealer=Sealer.from_env(env),
             tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
+            probe=ProbeSettings.from_env(env),
         )
 
     @property

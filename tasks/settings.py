@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from jobs.environment import Environment, SettingError, between
+from jobs.probe_settings import ProbeSettings
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, ModelConfig, config_file
 from observability.tracing.settings import UNTRACED, TracingSettings
@@ -37,6 +38,7 @@ class WorkerSettings:
     cache: CacheSettings = UNCACHED
     tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -62,6 +64,7 @@ class WorkerSettings:
             cache=CacheSettings.from_env(env),
             tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
+            probe=ProbeSettings.from_env(env),
         )
         reader.check()
         return settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from importlib.metadata import version
 from random import Random, SystemRandom
 
@@ -29,6 +30,7 @@ from resilience.egress.post import Poster
 from resilience.failpoints import arm
 from tasks.announcing import Announcing
 from tasks.app import DELIVER, make_app, webhook_queue
+from tasks.canaries import Canaries
 from tasks.delivering import Courier
 from tasks.dispatch import Dispatcher
 from tasks.ear import Ear
@@ -45,7 +47,7 @@ log = logging.getLogger("frontier.worker")
 class Sender:
     """The parts of one sender process."""
 
-    def __init__(self, settings: SenderSettings, app: Celery) -> None:
+    def __init__(self, settings: SenderSettings, app: Celery, canaries: Canaries) -> None:
         identity = Identity.of_this_process(settings.sender)
         random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
         client = connect(settings.redis_url, max_connections=settings.threads + 8)
@@ -56,6 +58,8 @@ class Sender:
         circuits = circuits_at(settings.redis_url, settings.circuits, random=SystemRandom())
         outbox = Outbox(client, settings.store)
         self._tracing = tracing = open_tracing(settings.tracing, service="frontier-sender", instance=identity.instance)
+        self._prove = partial(canaries.prove, client)
+        self._canaries = canaries
         self._closing = threading.Event()
         self._presence = presence = Presence(
             identity,
@@ -107,15 +111,18 @@ class Sender:
         """Let deliveries come: Celery listens now."""
         self._presence.open()
         self._announcing.nudge()
+        self._prove()
         log.info("sender_ready")
 
     def wind_down(self) -> None:
         """Take no more; attempts that are under way end by themselves, within the time that a request may take."""
+        self._canaries.wind_down()
         self._closing.set()
         threading.Thread(target=self._leave, name="shutdown", daemon=True).start()
 
     def close(self) -> None:
         """End the threads; every attempt is over by now."""
+        self._canaries.close()
         for thread in self._threads:
             thread.stop()
         self._tracing.close()
@@ -132,7 +139,8 @@ def make_sender_app(settings: SenderSettings) -> Celery:
     app = make_app(settings.redis_url, events=settings.events)
     app.conf.worker_concurrency = settings.threads
     app.conf.task_queues = (webhook_queue(),)
-    sender = follow_celery(lambda: Sender(settings, app))
+    canaries = Canaries(app, settings.probe, settings.sender)
+    sender = follow_celery(lambda: Sender(settings, app, canaries))
 
     @app.task(name=DELIVER, ignore_result=True)
     def deliver(tenant: str, delivery_id: str) -> str:

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from random import Random, SystemRandom
 
 from celery import Celery
@@ -30,9 +31,11 @@ from resilience.failpoints import arm
 from resilience.result_cache.result_cache import ResultCache
 from tasks.app import ATTEMPT, make_app, model_queue
 from tasks.attempt import Attempts, keep_nothing
+from tasks.canaries import Canaries
 from tasks.control import Control
 from tasks.dispatch import Dispatcher
 from tasks.emitter import Emitter
+from tasks.engine_proof import EngineProof
 from tasks.identity import Identity
 from tasks.keeping import ResultKeeper
 from tasks.leases import LeaseKeeper
@@ -50,7 +53,7 @@ log = logging.getLogger("frontier.worker")
 class Worker:
     """The parts of one worker process, from the loaded engine to the last thread."""
 
-    def __init__(self, settings: WorkerSettings, app: Celery) -> None:
+    def __init__(self, settings: WorkerSettings, app: Celery, canaries: Canaries) -> None:
         model = settings.model.name
         identity = Identity.of_this_process(settings.worker)
         random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
@@ -71,6 +74,12 @@ class Worker:
         dispatcher = Dispatcher(store, app, circuits, publishing=tracing.publishing)
         self._refill = dispatcher.refill_rounds(model, before=circuit.flush)
         running = RunningAttempts(engine.cancel)
+        proof = EngineProof(
+            engine, running, model=model, embeds=settings.model.engine == "encoder", clock=time.monotonic
+        )
+        # Tokens of another server may cost somebody something, and a new process would not mend it.
+        self._prove = partial(canaries.prove, client, *([proof.wait] if settings.model.engine != "upstream" else []))
+        self._canaries = canaries
         reach = arm(settings.failpoints)
         emitter = Emitter(store, running, time.monotonic, reach=reach)
         self._keeper = keeper = LeaseKeeper(
@@ -99,7 +108,7 @@ class Worker:
             is_closing=self._shutdown.is_closing,
             revision=revision,
             keep=keep,
-            listeners=(note_attempt, log_attempt, *tracing.listeners),
+            listeners=(note_attempt, log_attempt, proof.listen, *tracing.listeners),
             reach=reach,
         )
         rescued = keeper.join()
@@ -122,14 +131,17 @@ class Worker:
         """Let jobs come: Celery listens now, so that none has to wait in the broker until it does."""
         self._keeper.open()
         self._refill.nudge()
+        self._prove()
         log.info("worker_ready", extra=self._names)
 
     def wind_down(self) -> None:
         """Take no more jobs; those that run get the grace."""
+        self._canaries.wind_down()
         self._shutdown.begin()
 
     def close(self) -> None:
         """End the engine and the threads; every attempt is over by now."""
+        self._canaries.close()
         self._engine.close()
         for thread in self._threads:
             thread.stop()
@@ -141,7 +153,8 @@ def make_worker_app(settings: WorkerSettings) -> Celery:
     app = make_app(settings.redis_url, events=settings.events)
     app.conf.worker_concurrency = settings.concurrency
     app.conf.task_queues = (model_queue(settings.model.name),)
-    worker = follow_celery(lambda: Worker(settings, app), hopeless=ModelUnavailable)
+    canaries = Canaries(app, settings.probe, settings.worker)
+    worker = follow_celery(lambda: Worker(settings, app, canaries), hopeless=ModelUnavailable)
 
     @app.task(name=ATTEMPT, ignore_result=True)
     def attempt(job_id: str) -> str:

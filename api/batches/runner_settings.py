@@ -10,6 +10,7 @@ from typing import Self
 from api.batches.limits import BatchLimits
 from api.files.settings import FileSettings
 from jobs.environment import Environment, between
+from jobs.probe_settings import ProbeSettings
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, config_file
 from observability.tracing.settings import UNTRACED, TracingSettings
@@ -34,6 +35,7 @@ class RunnerSettings:
     cache: CacheSettings = field(default_factory=CacheSettings)
     tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -57,4 +59,5 @@ class RunnerSettings:
             cache=CacheSettings.from_env(env),
             tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
+            probe=ProbeSettings.from_env(env),
         )

@@ -36,6 +36,7 @@ from resilience.failpoints import arm
 from storage.errors import StorageMisplaced
 from storage.storage import Storage
 from tasks.app import batch_queue, make_app
+from tasks.canaries import Canaries
 from tasks.dispatch import Dispatcher, Rounds
 from tasks.ear import Ear
 from tasks.identity import Identity
@@ -50,7 +51,7 @@ LOOK_SECONDS = 1.0
 class Runner:
     """The parts of one runner process."""
 
-    def __init__(self, settings: RunnerSettings, app: Celery) -> None:
+    def __init__(self, settings: RunnerSettings, app: Celery, canaries: Canaries) -> None:
         identity = Identity.of_this_process(settings.runner)
         random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
         client = connect(settings.redis_url, max_connections=settings.batches + 8)
@@ -103,21 +104,26 @@ class Runner:
             ),
             dispatcher.sweep_rounds(lambda: random.uniform(0.75, 1.25) * settings.store.sweep_seconds),
         )
+        self._prove = partial(canaries.prove, client)
+        self._canaries = canaries
         self._closed: threading.Thread | None = None
 
     def open(self) -> None:
         """Take batches: Celery listens now."""
         for thread in self._threads:
             thread.start()
+        self._prove()
         log.info("runner_ready")
 
     def wind_down(self) -> None:
         """Take no more, and give back those that are held."""
+        self._canaries.wind_down()
         self._closed = threading.Thread(target=self._runner.close, name="shutdown", daemon=True)
         self._closed.start()
 
     def close(self) -> None:
         """End the threads, once all batches are given back."""
+        self._canaries.close()
         if self._closed is not None:
             self._closed.join()
         for thread in self._threads:
@@ -134,7 +140,8 @@ def make_runner_app(settings: RunnerSettings) -> Celery:
     app = make_app(settings.redis_url, events=settings.events)
     app.conf.worker_concurrency = 1
     app.conf.task_queues = (batch_queue(),)
-    follow_celery(lambda: Runner(settings, app), hopeless=StorageMisplaced)
+    canaries = Canaries(app, settings.probe, settings.runner)
+    follow_celery(lambda: Runner(settings, app, canaries), hopeless=StorageMisplaced)
     return app
 
 

@@ -153,7 +153,7 @@ def test_no_line_of_any_process_tells_what_passes_through_it_and_each_says_what_
     delivered = next(entry for entry in told if entry["event"] == "delivery_attempted" and entry["trace_id"] == TRACE)
     assert accepted["request_id"].startswith("req_")
     assert (finished["job_id"], finished["attempt"], finished["state"]) == (whole, 1, "succeeded")
-    assert {entry["trace_id"] for entry in (accepted, delivered)} == {TRACE}
+    assert {entry["trace_id"] for entry in (accepted, finished, delivered)} == {TRACE}
     assert len({entry["tenant_hash"] for entry in (accepted, finished, delivered)}) == 1
     requested = [entry for entry in told if entry["event"] == "request"]
     assert {"/v1/jobs", "/v1/infer", "none"} <= {entry["route"] for entry in requested}

@@ -16,6 +16,7 @@ import pytest
 import requests
 from standardwebhooks.webhooks import Webhook
 
+from jobs.probe_stamp import ProbeStamp
 from scripts import paths
 from scripts.generation import Generation
 from scripts.job_view import JobView
@@ -56,6 +57,12 @@ def run_job(up: UpProcess, prompt: str) -> JobView:
     return up.client.wait(job.id, seconds=DEADLINE_SECONDS)
 
 
+def is_proven(up: UpProcess, name: str) -> bool:
+    """Whether a message that it has sent to itself has come."""
+    stamp = ProbeStamp.read(paths.probe_file(up.data_dir, name))
+    return stamp is not None and stamp.proven_at is not None
+
+
 def wait_for_another(up: UpProcess, name: str, killed: int) -> None:
     wait_for(lambda: up.children().get(name) not in (None, killed), DEADLINE_SECONDS)
 
@@ -65,6 +72,8 @@ def test_everything_starts_runs_a_job_and_ends_on_sigterm(start_up: StartUp) -> 
     up.read_until("API +http://127.0.0.1:")
     up.read_until("echo is ready")
     up.read_until("O Romeo, O Romeo,", "time to result")
+    for name in ("echo-1", "webhooks", "batches"):
+        wait_for(lambda name=name: is_proven(up, name), DEADLINE_SECONDS)  # type: ignore[misc]
     up.send(signal.SIGTERM)
     assert up.read_to_the_end() == 0
     assert up.survivors() == []
