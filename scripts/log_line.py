@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -15,7 +16,6 @@ from scripts.screen import drawable
 RANKS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _STYLES = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _SHORT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
-_TIME_OF_DAY = slice(11, 23)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class LogLine:
             shown.append(f"{'':<12} ").append(f"{self.program:<{columns}} ", "cyan").append(drawable(self.text))
             return shown
         line = readable(self.entry)
-        shown.append(f"{line.time[_TIME_OF_DAY]:<12} ", "dim").append(f"{self.program:<{columns}} ", "cyan")
+        shown.append(f"{_time_of_day(line.time):<12} ", "dim").append(f"{self.program:<{columns}} ", "cyan")
         style = _STYLES.get(line.level, "")
         shown.append(f"{_SHORT.get(line.level, line.level):<5} ", style)
         shown.append(f"{drawable(line.event):<{EVENT_COLUMNS}}", "bold" if self.rank >= RANKS["WARNING"] else "")
@@ -48,6 +48,14 @@ class LogLine:
     def is_about(self, what: str) -> bool:
         """Whether *what*, an id for example, stands in the line."""
         return what in self.text
+
+
+def _time_of_day(instant: str) -> str:
+    """On the clock of this machine; the instant as it stands if it is none."""
+    try:
+        return f"{datetime.fromisoformat(instant).astimezone():%H:%M:%S.%f}"[:-3]
+    except ValueError:
+        return drawable(instant)
 
 
 def parse_line(program: str, text: str, before: LogLine | None) -> LogLine:

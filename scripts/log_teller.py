@@ -14,8 +14,10 @@ from scripts.log_line import RANKS, LogLine
 
 LOOK_SECONDS = 0.3
 MOST_PER_LOOK = 12
-ROUTINE = frozenset({"request", "job_accepted", "message_skipped", "delivery_attempted"})
-"""What comes with every request and every message; `frontier logs` shows it."""
+ROUTINE = frozenset(
+    {"request", "job_accepted", "message_skipped", "delivery_attempted", "worker_joined", "sender_joined"}
+)
+"""What comes with every request, message or start; `frontier logs` shows it."""
 
 
 class LogTeller:

@@ -25,9 +25,20 @@ SERVER_GRACE_SECONDS = 30.0
 MEMORY_SHARE = 4
 """Our own server may use a quarter of the machine's memory; a client that runs away is refused before the rest goes."""
 GUNICORN = ("-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.app:create_app()")
-CELERY = ("-m", "celery", "-A", "tasks.worker", "worker", "--loglevel", "WARNING")
-SENDER = ("-m", "celery", "-A", "tasks.webhooks", "worker", "--queues", "webhooks", "--loglevel", "WARNING")
-RUNNER = ("-m", "celery", "-A", "api.batches.worker", "worker", "--queues", "batches", "--loglevel", "WARNING")
+CELERY = ("-m", "celery", "-A", "tasks.worker", "--quiet", "worker", "--loglevel", "WARNING")
+SENDER = ("-m", "celery", "-A", "tasks.webhooks", "--quiet", "worker", "--queues", "webhooks", "--loglevel", "WARNING")
+RUNNER = (
+    "-m",
+    "celery",
+    "-A",
+    "api.batches.worker",
+    "--quiet",
+    "worker",
+    "--queues",
+    "batches",
+    "--loglevel",
+    "WARNING",
+)
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask, not where to listen
 
 

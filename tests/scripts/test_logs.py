@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,23 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """Seen where it is two hours later than in UTC."""
+    monkeypatch.setenv("TZ", "XXX-2")
+    time.tzset()
+    yield Folder(tmp_path)
+    monkeypatch.undo()
+    time.tzset()
 
 
 def entry(second: int, event: str, level: str = "INFO", **facts: Any) -> dict[str, Any]:
-    time = f"2026-11-24T10:00:{second:02}.000Z"
-    return {"time": time, "level": level, "logger": "frontier.x", "event": event, **facts}
+    return {
+        "time": f"2026-11-24T10:00:{second:02}.000Z",
+        "level": level,
+        "logger": "frontier.x",
+        "event": event,
+        **facts,
+    }
 
 
 def test_the_logs_of_all_programs_are_shown_together_in_the_order_of_time(folder: Folder) -> None:
@@ -49,10 +61,10 @@ def test_the_logs_of_all_programs_are_shown_together_in_the_order_of_time(folder
     folder.write("redis", "1:M a line of another form")
 
     assert folder.show() == [
-        "10:00:01.000 api    INFO  job_accepted         job_id=job_1",
-        "10:00:02.000 echo-1 INFO  attempt_finished     job_id=job_1",
+        "12:00:01.000 api    INFO  job_accepted         job_id=job_1",
+        "12:00:02.000 echo-1 INFO  attempt_finished     job_id=job_1",
         "             echo-1 Killed",
-        "10:00:03.000 api    INFO  request              status=202 route=/v1/jobs",
+        "12:00:03.000 api    INFO  request              status=202 route=/v1/jobs",
     ]
     assert folder.show("redis") == ["             redis 1:M a line of another form"]
 

@@ -50,6 +50,9 @@ class Site:
         self.key = self.operator
         self.key = self.send("POST", "/v1/admin/keys", {"tenant": TENANT, "scopes": scopes}).json()["key"]
 
+    def url(self, path: str) -> str:
+        return self._url + path
+
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         named = {"Authorization": f"Bearer {self.key}"} | {
             name.replace("_", "-"): text for name, text in headers.items()
@@ -107,6 +110,7 @@ def site(tmp_path: Path, server_binary: Path) -> Iterator[Site]:  # noqa: ARG001
         bad = cleanup.enter_context(RudeServer(lambda connection: connection.sendall(BROKEN)))
         env = {
             "LOG_LEVEL": "DEBUG",
+            "FORCE_COLOR": "1",
             "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
             "WEBHOOK_SCHEDULE": "0",
             "FRONTIER_WATCHDOG_S": "1",
@@ -131,7 +135,13 @@ def test_no_line_of_any_process_tells_what_passes_through_it_and_each_says_what_
     read = site.send("GET", f"/v1/jobs/{whole}/events")
     assert REPLY in read.text.replace(" ", ""), "the canary sings where it may"
     site.send("POST", "/v1/infer", {"model": "echo", "prompt": PROMPT})
+    site.up.read_until("attempt_finished")  # as who watches on a terminal is told
     site.hostile()
+    visitor = requests.Session()
+    visitor.headers["Origin"] = site.url("")
+    visitor.post(site.url("/login"), data={"key": site.key}, allow_redirects=False, timeout=DEADLINE_SECONDS)
+    visitor.get(site.url("/jobs"), timeout=DEADLINE_SECONDS).raise_for_status()
+    [session] = visitor.cookies.values()
     wait_for(lambda: bool(site.good.requests) and bool(site.bad.requests), tell=site.logged)
     hangs = site.submit(f"{PROMPT} {HANG}")
     site.up.read_until("echo-1 ended with code 70")
@@ -144,7 +154,7 @@ def test_no_line_of_any_process_tells_what_passes_through_it_and_each_says_what_
 
     logged = site.logged() + site.up.output
     canaries = [PROMPT, REPLY, HANG, SENT, PATH, REPEATED, TENANT, "canary-of-a-receiver", site.operator]
-    secret_parts = [site.key.rpartition("_")[2], *(secret.removeprefix("whsec_") for secret in secrets)]
+    secret_parts = [session, site.key.rpartition("_")[2], *(secret.removeprefix("whsec_") for secret in secrets)]
     assert [canary for canary in [*canaries, *secret_parts] if canary in logged] == []
 
     told = site.entries()
