@@ -1,4 +1,4 @@
-"""A collector of traces: OTLP over HTTP at port 4318 and over gRPC at port 4317 of a loopback address of its own."""
+"""A collector of traces: OTLP over HTTP, at port 4318 of a loopback address of its own."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import gzip
 import random
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-import grpc  # type: ignore[import-untyped]
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
-    TraceServiceServicer,
-    add_TraceServiceServicer_to_server,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-HTTP_PORT, GRPC_PORT = 4318, 4317
+PORT = 4318
 PATIENCE_SECONDS = 120.0
 
 
@@ -65,7 +58,7 @@ class Collected:
         return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in self.span.attributes}
 
 
-class Collector(TraceServiceServicer):
+class Collector:
     """Listens between `with` and its end."""
 
     def __init__(self) -> None:
@@ -77,26 +70,17 @@ class Collector(TraceServiceServicer):
     def __enter__(self) -> Self:
         self.host = ".".join(["127", *(str(self._drawn.randint(1, 254)) for _ in range(3))])
         try:
-            self._http = ThreadingHTTPServer((self.host, HTTP_PORT), _handler(self))
+            self._http = ThreadingHTTPServer((self.host, PORT), _handler(self))
         except OSError as error:  # only Linux has all of 127.0.0.0/8
             pytest.skip(f"no address of its own for a collector: {error}")
-        self._serving = threading.Thread(target=self._http.serve_forever)
+        self._serving = threading.Thread(target=self._http.serve_forever, args=(0.02,))
         self._serving.start()
-        self._grpc = grpc.server(ThreadPoolExecutor(max_workers=2))
-        add_TraceServiceServicer_to_server(self, self._grpc)  # type: ignore[no-untyped-call]
-        assert self._grpc.add_insecure_port(f"{self.host}:{GRPC_PORT}") == GRPC_PORT
-        self._grpc.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._grpc.stop(0).wait()
         self._http.shutdown()
         self._http.server_close()
         self._serving.join()
-
-    def Export(self, request: ExportTraceServiceRequest, _context: object) -> ExportTraceServiceResponse:  # noqa: N802
-        self.take(request.SerializeToString(), "grpc")
-        return ExportTraceServiceResponse()
 
     def take(self, body: bytes, protocol: str) -> None:
         request = ExportTraceServiceRequest.FromString(body)
@@ -110,6 +94,10 @@ class Collector(TraceServiceServicer):
                     Collected(span, service, protocol) for scope in of_resource.scope_spans for span in scope.spans
                 ]
             self._changed.notify_all()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{self.host}:{PORT}"
 
     @property
     def spans(self) -> list[Collected]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from jobs.webhooks.sealing import new_key
+from scripts.ports import free_port
 from tests.api.conftest import TOKEN
 from tests.api.gunicorn_process import GunicornProcess
-from tests.collector import Collected, Collector
+from tests.collector import Collected
+from tests.grpc_collector import GrpcCollector
 from tests.resilience.rude_server import OK, RudeServer
-from tests.system.kept_process import KeptProcess
+from tests.system.kept_process import KeptProcess, logged
 from tests.system.test_sender import SENDER, WITHOUT_COMPANY
 from tests.system.worker_process import WorkerProcess, wait_for
 
@@ -30,7 +34,7 @@ class Site:
     def __init__(self, redis_url: str, folder: Path, cleanup: ExitStack, **env: str) -> None:
         answers = itertools.chain([FAILED], itertools.repeat(OK))
         self.receiver = cleanup.enter_context(RudeServer(lambda connection: connection.sendall(next(answers))))
-        self.collector = cleanup.enter_context(Collector())
+        self.collector = cleanup.enter_context(GrpcCollector())
         own = {
             "REDIS_URL": redis_url,
             "FRONTIER_SECRET_KEY": new_key(),
@@ -46,7 +50,7 @@ class Site:
         self.worker = WorkerProcess(redis_url, folder, tokens_per_second=50, env=own)
         cleanup.callback(self.worker.stop)
         own["TRUTHGPT_CONFIG"] = str(self.worker.config)
-        sender = KeptProcess(
+        self.sender = sender = KeptProcess(
             "sender", (sys.executable, *SENDER, *WITHOUT_COMPANY), {**own, "FRONTIER_WORKER_NAME": "post-1"}, folder
         )
         cleanup.callback(sender.end)
@@ -56,6 +60,13 @@ class Site:
         url = f"http://127.0.0.1:{self.receiver.port}/secret-path"
         endpoint = {"name": "e", "url": url, "event_types": ["job.succeeded"]}
         assert self.api.send("POST", "/v1/webhook_endpoints", endpoint).status < 300
+
+    def end(self) -> None:
+        """End all of it in good order, so that nothing waits to be sent."""
+        self.api.stop()
+        self.sender.end(signal.SIGTERM)
+        self.worker.signal(signal.SIGTERM)
+        assert self.worker.wait() == 0
 
     def infer(self, traceparent: str = "") -> str:
         """The id of a job that a request has waited for."""
@@ -139,23 +150,53 @@ def test_the_attempt_after_a_lost_one_points_to_it_and_a_caller_that_is_trusted_
     publishes = named(spans, "publish frontier.m")
     assert request.parent_id == GIVEN.split("-")[2]
     assert {one.parent_id for one in publishes} == {request.id}
-    assert (len(publishes), attempt.parent_id) == (2, publishes[-1].id)
+    assert attempt.parent_id == publishes[-1].id
     assert (attempt.attributes["frontier.attempt.number"], named(spans, "queue wait")) == (2, [])
     [(trace_id, first)] = attempt.links
     assert (trace_id, first in {one.id for one in spans}) == (request.trace_id, False), "the first died with its worker"
 
 
 @pytest.mark.long
-def test_nothing_is_told_of_housekeeping_nor_of_what_is_not_sampled(make_site: Callable[..., Site]) -> None:
+def test_housekeeping_has_no_spans(make_site: Callable[..., Site], redis_client: Redis) -> None:
+    site = make_site()
+    site.worker.start()
+    site.infer()
+    before = site.collector.wait_for(lambda spans: len(webhooks(spans)) == 2 and named(spans, "POST /v1/infer") != [])
+    for _ in range(5):
+        for path in ("/health", "/health/live", "/health/ready", "/metrics"):
+            site.api.send("GET", path)
+        swept = redis_client.get("frontier:tick")
+        wait_for(lambda swept=swept: redis_client.get("frontier:tick") != swept)  # type: ignore[misc]
+    site.end()
+
+    assert [one.name for one in site.collector.spans[len(before) :]] == []
+
+
+@pytest.mark.long
+def test_what_is_not_sampled_is_not_told_and_a_caller_s_own_trace_goes_on(make_site: Callable[..., Site]) -> None:
     site = make_site(TRACING_SAMPLE_RATIO="0")
     site.worker.start()
     site.infer(traceparent=GIVEN)
-    for path in ("/health", "/health/live", "/health/ready"):
-        site.api.send("GET", path)
     wait_for(lambda: len(site.receiver.requests) == 2)
-    site.worker.stop()
-    site.api.stop()
+    site.end()
 
     assert site.collector.spans == []
     for request in site.receiver.requests:
-        assert f"traceparent: {GIVEN[:36]}".encode() in request, "the caller's own trace goes on to its receiver"
+        assert f"traceparent: {GIVEN[:36]}".encode() in request
+
+
+@pytest.mark.long
+def test_a_collector_that_is_away_is_told_of_once_and_costs_nothing(
+    make_site: Callable[..., Site], tmp_path: Path
+) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    site = make_site(OTLP_ENDPOINT=away, OTEL_EXPORTER_OTLP_TIMEOUT="0.2")
+    site.worker.start()
+    for _ in range(3):
+        site.infer()
+        wait_for(lambda: any(logged(tmp_path / "worker.log", "traces_not_exported")))
+    site.end()
+
+    for name in ("api", "worker", "sender"):
+        assert len(list(logged(tmp_path / f"{name}.log", "traces_not_exported"))) == 1
+    assert site.collector.spans == []

@@ -32,6 +32,10 @@ TENANT = "default"
 CHAT = "/v1/chat/completions"
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+"""Of the request that has made the batch."""
+
+
 class RunRoom:
     """Everything that a run takes, with a clock that the test sets."""
 
@@ -78,7 +82,9 @@ class RunRoom:
             writer.write(data)
         new = NewFile(id=file_id, tenant=TENANT, filename="in.jsonl", purpose=Purpose.BATCH, bytes=len(data))
         self.files.add(new)
-        batch = NewBatch(id=new_id("batch"), tenant=TENANT, endpoint=CHAT, input_file_id=file_id)
+        batch = NewBatch(
+            id=new_id("batch"), tenant=TENANT, endpoint=CHAT, input_file_id=file_id, traceparent=TRACE, is_traced=True
+        )
         self.batches.accept(batch)
         lease = self.batches.claim(f"{TENANT}/{batch.id}", "runner-1")
         assert lease is not None
