@@ -141,3 +141,5 @@ def test_while_redis_is_away_a_worker_is_not_blamed_and_proves_itself_when_it_is
     assert probed.worker.wait() == 0
     ended = probed.ask()
     assert (ended.returncode, "is not there" in ended.stderr) == (1, True)
+    with Redis.from_url(redis_process.url) as redis:
+        assert [key for key in redis.scan_iter() if b"canary" in key and redis.ttl(key) == -1] == []
