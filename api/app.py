@@ -27,6 +27,7 @@ from api.client_address import ClientAddress
 from api.console.console import add_console
 from api.console.door import door
 from api.console.login import Login
+from api.console.standing import Standing
 from api.cors import add_cors
 from api.dead_letters_blueprint import dead_letters_blueprint
 from api.docs_blueprint import add_documentation
@@ -209,7 +210,13 @@ def create_app(
         charge=charge_submission,
         tell_budget=tell_budget,
     )
+    usage = UsageReader(client)
     receivers = ReceiverWatch(client, store_settings)
+    all_circuits = AllCircuits(
+        ModelCircuits(circuits, catalog, dispatcher),
+        EndpointCircuits(receivers, EndpointStore(client, store_settings)),
+        OriginCircuits(receivers),
+    )
     api = ProblemApi(app, spec_kwargs=spec_options())
     for blueprint in (
         infer_blueprint(submissions=submissions, store=store, waiting=waiting, job_streams=job_streams),
@@ -236,16 +243,10 @@ def create_app(
         ),
         dead_letters_blueprint(store=store, catalog=catalog),
         queue_blueprint(store=store, catalog=catalog, gate=gate),
-        usage_blueprint(usage=UsageReader(client), clock=clock),
+        usage_blueprint(usage=usage, clock=clock),
         cache_blueprint(cache=results.cache, settings=settings.cache),
         limits_blueprint(limits=limiting.requests, tenants=tenants),
-        circuits_blueprint(
-            AllCircuits(
-                ModelCircuits(circuits, catalog, dispatcher),
-                EndpointCircuits(receivers, EndpointStore(client, store_settings)),
-                OriginCircuits(receivers),
-            )
-        ),
+        circuits_blueprint(all_circuits),
         models_blueprint(
             catalog=catalog, created=int(settings.config.stat().st_mtime), store=store, dispatcher=dispatcher, gate=gate
         ),
@@ -267,6 +268,15 @@ def create_app(
         log=webhooks.log,
         catalog=catalog,
         gate=gate,
+        standing=Standing(
+            store=store,
+            catalog=catalog,
+            gate=gate,
+            usage=usage,
+            circuits=all_circuits,
+            log=webhooks.log,
+            clock=clock,
+        ),
     )
     add_documentation(app, api.spec)
     refuse_at_literal_addresses(app)

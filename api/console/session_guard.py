@@ -44,6 +44,8 @@ def add_session_guard(app: Flask, pages: Pages) -> None:
 
 def _told(error: Exception) -> AnyResponse:
     """The problem as a page, or the way to the login where that helps."""
+    if request.path.endswith(".json"):
+        return problem_response(error)
     if isinstance(error, NotAuthenticated) and request.method == "GET":
         here = request.full_path.rstrip("?")
         return redirect("/login" if here == "/" else f"/login?{urlencode({'to': here})}", HTTPStatus.SEE_OTHER)

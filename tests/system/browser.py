@@ -38,4 +38,4 @@ def watched_page(browser: Browser, url: str, session: Path | None = None, **opti
     page.on("request", note_request)
     yield page
     context.close()
-    assert faults == []
+    assert not faults, faults

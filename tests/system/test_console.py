@@ -18,12 +18,14 @@ from tests.system.browser import PATIENCE_MS, watched_page
 from tests.system.up_process import DEADLINE_SECONDS, UpProcess
 from tests.system.worker_process import wait_for
 
-CONFIG = """
+SLOTS = 4
+CONFIG = f"""
 models:
   echo:
     engine: scripted
-    script: {tokens_per_second: 40}
-    limits: {max_tokens: 4000}
+    slots: {SLOTS}
+    script: {{tokens_per_second: 40}}
+    limits: {{max_tokens: 4000}}
 """
 NASTY = "<b>bold</b> שלום 你好 " + "w" * 400
 CONTRAST = """() => {
@@ -109,7 +111,7 @@ def page(browser: Browser, url: str, session: Path) -> Iterator[Page]:
 
 def run(page: Page, prompt: str, *, tokens: int) -> None:
     page.get_by_label("What the model goes on from").fill(prompt)
-    page.get_by_label("Tokens at most").fill(str(tokens))
+    page.get_by_label("Max tokens").fill(str(tokens))
     page.get_by_role("button", name="Run").click()
 
 
@@ -177,11 +179,11 @@ def test_everything_is_done_by_keyboard(page: Page) -> None:
 
     page.goto("/jobs")
     seen = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent.trim()"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", seen
-    assert seen[:5] == ["Skip to the content", "Frontier", "Prompt", "Jobs", "API"]
+    assert seen[:5] == ["Skip to the content", "Frontier", "Prompt", "Jobs", "Status"]
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/jobs/job_\w+$"))
 
@@ -214,7 +216,7 @@ def test_all_text_can_be_read_in_the_light_and_in_the_dark(
     job_id = submit(up, "Once", tokens=4)
     assert ended(up, job_id) == "succeeded"
     with watched_page(browser, url, session, color_scheme=scheme) as page:
-        for path in ("/", "/jobs", f"/jobs/{job_id}", "/jobs/none", "/login"):
+        for path in ("/", "/jobs", f"/jobs/{job_id}", "/status", "/jobs/none", "/login"):
             page.goto(path)
             assert page.evaluate(CONTRAST) == [], path
             [red, *_] = re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))
@@ -227,7 +229,7 @@ def test_a_narrow_screen_shows_all_of_every_page_whatever_was_written(
     job_id = submit(up, NASTY, tokens=4, metadata={"w" * 64: NASTY})
     assert ended(up, job_id) == "succeeded"
     with watched_page(browser, url, session, viewport={"width": 360, "height": 740}) as page:
-        for path in ("/", "/jobs", f"/jobs/{job_id}", "/jobs/none", "/login"):
+        for path in ("/", "/jobs", f"/jobs/{job_id}", "/status", "/jobs/none", "/login"):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
             expect(page.locator("b")).to_have_count(0)
@@ -248,6 +250,28 @@ def test_what_is_refused_is_said_in_words(page: Page) -> None:
 
     page.context.clear_cookies()
     run(page, "Nobody", tokens=5)
+    expect(page.locator("#problem").get_by_role("link", name="Log in")).to_be_visible()
+
+
+def test_the_status_draws_what_goes_on(page: Page, up: UpProcess) -> None:
+    waiting = [submit(up, f"Slot {number}", tokens=4000) for number in range(3 * SLOTS)]
+    page.goto("/status")
+    row = page.locator("#models tr", has_text="echo")
+    expect(row.get_by_role("img", name=re.compile(r"^\d+ standard$"))).to_be_visible()
+    expect(page.locator("#histograms figure")).to_have_count(4)
+    expect(page.locator("#circuit-rows")).to_contain_text("model:echo")
+
+    for job_id in waiting:
+        up.client.cancel(job_id)
+    expect(row).to_contain_text(f"0 on {SLOTS} slots")
+    expect(page.locator("#job-chart path")).to_have_count(2)
+    page.wait_for_function("Number(document.getElementById('job-rate').textContent) > 0")
+
+
+def test_who_is_logged_out_is_told_so_by_the_status(page: Page) -> None:
+    page.goto("/status")
+    expect(page.locator("#as-of")).to_contain_text("As of")
+    page.context.clear_cookies()
     expect(page.locator("#problem").get_by_role("link", name="Log in")).to_be_visible()
 
 

@@ -25,6 +25,9 @@ ROUTES = {
     ("GET", "/login"): NO_KEY,
     ("POST", "/login"): NO_KEY,
     ("POST", "/logout"): ANY_KEY,
+    ("GET", "/status"): Scope.JOBS_READ,
+    ("GET", "/status/now.json"): Scope.JOBS_READ,
+    ("GET", "/status/lately.json"): Scope.JOBS_READ,
 }
 NASTY = '<script>alert(1)</script> "quoted" & שלום 你好 ' + "w" * 300
 
@@ -51,9 +54,12 @@ def test_without_its_scope_a_page_says_which_is_missing(api: Api, stranger: Visi
 
     assert answer.status_code == 403
     assert f"scope {scope}" in answer.text
+    assert answer.is_json is path.endswith(".json")
 
 
-@pytest.mark.parametrize("path", ["/login", "/", "/jobs", "/jobs/unknown", "/console/console.css", "/console/none"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/", "/jobs", "/status", "/jobs/unknown", "/console/console.css", "/console/none"]
+)
 def test_every_page_tells_browsers_to_load_and_run_nothing_else(visitor: Visitor, path: str) -> None:
     answer = visitor.get(path)
     policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";"))
