@@ -131,7 +131,7 @@ def create_app(
     app.key_uses = KeyUses(clock=time.monotonic, write=key_store.touch)
     app.key_rounds = Rounds("key-uses", app.key_uses.flush, lambda: FLUSH_SECONDS)
     ring = KeyRing(find=key_store.find, hasher=settings.hasher, clock=time.monotonic, note_use=app.key_uses.note)
-    app.measuring = make_measuring(settings, catalog, folder=given.get(METRICS_FOLDER))
+    app.measuring = make_measuring(settings, catalog, gate, folder=given.get(METRICS_FOLDER))
     _put_in_front(app, settings)
 
     trace_requests(app, tracing)

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import redis
 
-from jobs.model_load import LoadReader
 from observability.metrics.fleet import Reading
-from observability.metrics.fleet_catalogue import CIRCUIT_TRIPS, QUEUE_DEPTH
+from observability.metrics.fleet_catalogue import CIRCUIT_TRIPS
 from resilience.circuit.tripped import count_trips
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueDepths:
-    """A source for `Fleet`: how many jobs wait for each of the *models*."""
-
-    loads: LoadReader
-    models: Sequence[str]
-
-    def __call__(self) -> Iterator[Reading]:
-        for model in self.models:
-            load = self.loads.load(model)
-            yield Reading(QUEUE_DEPTH, load.waiting + load.dispatched, {"model": model})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,18 +11,20 @@ import redis
 from flask import Flask
 
 from api.blueprint import Blueprint
-from api.fleet_readings import CircuitTrips, QueueDepths
+from api.fleet_readings import CircuitTrips
 from api.metrics_blueprint import metrics_blueprint
 from api.metrics_port import MetricsPort
+from api.model_gate import ModelGate
 from api.request_metrics import add_request_metrics
 from api.settings import ApiSettings
 from api.stream_times import StreamTimes, StreamWatch, Unmeasured
 from jobs.connection import connect
 from jobs.keys import Keys
-from jobs.model_load import LoadReader
+from jobs.store import JobStore
 from jobs.webhooks.receiver_circuits import PREFIX as RECEIVERS
 from models.catalog import Catalog
 from observability.metrics.api_metrics import ApiMetrics
+from observability.metrics.census import CensusReadings
 from observability.metrics.fleet import Fleet, Source
 from observability.metrics.instruments import Instruments
 from observability.metrics.page import MetricsPage
@@ -80,7 +82,7 @@ class Measuring:
             self.measured.rounds.stop()
 
 
-def make_measuring(settings: ApiSettings, catalog: Catalog, *, folder: str | None) -> Measuring:
+def make_measuring(settings: ApiSettings, catalog: Catalog, gate: ModelGate, *, folder: str | None) -> Measuring:
     """With the other processes of the server that share the *folder*; nothing of it connects before it is used."""
     if not settings.metrics.are_on:
         return Measuring(measured=None, port=None)
@@ -90,16 +92,16 @@ def make_measuring(settings: ApiSettings, catalog: Catalog, *, folder: str | Non
     client = connect(
         settings.redis_url, max_connections=1, socket_timeout_seconds=ANSWER_SECONDS, wait_seconds=ANSWER_SECONDS
     )
-    fleet = Fleet(sources=_sources(client, catalog), clock=time.monotonic)
+    fleet = Fleet(sources=_sources(client, catalog, gate), clock=time.monotonic)
     page = MetricsPage(instruments=instruments, others=(metrics, fleet))
     rounds = Rounds("metrics", process.measure, lambda: ROUND_SECONDS)
     return Measuring(measured=Measured(metrics=metrics, page=page, rounds=rounds), port=settings.metrics.port)
 
 
-def _sources(client: redis.Redis, catalog: Catalog) -> list[Source]:
+def _sources(client: redis.Redis, catalog: Catalog, gate: ModelGate) -> list[Source]:
     """What is read of all processes together."""
-    keys = Keys()
+    prefixes = {"model": DEFAULT_PREFIX, "receiver": Keys().name(RECEIVERS)}
     return [
-        QueueDepths(loads=LoadReader(client, keys), models=list(catalog.models)),
-        CircuitTrips(client=client, prefixes={"model": DEFAULT_PREFIX, "receiver": keys.name(RECEIVERS)}),
+        CensusReadings(take=JobStore(client).census, models=list(catalog.models), circuit_of=gate.state),
+        CircuitTrips(client=client, prefixes=prefixes),
     ]

@@ -111,7 +111,7 @@ def _reuse_arguments(job: NewJob) -> Sequence[Argument]:
 
 def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str) -> Lease:
     """The lease that `claim.lua` has answered."""
-    _, tenant, token, attempt, run_ms, ends_as, wait_ms, *rest = answer
+    _, tenant, token, attempt, run_ms, ends_as, deadline_ms, wait_ms, *rest = answer
     wasted, prompt, engine, others, goes_first, tells, streamed, same, keep_ms, shared, *rest = rest
     trace, first_token, spec, *chunks = rest
     request, _, _ = unpack_spec(spec, model)
@@ -126,6 +126,7 @@ def claimed_lease(answer: Sequence[Any], job_id: str, *, model: str, worker: str
         request=request,
         run_seconds=run_ms / 1000,
         ends_as=JobState(ends_as.decode()),
+        deadline_seconds=deadline_ms / 1000,
         queue_wait_seconds=wait_ms / 1000,
         wasted_tokens=wasted,
         prompt_tokens=prompt,

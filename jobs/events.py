@@ -1,4 +1,4 @@
-"""What happens to jobs and deliveries, for whoever watches: logs now, metrics and traces by the same door."""
+"""What happens to jobs, deliveries and batches, for whoever watches: logs now, metrics and traces by the same door."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class AttemptStarted:
 class AttemptFinished:
     """An attempt is over; `answer` is what the store made of it, `outcome` None if it left none.
 
-    `published_in` is the `traceparent` of the message that it came with.
+    `published_in` is the `traceparent` of the message that it came with. It has generated so many `new_tokens`; of
+    these `wasted_tokens` are neither in an outcome nor in the log that another attempt goes on from.
     """
 
     lease: Lease
@@ -65,6 +66,8 @@ class AttemptFinished:
     outcome: Outcome | None
     times: AttemptTimes
     published_in: str | None = None
+    new_tokens: int = 0
+    wasted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,16 @@ class DeliveryAttempted:
     retry_in_seconds: float | None
 
 
-Event = JobAccepted | AttemptStarted | AttemptFinished | DeliveryAttempted
+@dataclass(frozen=True, slots=True)
+class PartsCommitted:
+    """A runner has told of lines of a batch, in parts of its output that are in the record now."""
+
+    completed: int
+    failed: int
+    parts: int
+
+
+Event = JobAccepted | AttemptStarted | AttemptFinished | DeliveryAttempted | PartsCommitted
 Listener = Callable[[Event], None]
 
 

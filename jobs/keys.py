@@ -58,7 +58,7 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:idle           zset     flows where none waits and that are ahead of the clock, by their tag
   m:{model}:floors         hash     flow to what the clock was when it joined
   m:{model}:clock          string   the model's virtual time
-  m:{model}:waiting        hash     jobs and tokens that wait; tokens by flow; how many jobs are delayed
+  m:{model}:waiting        hash     jobs and tokens that wait; jobs by class, tokens by flow; how many jobs are delayed
   m:{model}:delayed        hash     tenant to how many of its jobs are delayed; absent while none is
   m:{model}:queue          zset     where releases without flows let jobs wait, by accept order
   m:{model}:window         hash     job id to tenant of the jobs that are in the broker
@@ -70,8 +70,11 @@ Global (members are refs, `tenant/id`; no client names them):
   m:{model}:revision       string   of the model, as the worker has loaded it that spoke last; absent if it does not say
   m:{model}:workers        zset     workers by when their heartbeat runs out
   m:{model}:slots          hash     worker to its slots
+  m:{model}:counts         hash     jobs that ended, by their state; leases lost, jobs rescued, messages published again
+                                    (leases_lost, rescued, stranded); and how many dead letters there are now (dead)
   hooks                    zset     receivers (refs) for which something waits, by when someone must look there, ms
   flights                  zset     announced and flying deliveries (refs), by when they come back, ms
+  pending                  string   how many deliveries are not over
   forget                   zset     every delivery, by when it is forgotten, ms
   senders                  zset     senders by when their heartbeat runs out, ms
   s:{sender}               hash     who the sender is, and its slots
@@ -82,7 +85,7 @@ Global (members are refs, `tenant/id`; no client names them):
   session:{hash}           string   when a browser's session ends at the latest, ms; gone when it is idle for too long
   invitation:{hash}        string   nothing: what begins one session may still be redeemed
   files_due                zset     files (refs), also those that come in, by when their bytes are to be deleted, ms
-  w:{worker}               hash     who the worker is
+  w:{worker}               hash     who the worker is, and how busy it has said to be
   w:{worker}:jobs          set      jobs that the worker runs
   cache:…                           kept results (resilience/result_cache/lua/_entries.lua); erase deletes entries
   batches                  zset     every batch (ref) that has not ended, by when somebody must look who runs it, ms

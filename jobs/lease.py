@@ -16,12 +16,13 @@ class Lease:
 
     `emitted_ids` are the tokens that earlier attempts have left to go on from. `run_seconds` is what
     remains, at the claim, of the run limit or the deadline, whichever comes first; `ends_as` is the
-    state the job takes when that is used up. `wasted_tokens`, `prompt_tokens` and `engine_seconds` are what attempts
-    before this have used, as far as they could say. `tells_result`: its webhook includes the result. `is_streamed`:
-    somebody reads its tokens as they come. It `goes_first` where its tenant runs nothing else: before jobs that wait in
-    the worker for a slot. `reuse` where another job may get its result;
-    with `is_shared` others may be waiting for this very run. `traceparent` is what the job came with, or, if it
-    `is_traced`, that of its request's span; then `first_token` is that of the first lease on the job.
+    state the job takes when that is used up. Of the deadline alone `deadline_seconds` remain. `wasted_tokens`,
+    `prompt_tokens` and `engine_seconds` are what attempts before this have used, as far as they could say.
+    `tells_result`: its webhook includes the result. `is_streamed`: somebody reads its tokens as they come. It
+    `goes_first` where its tenant runs nothing else: before jobs that wait in the worker for a slot. `reuse` where
+    another job may get its result; with `is_shared` others may be waiting for this very run. `traceparent` is what the
+    job came with, or, if it `is_traced`, that of its request's span; then `first_token` is that of the first lease on
+    the job.
     """
 
     job_id: str
@@ -33,6 +34,7 @@ class Lease:
     run_seconds: float
     ends_as: JobState
     queue_wait_seconds: float
+    deadline_seconds: float = float("inf")
     wasted_tokens: int = 0
     prompt_tokens: int = 0
     engine_seconds: float = 0.0

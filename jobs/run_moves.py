@@ -22,6 +22,7 @@ from jobs.lease import Lease
 from jobs.scripts import Argument, Moves, unavailable_as_our_error
 from jobs.settings import StoreSettings
 from jobs.token_run import TokenRun
+from jobs.worker_gauges import WorkerGauges
 
 
 class RunMoves:
@@ -138,14 +139,23 @@ class RunMoves:
         return Swept(has_more == 1, list(zip(models, ids, strict=True)), traceparents_of(ids, stranded[2::3]))
 
     def heartbeat(
-        self, worker: str, *, model: str, slots: int, instance: str, reserved_slots: int = 0, revision: str = ""
+        self,
+        worker: str,
+        *,
+        model: str,
+        slots: int,
+        instance: str,
+        reserved_slots: int = 0,
+        revision: str = "",
+        gauges: WorkerGauges | None = None,
     ) -> str | None:
         """Announce a worker; the live namesake's instance if that is another one, and then nothing is changed.
 
         So many slots of the model are `reserved_slots`, for interactive jobs, as its last worker says; and so does the
-        `revision` of the model that it has loaded.
+        `revision` of the model that it has loaded. Its `gauges` are told to whoever takes the census while it lives.
         """
-        arguments = (worker, model, slots, instance, self._lease_ms, reserved_slots, revision)
+        told = gauges.packed() if gauges else ""
+        arguments = (worker, model, slots, instance, self._lease_ms, reserved_slots, revision, told)
         before = self._moves.run("heartbeat", *arguments).decode()
         return before if before and before != instance else None
 

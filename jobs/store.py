@@ -14,6 +14,7 @@ import redis
 
 from jobs.accept_moves import AcceptMoves
 from jobs.answers import Cancellation
+from jobs.census import Census, take_census
 from jobs.connection import check_server
 from jobs.dead_letters import DeadLetterReader, DeadLetters, Death
 from jobs.explaining import ExplanationReader
@@ -157,6 +158,10 @@ class JobStore(AcceptMoves):
     def queue(self, model: str, tenant: str) -> QueueStatus:
         """How full a model's queue is."""
         return self._queues.status(model, tenant)
+
+    def census(self) -> Census:
+        """How all models, workers, deliveries and batches stand."""
+        return take_census(self._moves)
 
     def prospect(self, job: NewJob) -> Prospect:
         """How the job would fare if it were accepted now."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 import torch
 
@@ -15,8 +16,9 @@ from models.embedding import Embedding, EmbeddingInput
 from models.embedding_batches import Turns, batches
 from models.embedding_intake import EmbeddingIntake
 from models.encoder import Encoder
-from models.engine import Completion, EngineError, OnStart, OnToken, unheard
+from models.engine import Completion, EngineError, EngineLoad, OnStart, OnToken, unheard
 from models.engine_thread import EngineThread
+from models.gpu import gpu_use
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,10 @@ class EncoderEngine:
     def seconds_since_progress(self) -> float:
         """See Engine."""
         return self._thread.seconds_since_progress()
+
+    def load(self) -> EngineLoad:
+        """See Engine."""
+        return replace(self._thread.load(), gpu=gpu_use([self._encoder.device]))
 
     def close(self) -> None:
         """See Engine."""

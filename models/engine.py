@@ -52,6 +52,33 @@ class Spent:
     engine_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuUse:
+    """Of the GPUs that a model is on, all together; `utilisation` is a share of 1, None where no driver tells it."""
+
+    memory_used_bytes: int
+    memory_bytes: int
+    utilisation: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLoad:
+    """How busy an engine is: so many requests are `running` in its slots, so many are `waiting` for one.
+
+    Since its start it has generated so many `tokens`, and `steps_by_rows[n]` of its steps were for n requests; that is
+    empty where steps are not known. `kv_tokens` of `kv_capacity_tokens` are stored, both None without a KV cache.
+    """
+
+    slots: int
+    running: int
+    waiting: int
+    tokens: int = 0
+    steps_by_rows: tuple[int, ...] = ()
+    kv_tokens: int | None = None
+    kv_capacity_tokens: int | None = None
+    gpu: GpuUse | None = None
+
+
 class EngineError(Exception):
     """Raised when one request failed inside the engine; trying again may help."""
 
@@ -130,6 +157,10 @@ class Engine(Protocol):
 
     def seconds_since_progress(self) -> float:
         """How long the engine thread has been inside one step; 0 while it is idle."""
+        ...
+
+    def load(self) -> EngineLoad:
+        """How busy it is now; cheap enough to be asked every second."""
         ...
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from models.engine import Completion, EngineError, GenerationCancelled, OnStart, unheard
+from models.engine import Completion, EngineError, EngineLoad, GenerationCancelled, OnStart, unheard
 from models.occupant import Occupant
 from models.scheduler import Scheduler
 
@@ -44,6 +44,8 @@ class EngineThread(Generic[OccupantT]):
         self._company_expected = False
         self._closing = False
         self._progressed_at: float | None = None
+        self._steps_by_rows = [0] * (slots + 1)
+        self._tokens_of_retired = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -115,6 +117,23 @@ class EngineThread(Generic[OccupantT]):
         progressed_at = self._progressed_at
         return 0.0 if progressed_at is None else self._clock() - progressed_at
 
+    def running(self) -> list[OccupantT]:
+        """Those that have a slot."""
+        with self._changed:
+            return list(self._scheduler.running)
+
+    def load(self) -> EngineLoad:
+        """How busy the engine is; of steps that are under way, those before them are counted."""
+        with self._changed:
+            running = list(self._scheduler.running)
+            return EngineLoad(
+                slots=self._scheduler.slots,
+                running=len(running),
+                waiting=len(self._scheduler.waiting),
+                tokens=self._tokens_of_retired + sum(occupant.made_tokens for occupant in running),
+                steps_by_rows=tuple(self._steps_by_rows),
+            )
+
     def close(self) -> None:
         """Cancel everything and wait for the thread to end."""
         with self._changed:
@@ -164,7 +183,10 @@ class EngineThread(Generic[OccupantT]):
             for occupant in going_on:
                 if not occupant.is_over:
                     occupant.fail(EngineError(f"the step failed: {error!r}"), cause=error)
+        if going_on:
+            self._steps_by_rows[len(going_on)] += 1
         with self._changed:
             for occupant in self._scheduler.retire():
+                self._tokens_of_retired += occupant.made_tokens
                 if self._live.get(occupant.request_id) is occupant:
                     del self._live[occupant.request_id]

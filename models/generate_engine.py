@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, StoppingCriteria
 
 from jobs.request import InferenceRequest, TokenLogprobs
-from models.engine import Completion, EngineError, OnStart, OnToken, unheard
+from models.engine import Completion, EngineError, EngineLoad, OnStart, OnToken, unheard
 from models.engine_thread import EngineThread
+from models.gpu import gpu_use
 from models.intake import Intake
 from models.sampler import draw_of, sample
 from models.sequence import Sequence
@@ -76,6 +78,10 @@ class GenerateEngine:
     def seconds_since_progress(self) -> float:
         """See Engine."""
         return self._thread.seconds_since_progress()
+
+    def load(self) -> EngineLoad:
+        """See Engine."""
+        return replace(self._thread.load(), gpu=gpu_use([self._device]))
 
     def close(self) -> None:
         """See Engine."""

@@ -41,6 +41,11 @@ class Occupant(ABC):
         """The time since the first step; 0 before it."""
         return 0.0 if self._started_at is None else self._clock() - self._started_at
 
+    @property
+    def made_tokens(self) -> int:
+        """How many tokens were generated for it here."""
+        return 0
+
     def start(self) -> None:
         """Note the time of the first step, and tell of it."""
         self._started_at = self._clock()

@@ -16,7 +16,7 @@ from jobs.request import InferenceRequest, RequestType
 from models import made_up
 from models.context import completion_budget
 from models.embedding import Embedding
-from models.engine import Completion, EngineError, OnStart, OnToken, RequestRefused, unheard
+from models.engine import Completion, EngineError, EngineLoad, OnStart, OnToken, RequestRefused, unheard
 from models.engine_thread import EngineThread
 from models.occupant import Occupant
 from models.request_check import check_type
@@ -140,6 +140,10 @@ class ScriptedEngine:
     def seconds_since_progress(self) -> float:
         """See Engine."""
         return self._thread.seconds_since_progress()
+
+    def load(self) -> EngineLoad:
+        """See Engine."""
+        return self._thread.load()
 
     def close(self) -> None:
         """See Engine."""

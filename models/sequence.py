@@ -45,11 +45,17 @@ class Sequence(Occupant):
         for token_id in emitted:
             if self.finish_reason is None:
                 self._append(token_id)
+        self._given_tokens = self.completion_tokens
 
     @property
     def completion_tokens(self) -> int:
         """How many tokens are generated, those of earlier attempts included; the index of the next one."""
         return len(self.known_ids) - self.prompt_tokens
+
+    @property
+    def made_tokens(self) -> int:
+        """Those of the completion that no earlier attempt has generated."""
+        return self.completion_tokens - self._given_tokens
 
     @property
     def pending(self) -> int:

@@ -6,12 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 
 import torch
 
 from jobs.request import InferenceRequest
-from models.engine import Completion, EngineError, OnStart, OnToken, unheard
+from models.engine import Completion, EngineError, EngineLoad, OnStart, OnToken, unheard
 from models.engine_thread import EngineThread
+from models.gpu import gpu_use
 from models.intake import Intake
 from models.kv_cache import LayerGeometry, SlotCache
 from models.sampler import draw_of, sample
@@ -51,6 +53,7 @@ class TorchEngine:
         self._intake = intake
         self._prefill_tokens = prefill_tokens
         self._threads = threads
+        self._devices = {layer.device for layer in layers.values()}
         self._cache = SlotCache(layers, slots=slots, context_tokens=intake.context_tokens)
         slot_model.switch.attend = self._cache.attend
         self._thread = EngineThread(
@@ -87,6 +90,12 @@ class TorchEngine:
     def seconds_since_progress(self) -> float:
         """See Engine."""
         return self._thread.seconds_since_progress()
+
+    def load(self) -> EngineLoad:
+        """See Engine; of a step that is under way the cache counts what was stored before it."""
+        stored = sum(sequence.stored for sequence in self._thread.running())
+        capacity = self.slots * self.context_tokens
+        return replace(self._thread.load(), kv_tokens=stored, kv_capacity_tokens=capacity, gpu=gpu_use(self._devices))
 
     def close(self) -> None:
         """See Engine; gives the memory of the cache back."""

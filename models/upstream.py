@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.request import InferenceRequest
 from models.catalog import Upstream
-from models.engine import Completion, EngineError, OnStart, OnToken, unheard
+from models.engine import Completion, EngineError, EngineLoad, OnStart, OnToken, unheard
 from models.request_check import check_type
 from models.upstream_call import Call
 from models.upstream_line import cuttable_session
@@ -47,6 +47,7 @@ class UpstreamEngine:
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
         self._is_closed = False
+        self._tokens_of_ended = 0
 
     def submit(
         self,
@@ -88,6 +89,15 @@ class UpstreamEngine:
         """Always 0: a slow server is waited for as long as its timeouts allow, and harms no other request."""
         return 0.0
 
+    def load(self) -> EngineLoad:
+        """See Engine; the server's own steps are not known."""
+        with self._lock:
+            calls = list(self._calls.values())
+            tokens = self._tokens_of_ended + sum(call.made_tokens for call in calls)
+        open_calls = [call for call in calls if not call.is_over]
+        running = sum(call.has_begun for call in open_calls)
+        return EngineLoad(slots=self.slots, running=running, waiting=len(open_calls) - running, tokens=tokens)
+
     def close(self) -> None:
         """See Engine; a connection that is just being made is waited for."""
         with self._lock:
@@ -105,3 +115,4 @@ class UpstreamEngine:
             with self._lock:
                 if self._calls.get(request_id) is call:
                     del self._calls[request_id]
+                    self._tokens_of_ended += call.made_tokens

@@ -34,6 +34,7 @@ class Call:
     def __init__(self, server: Server, request: InferenceRequest, on_token: OnToken, on_start: OnStart) -> None:
         self.future: Future[Completion] = Future()
         self.future.set_running_or_notify_cancel()
+        self.made_tokens = 0
         self._server = server
         self._request = request
         self._on_token = on_token
@@ -46,6 +47,11 @@ class Call:
     def is_over(self) -> bool:
         """Whether the outcome is known to whoever waits for it."""
         return self.future.done()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was sent, or is about to be."""
+        return self._started_at is not None
 
     def cancel(self, why: str) -> None:
         """End now, and with it the connection."""
@@ -105,6 +111,7 @@ class Call:
     def _report(self, token: Token) -> None:
         if self.is_over:
             raise GenerationCancelled("the request was cancelled")
+        self.made_tokens += 1
         try:
             self._on_token(token)
         except Exception as error:  # whatever a listener raises, it must not end the thread

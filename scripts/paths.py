@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import platformdirs
@@ -21,8 +21,8 @@ DATA_DIR_VARIABLE = "FRONTIER_DATA_DIR"
 class Running:
     """What a running `frontier up` tells others.
 
-    Its address, its own pid, those of its children by name, and its configuration, which one that runs
-    since before an update does not tell.
+    Its address, its own pid, those of its children by name, its configuration, and where its programs tell their
+    metrics; the last two one that runs since before an update does not tell.
     """
 
     url: str
@@ -30,6 +30,7 @@ class Running:
     pid: int
     children: Mapping[str, int]
     config: str | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 def data_dir(override: Path | None) -> Path:

@@ -7,6 +7,9 @@ import socket
 
 import psutil
 
+LAST = 65_535
+"""The highest port there is."""
+
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on right now."""

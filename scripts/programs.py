@@ -14,12 +14,15 @@ from jobs.environment import Environment
 from jobs.probe_settings import FILE as PROBE_FILE_VARIABLE
 from jobs.settings import StoreSettings
 from jobs.webhooks.sealing import VARIABLE as SECRET_KEY_VARIABLE
+from observability.metrics.settings import PORT as METRICS_PORT_VARIABLE
+from observability.metrics.settings import MetricsSettings
 from scripts import flower_page, redis_server
 from scripts.flower_page import FlowerPage
 from scripts.log_file import LogFile
 from scripts.paths import DATA_DIR_VARIABLE, probe_file
 from scripts.supervisor import Program, Stage
 
+API = "api"
 MARGIN_SECONDS = 10.0
 SERVER_GRACE_SECONDS = 30.0
 MEMORY_SHARE = 4
@@ -47,7 +50,8 @@ class Deployment:
     """What `frontier up` was asked for. `namespace` sets our workers apart from others on a shared Redis.
 
     Without models nothing works, nothing sends and no batch is run. `secret_key` is for those alone that seal and open
-    secrets. With `flower` the workers tell of what they do.
+    secrets. With `flower` the workers tell of what they do. `metrics_ports` are by the names of programs; those without
+    one tell nothing there.
     """
 
     host: str
@@ -62,12 +66,27 @@ class Deployment:
     environment: Mapping[str, str]
     secret_key: str | None = field(default=None, repr=False)
     flower: FlowerPage | None = None
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """Where this machine reaches the API."""
         host = EVERY_ADDRESS.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where this machine reads the metrics of each program that has a port for them."""
+        host = MetricsSettings.from_env(self.environment).host
+        host = EVERY_ADDRESS.get(host, host)
+        shown = f"[{host}]" if ":" in host else host
+        return {name: f"http://{shown}:{port}/metrics" for name, port in self.metrics_ports.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """Of all programs but the server and the API."""
+        workers = [self.worker_name(model) for model in self.models]
+        return [*workers, self.sender_name, self.runner_name] if workers else []
 
     def worker_name(self, model: str) -> str:
         return f"{model}{self.namespace}-1"
@@ -91,7 +110,7 @@ class Deployment:
             yield self._flower(self.flower)
 
     def api(self) -> Program:
-        return self._program("api", Stage.API, GUNICORN, self._secret_key())
+        return self._program(API, Stage.API, GUNICORN, self._secret_key())
 
     def workers(self) -> Iterator[Program]:
         for model in self.models:
@@ -136,7 +155,9 @@ class Deployment:
         }
 
     def _program(self, name: str, stage: Stage, arguments: Sequence[str], variables: Mapping[str, str]) -> Program:
-        theirs = {name: value for name, value in self.environment.items() if name != SECRET_KEY_VARIABLE}
+        own = {SECRET_KEY_VARIABLE, METRICS_PORT_VARIABLE}
+        theirs = {name: value for name, value in self.environment.items() if name not in own}
+        metrics_port = self.metrics_ports.get(name)
         ours = {
             "HOST": self.host,
             "PORT": str(self.port),
@@ -146,6 +167,7 @@ class Deployment:
             DATA_DIR_VARIABLE: str(self.data_dir),
             "PYTHONUNBUFFERED": "1",
             **({"CELERY_EVENTS": "true"} if self.flower else {}),
+            **({METRICS_PORT_VARIABLE: str(metrics_port)} if metrics_port else {}),
             **variables,
         }
         return Program(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from scripts.announcer import Announcer
 from scripts.console_link import console_link
 from scripts.folder_lock import FolderLock, FolderTaken
 from scripts.log_teller import LogTeller
+from scripts.metrics_ports import metrics_ports
 from scripts.screen import print_result, stdout
 from scripts.system import System
 from tasks.sender_settings import SenderSettings
@@ -70,7 +72,7 @@ def start(
             raise Refused(complaint)
         given_redis = env.get("REDIS_URL")
         redis_port = 0 if given_redis else redis_server.remembered_port(folder)
-        deployment = programs.Deployment(
+        planned = programs.Deployment(
             host=host,
             port=port,
             data_dir=folder,
@@ -84,6 +86,7 @@ def start(
             environment=env,
             flower=None if flower_port is None else _flower(flower_port, folder, env),
         )
+        deployment = replace(planned, metrics_ports=metrics_ports(programs.API, planned.names, env))
         _check_settings(deployment)
         server = None if given_redis else programs.server(port=redis_port, data_dir=folder, environment=env)
         _run(System(deployment, server, lock, say=_say_with_time), hello)

@@ -81,6 +81,7 @@ class System:
             pid=os.getpid(),
             children=supervisor.pids,
             config=str(self.deployment.config),
+            metrics=self.deployment.metrics_urls,
         )
         paths.write_running(self.deployment.data_dir, running)
 

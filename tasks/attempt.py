@@ -104,11 +104,18 @@ class Attempts:
         finally:
             self.running.remove(attempt)
         times = attempt.times(ended_at=ended_at, recorded_at=self.clock())
-        notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome, times, published_in))
+        new, wasted = attempt.new_tokens, self._wasted_tokens(attempt, answer, outcome)
+        notify(self.listeners, AttemptFinished(lease, self.model, answer, outcome, times, published_in, new, wasted))
         self.refill()
         if outcome and answer in RECORDED:
             self.keep(attempt, outcome)
         return f"{answer}: {outcome.state}" if outcome else answer
+
+    def _wasted_tokens(self, attempt: RunningAttempt, answer: str, outcome: Outcome | None) -> int:
+        """Those that it has made itself and nobody gets."""
+        if outcome is not None and answer in RECORDED:
+            return 0
+        return len(attempt.ids) - attempt.emitted if self.engine.can_continue else attempt.new_tokens
 
     def _leave_queued(self, job_id: str) -> str:
         """The circuit lets nothing through: the job goes back to its place, as if no message had come."""

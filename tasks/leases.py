@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jobs.store import JobStore
+from jobs.worker_gauges import WorkerGauges
 from tasks.identity import Identity
 from tasks.presence import BEATS_PER_LEASE, Presence
 from tasks.rounds import Rounds
@@ -14,8 +15,12 @@ CLOCK_SLACK_SECONDS = 1.0
 """Redis refuses a renewal at the run limit a moment before the worker's own clock says so."""
 
 
+def untold() -> None:
+    """Nobody is told how busy the worker is."""
+
+
 class LeaseKeeper:
-    """Renews every running attempt's lease and the worker's heartbeat, three times per lease."""
+    """Renews every running attempt's lease and the worker's heartbeat, three times per lease; with it go its gauges."""
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class LeaseKeeper:
         clock: Callable[[], float],
         reserved_slots: int = 0,
         revision: str | None = None,
+        gauges: Callable[[], WorkerGauges | None] = untold,
     ) -> None:
         self._store = store
         self._running = running
@@ -42,6 +48,7 @@ class LeaseKeeper:
                 instance=identity.instance,
                 reserved_slots=reserved_slots,
                 revision=revision or "",
+                gauges=gauges(),
             ),
             leave=lambda: store.leave(identity.worker, model=model),
             rescue=lambda: store.rescue_worker(identity.worker),

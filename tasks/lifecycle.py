@@ -15,6 +15,7 @@ from jobs.environment import SettingError
 from jobs.errors import StoreUnavailable, UnsupportedServer
 from observability.log_settings import LogSettings
 from observability.logs import configure_logging
+from observability.metrics.port import PortTaken
 from tasks.presence import NameTaken
 
 log = logging.getLogger("frontier.worker")
@@ -55,7 +56,8 @@ def settings_or_exit(from_env: Callable[[Mapping[str, str]], S], *, wrong: type[
 def follow_celery(make: Callable[[], W], *, hopeless: type[Exception] = NameTaken) -> Callable[[], W]:
     """Have *make* called when Celery starts its worker, and its Work open and end with it; what gives it then.
 
-    What it raises ends the process: a *hopeless* error, a taken name or an unsuitable server with EXIT_CONFIGURATION.
+    What it raises ends the process: a *hopeless* error, a taken name or port, or an unsuitable server with
+    EXIT_CONFIGURATION.
     """
     made: list[W] = []
     logs = settings_or_exit(LogSettings.from_env)
@@ -69,7 +71,7 @@ def follow_celery(make: Callable[[], W], *, hopeless: type[Exception] = NameTake
     def start(**_: object) -> None:
         try:
             made.append(make())
-        except (hopeless, UnsupportedServer, NameTaken, StoreUnavailable) as error:
+        except (hopeless, UnsupportedServer, NameTaken, PortTaken, StoreUnavailable) as error:
             log.critical("worker_cannot_start", extra={"reason": str(error)})
             raise SystemExit(EXIT_CONFIGURATION) from error
         except Exception as error:  # Celery would go on without it, and swallow messages

@@ -15,6 +15,7 @@ from jobs.probe_settings import ProbeSettings
 from jobs.settings import StoreSettings
 from jobs.webhooks.receivers import ReceiverRules
 from jobs.webhooks.sealing import Sealer
+from observability.metrics.settings import MetricsSettings
 from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.egress.guard import EgressRules
@@ -46,6 +47,7 @@ class SenderSettings:
     store: StoreSettings
     circuits: CircuitSettings = field(default_factory=CircuitSettings)
     sealer: Sealer | None = field(default=None, repr=False)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
     probe: ProbeSettings = field(default_factory=ProbeSettings)
@@ -81,6 +83,7 @@ class SenderSettings:
             store=StoreSettings.from_env(env),
             circuits=CircuitSettings.from_env(env),
             sealer=Sealer.from_env(env),
+            metrics=MetricsSettings.from_env(env),
             tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
             probe=ProbeSettings.from_env(env),

@@ -11,6 +11,7 @@ from jobs.environment import Environment, SettingError, between
 from jobs.probe_settings import ProbeSettings
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, ModelConfig, config_file
+from observability.metrics.settings import MetricsSettings
 from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
@@ -36,6 +37,7 @@ class WorkerSettings:
     circuits: CircuitSettings = field(default_factory=CircuitSettings)
     upstream_key: str | None = field(default=None, repr=False)
     cache: CacheSettings = UNCACHED
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
     probe: ProbeSettings = field(default_factory=ProbeSettings)
@@ -62,6 +64,7 @@ class WorkerSettings:
             circuits=CircuitSettings.from_env(env),
             upstream_key=model.upstream_key(env),
             cache=CacheSettings.from_env(env),
+            metrics=MetricsSettings.from_env(env),
             tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
             probe=ProbeSettings.from_env(env),

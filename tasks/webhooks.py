@@ -36,6 +36,7 @@ from tasks.dispatch import Dispatcher
 from tasks.ear import Ear
 from tasks.identity import Identity
 from tasks.lifecycle import follow_celery, settings_or_exit, wait_for_redis
+from tasks.measuring import Measuring
 from tasks.presence import BEATS_PER_LEASE, Presence
 from tasks.rounds import Rounds
 from tasks.sender_settings import SenderSettings
@@ -48,6 +49,7 @@ class Sender:
     """The parts of one sender process."""
 
     def __init__(self, settings: SenderSettings, app: Celery, canaries: Canaries) -> None:
+        self._measuring = Measuring(settings.metrics)
         identity = Identity.of_this_process(settings.sender)
         random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
         client = connect(settings.redis_url, max_connections=settings.threads + 8)
@@ -89,7 +91,7 @@ class Sender:
             pause=time.sleep,
             random=random,
             is_closing=self._closing.is_set,
-            listeners=(log_delivery_attempt, *tracing.listeners),
+            listeners=(log_delivery_attempt, *tracing.listeners, *self._measuring.deliveries()),
             reach=arm(settings.failpoints),
         )
         rescued = presence.join()
@@ -126,6 +128,7 @@ class Sender:
         for thread in self._threads:
             thread.stop()
         self._tracing.close()
+        self._measuring.close()
 
     def _leave(self) -> None:
         try:

@@ -36,11 +36,13 @@ from tasks.control import Control
 from tasks.dispatch import Dispatcher
 from tasks.emitter import Emitter
 from tasks.engine_proof import EngineProof
+from tasks.gauging import Gauging
 from tasks.identity import Identity
 from tasks.keeping import ResultKeeper
 from tasks.leases import LeaseKeeper
 from tasks.lifecycle import follow_celery, settings_or_exit, wait_for_redis
 from tasks.loading import load
+from tasks.measuring import Measuring
 from tasks.model_circuit import ModelCircuit
 from tasks.running import RunningAttempt, RunningAttempts
 from tasks.settings import WorkerSettings
@@ -54,6 +56,7 @@ class Worker:
     """The parts of one worker process, from the loaded engine to the last thread."""
 
     def __init__(self, settings: WorkerSettings, app: Celery, canaries: Canaries) -> None:
+        self._measuring = measuring = Measuring(settings.metrics)
         model = settings.model.name
         identity = Identity.of_this_process(settings.worker)
         random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
@@ -91,6 +94,7 @@ class Worker:
             reserved_slots=settings.model.reserved_interactive_slots,
             revision=revision,
             clock=time.monotonic,
+            gauges=Gauging(engine.load, clock=time.monotonic).now,
         )
         self._shutdown = Shutdown(running, keeper, grace_seconds=settings.shutdown_grace_seconds)
         self.attempts = Attempts(
@@ -108,9 +112,16 @@ class Worker:
             is_closing=self._shutdown.is_closing,
             revision=revision,
             keep=keep,
-            listeners=(note_attempt, log_attempt, proof.listen, *tracing.listeners),
+            listeners=(
+                note_attempt,
+                log_attempt,
+                proof.listen,
+                *tracing.listeners,
+                *measuring.attempts(model=model),
+            ),
             reach=reach,
         )
+        measuring.steps(lambda: engine.load().steps_by_rows, slots=engine.slots, model=model)
         rescued = keeper.join()
         self._names = {"worker": settings.worker, "model": model}
         log.info("worker_joined", extra={**self._names, "rescued": rescued})
@@ -146,6 +157,7 @@ class Worker:
         for thread in self._threads:
             thread.stop()
         self._tracing.close()
+        self._measuring.close()
 
 
 def make_worker_app(settings: WorkerSettings) -> Celery:

@@ -10,6 +10,7 @@ from jobs.batches.batch import BatchLease, Part, PartKind
 from jobs.batches.ids import part_name
 from jobs.batches.store import BatchStore
 from jobs.errors import BatchLeaseLost
+from jobs.events import Listener, PartsCommitted, notify
 from resilience.failpoints import Failpoint, Reach
 from storage.storage import Storage
 
@@ -21,13 +22,21 @@ class Parts:
     lease: BatchLease
     batches: BatchStore
     storage: Storage
+    listeners: tuple[Listener, ...]
     reach: Reach
     numbers: dict[PartKind, int]
 
     @classmethod
     def of(cls, lease: BatchLease, work: Work) -> Parts:
         numbers: dict[PartKind, int] = {"output": lease.batch.output_parts, "errors": lease.batch.error_parts}
-        return cls(lease=lease, batches=work.batches, storage=work.storage, reach=work.reach, numbers=numbers)
+        return cls(
+            lease=lease,
+            batches=work.batches,
+            storage=work.storage,
+            listeners=work.listeners,
+            reach=work.reach,
+            numbers=numbers,
+        )
 
     @property
     def count(self) -> int:
@@ -56,6 +65,8 @@ class Parts:
         self.reach(Failpoint.RUNNER_AFTER_COMMIT)
         for part in parts:
             self.numbers[part.kind] = part.number
+        lines = {kind: len(texts) for kind, texts in harvest.texts.items()}
+        notify(self.listeners, PartsCommitted(lines["output"], lines["errors"], len(parts)))
 
     def _write(self, kind: PartKind, texts: list[bytes]) -> Part:
         batch, number = self.lease.batch, self.numbers[kind] + 1

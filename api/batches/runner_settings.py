@@ -13,6 +13,7 @@ from jobs.environment import Environment, between
 from jobs.probe_settings import ProbeSettings
 from jobs.settings import StoreSettings
 from models.catalog import Catalog, config_file
+from observability.metrics.settings import MetricsSettings
 from observability.tracing.settings import UNTRACED, TracingSettings
 from resilience.circuit.settings import CircuitSettings
 from resilience.failpoints import ArmedFailpoint, failpoints_from_env
@@ -33,6 +34,7 @@ class RunnerSettings:
     store: StoreSettings = field(default_factory=StoreSettings)
     circuits: CircuitSettings = field(default_factory=CircuitSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = UNTRACED
     failpoints: tuple[ArmedFailpoint, ...] = ()
     probe: ProbeSettings = field(default_factory=ProbeSettings)
@@ -57,6 +59,7 @@ class RunnerSettings:
             store=StoreSettings.from_env(env),
             circuits=CircuitSettings.from_env(env),
             cache=CacheSettings.from_env(env),
+            metrics=MetricsSettings.from_env(env),
             tracing=TracingSettings.from_env(env, speaks_grpc=True),
             failpoints=failpoints_from_env(env),
             probe=ProbeSettings.from_env(env),

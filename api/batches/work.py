@@ -12,6 +12,7 @@ from api.batches.lines import LineReader
 from api.batches.turns import Turns
 from jobs.batches.batch import Batch
 from jobs.batches.store import BatchStore
+from jobs.events import Listener
 from jobs.store import JobStore
 from models.catalog import Catalog
 from resilience.failpoints import Reach, unarmed
@@ -34,6 +35,7 @@ class Work:
     draw_seed: Callable[[], int]
     clock: Callable[[], float]
     now: Callable[[], float]
+    listeners: tuple[Listener, ...] = ()
     reach: Reach = unarmed
     turns: Turns = field(default_factory=Turns)
 

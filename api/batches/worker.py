@@ -41,6 +41,7 @@ from tasks.dispatch import Dispatcher, Rounds
 from tasks.ear import Ear
 from tasks.identity import Identity
 from tasks.lifecycle import follow_celery, settings_or_exit, wait_for_redis
+from tasks.measuring import Measuring
 
 log = logging.getLogger("frontier.worker")
 
@@ -52,6 +53,7 @@ class Runner:
     """The parts of one runner process."""
 
     def __init__(self, settings: RunnerSettings, app: Celery, canaries: Canaries) -> None:
+        self._measuring = Measuring(settings.metrics)
         identity = Identity.of_this_process(settings.runner)
         random = Random(identity.instance)  # noqa: S311 - jitter, not secrets
         client = connect(settings.redis_url, max_connections=settings.batches + 8)
@@ -84,6 +86,7 @@ class Runner:
             draw_seed=partial(secrets.randbelow, 2**53),
             clock=time.monotonic,
             now=time.time,
+            listeners=self._measuring.parts(),
             reach=arm(settings.failpoints),
         )
         self._runner = runner = BatchRunner(work, runner=settings.runner, most=settings.batches)
@@ -129,6 +132,7 @@ class Runner:
         for thread in self._threads:
             thread.stop()
         self._tracing.close()
+        self._measuring.close()
 
     def _hear(self, ref: bytes | None) -> None:
         if not self._runner.hear(ref):

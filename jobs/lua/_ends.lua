@@ -66,6 +66,7 @@ local function finalise(job, to, code, told, finish_reason, spent, used)
   redis.call('ZREM', WATCH, job.ref)
   redis.call('ZADD', RETIRE, job.retire, job.ref)
   move(job, to)
+  count(job.model, to)
   count_usage(job, to, used or used_by_then(job, code))
   if job.batch then end_line(job) else tell_of_end(job, to, code, told, finish_reason) end
   if job.run and not is_follower then
@@ -76,6 +77,5 @@ end
 
 local function dead_letter(job)
   if job.batch then return end -- its batch tells of it
-  local _, id = split(job.ref)
-  redis.call('ZADD', dead_key(job.ref), NOW, id)
+  if redis.call('ZADD', dead_key(job.ref), NOW, job_id(job.ref)) == 1 then count(job.model, 'dead') end
 end

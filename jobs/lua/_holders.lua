@@ -3,6 +3,7 @@
 -- A job whose worker is lost: back to its old place, or its end.
 local function rescue(job)
   stop_running(job)
+  count(job.model, 'leases_lost')
   put(job, 'lost', (job.lost or 0) + 1, 'rescued', job.fence)
   drop(job, 'lease')
   if job.cancel then
@@ -13,6 +14,7 @@ local function rescue(job)
     finalise(job, 'failed', 'worker_lost')
     dead_letter(job)
   else
+    count(job.model, 'rescued')
     move(job, 'queued')
     enter_queue(job)
   end

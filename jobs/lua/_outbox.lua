@@ -57,6 +57,7 @@ local function write_delivery(tenant, event, body, to)
   local delivery = {ref = ref}
   write(delivery, 'schema', USUAL_SCHEMA, 'status', 'pending', 'event', event.id, 'type', event.type,
     'subject', event.subject, 'receiver', to.receiver, 'created', NOW, 'since', NOW, 'failures', 0)
+  count_pending()
   for _, name in ipairs({'trace', 'full', 'test'}) do if to[name] then write(delivery, name, to[name]) end end
   redis.call('SET', tenant_key(ref, 'letter'), to.url .. '\n' .. body)
   redis.call('SADD', tenant_key(tenant .. '/' .. event.subject, 'sent'), id)

@@ -90,6 +90,13 @@ local function advance(model, clock)
   end
 end
 
+-- Whether a count was the last.
+local function count_one_less(key, field)
+  if redis.call('HINCRBY', key, field, -1) > 0 then return false end
+  redis.call('HDEL', key, field)
+  return true
+end
+
 -- Take an entry out of a flow, which has the tag from now on; returns whether anything waits.
 local function take_out(model, flow, entry, cost, tag, clock)
   local key, waiting, class = flow_key(model, flow), model_key(model, 'waiting'), split(flow)
@@ -100,20 +107,14 @@ local function take_out(model, flow, entry, cost, tag, clock)
   else
     redis.call('ZREM', flows_key(model, class), flow)
     if not rest(model, flow, tag, clock) then
-      redis.call('HDEL', waiting, 'jobs', 'tokens', flow)
+      redis.call('HDEL', waiting, 'jobs', 'tokens', flow, unpack(CLASSES))
       return false
     end
     redis.call('HDEL', waiting, flow)
   end
   redis.call('HINCRBY', waiting, 'jobs', -1)
   redis.call('HINCRBY', waiting, 'tokens', -cost)
-  return true
-end
-
--- Whether a count was the last.
-local function count_one_less(key, field)
-  if redis.call('HINCRBY', key, field, -1) > 0 then return false end
-  redis.call('HDEL', key, field)
+  count_one_less(waiting, class)
   return true
 end
 
@@ -141,6 +142,7 @@ local function policy_add(job, expires)
   local is_first = redis.call('EXISTS', key) == 0
   redis.call('ZADD', key, expires, entry_of(job))
   redis.call('HINCRBY', waiting, 'jobs', 1)
+  redis.call('HINCRBY', waiting, class_of(job), 1)
   redis.call('HINCRBY', waiting, 'tokens', job.cost)
   redis.call('HINCRBY', waiting, flow, job.cost)
   if is_first then

@@ -10,6 +10,7 @@
 local HOOKS = PREFIX .. 'hooks'
 local FLIGHTS = PREFIX .. 'flights'
 local FORGET = PREFIX .. 'forget'
+local PENDING = PREFIX .. 'pending'
 local CIRCUITS = PREFIX .. 'circuit:receiver:'
 local OUTBOX = PREFIX .. 'outbox'
 local LOST_TOO_OFTEN = 10
@@ -119,9 +120,17 @@ local function wait_until(delivery, at)
   reschedule(receiver)
 end
 
+-- How many are not over. Those of a release that does not count them are taken away uncounted; once all are over it
+-- is right again.
+local function count_pending() redis.call('INCR', PENDING) end
+local function uncount_pending()
+  if redis.call('DECR', PENDING) <= 0 then redis.call('DEL', PENDING) end
+end
+
 -- A delivery is over. `why` is given where no attempt has ended it.
 local function end_delivery(delivery, status, why)
   land(delivery)
+  uncount_pending()
   write(delivery, 'status', status, 'finished', NOW)
   if why then write(delivery, 'ended_as', why) end
   local tenant, id = split(delivery.ref)
@@ -136,6 +145,7 @@ local function revive(delivery)
   local tenant, id = split(delivery.ref)
   redis.call('ZREM', owned_key(tenant, 'undelivered'), id)
   redis.call('ZADD', FORGET, NOW + rules().log, delivery.ref)
+  count_pending()
   write(delivery, 'status', 'pending', 'since', NOW, 'failures', 0)
   clear(delivery, 'finished', 'ended_as', 'lost')
   wait_until(delivery, NOW)

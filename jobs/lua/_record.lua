@@ -81,6 +81,9 @@ local function runs_nothing(tenant)
   return redis.call('EXISTS', owned_key(tenant, 'state:running'), owned_key(tenant, 'lines:running')) == 0
 end
 
+-- What has happened to jobs of a model, counted where it happens, so that nobody's death makes a count fall.
+local function count(model, what) redis.call('HINCRBY', model_key(model, 'counts'), what, 1) end
+
 local function look_at(job, at) redis.call('ZADD', WATCH, at, job.ref) end
 
 local function wake(job) redis.call('PUBLISH', tenant_key(job.ref, 'wake'), job.version) end
@@ -120,13 +123,20 @@ local function is_awaited(job)
   return redis.call('ZSCORE', ended_key(tenant, job.batch), id) ~= false
 end
 
+-- A job is a dead letter no more.
+local function bury(job)
+  if redis.call('ZREM', dead_key(job.ref), job_id(job.ref)) == 1 then
+    count_one_less(model_key(job.model, 'counts'), 'dead')
+  end
+end
+
 -- Erase every trace of a final job.
 local function erase(job)
   local tenant, id = split(job.ref)
   if job.fore then redis.call('ZREM', foreground_key(job.ref, job.fore), id) end
   if job.idem then redis.call('DEL', PREFIX .. 't:' .. tenant .. ':idem:' .. job.idem) end
   unlist(job)
-  redis.call('ZREM', dead_key(job.ref), id)
+  bury(job)
   redis.call('ZREM', RETIRE, job.ref)
   for _, kind in ipairs({'job', 'spec', 'hook', 'tokens', 'log', 'out'}) do redis.call('DEL', tenant_key(job.ref, kind)) end
 end

@@ -16,7 +16,7 @@
 -- A job that its engine cannot continue begins anew, unless a reader has seen of its tokens: then it fails. So do
 -- those who follow it of whose readers that is true.
 --
--- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, wait_ms, tokens wasted, prompt tokens and microseconds of an
+-- Returns {'claimed', tenant, token, attempt, run_ms, ends_as, deadline_ms, wait_ms, tokens wasted, prompt tokens and microseconds of an
 -- engine that attempts have reported, others waiting, 1 if it goes before those that wait in the engine,
 -- 1 if a webhook tells its result, 1 if somebody reads its tokens,
 -- digest of what it asks for or '', how long its result is kept for others, ms, or 0, 1 if others may wait for its run,
@@ -35,7 +35,7 @@ local function answer(job, goes_first)
   local tenant = split(job.ref)
   local run_ms, ends_as = job.run_until - NOW, 'failed'
   if job.deadline < job.run_until then run_ms, ends_as = job.deadline - NOW, 'expired' end
-  local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.claimed - job.created,
+  local reply = {'claimed', tenant, job.fence, job.attempt, run_ms, ends_as, job.deadline - NOW, job.claimed - job.created,
     job.wasted or 0, job.prompt or 0, job.engine or 0, redis.call('HLEN', model_key(model, 'window')), goes_first and 1 or 0,
     job.hook == '2' and 1 or 0,
     job.streamed and 1 or 0, job.same or '', job.keep or 0, job.run and 1 or 0,

@@ -4,6 +4,7 @@
 -- ARGV[4]  model     ARGV[6]  instance: host, process id and start, so that a namesake is noticed
 -- ARGV[8]  slots of the model, all workers' together, that are kept for interactive jobs
 -- ARGV[9]  revision of the model that it has loaded, or '' if nobody is to know
+-- ARGV[10] how busy it is (jobs.worker_gauges), or '' if it does not tell
 --
 -- Workers of the model that have fallen silent are taken off its lists, so that names that never return leave nothing.
 --
@@ -18,6 +19,11 @@ for _, silent in ipairs(redis.call('ZRANGEBYSCORE', model_key(model, 'workers'),
   redis.call('HDEL', model_key(model, 'slots'), silent)
 end
 redis.call('HSET', worker_key(worker), 'model', model, 'slots', ARGV[5], 'instance', ARGV[6])
+if ARGV[10] == '' then
+  redis.call('HDEL', worker_key(worker), 'gauges')
+else
+  redis.call('HSET', worker_key(worker), 'gauges', ARGV[10])
+end
 redis.call('PEXPIRE', worker_key(worker), FORGOTTEN_AFTER_MS)
 redis.call('ZADD', model_key(model, 'workers'), NOW + tonumber(ARGV[7]), worker)
 redis.call('HSET', model_key(model, 'slots'), worker, ARGV[5])

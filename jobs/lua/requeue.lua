@@ -46,5 +46,5 @@ if old.keep then put(job, 'keep', old.keep) end
 if old.trace then put(job, 'trace', old.trace) end
 enter(job, old.run or '', leader)
 put(old, 'requeued_as', ARGV[4], 'version', old.version + 1)
-redis.call('ZREM', dead_key(old.ref), id)
+bury(old)
 return {'accepted', ARGV[4], 1, budget_standing(tenant, ARGV[8])}

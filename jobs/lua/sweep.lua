@@ -55,6 +55,7 @@ for _, ref in ipairs(due) do
     local grace = math.min(tonumber(ARGV[4]) * 2 ^ job.dispatches, tonumber(ARGV[5]))
     put(job, 'dispatches', job.dispatches + 1)
     look_at(job, math.min(NOW + grace, expires_at(job)))
+    count(job.model, 'stranded')
     local _, id = split(ref)
     stranded[#stranded + 1] = job.model
     stranded[#stranded + 1] = id

@@ -45,3 +45,9 @@ def id_at(place: str, subject: str) -> str:
     """The id of the event about *subject* that stands at *place*."""
     milliseconds, _, number = place.partition("-")
     return f"evt_{int(milliseconds):012x}{int(number):04x}{subject.partition('_')[2]}"
+
+
+def happened_at(event_id: str) -> float | None:
+    """When that was, in Unix seconds of the Redis server's clock; None if this is no event's id."""
+    found = _ID.fullmatch(event_id)
+    return int(found[1], 16) / 1000 if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from observability.metrics.metric import MODEL, Kind, Label, Metric, Page
+from observability.metrics.metric import Kind, Label, Metric, Page
 
 CIRCUITS = ("model", "receiver")
 
@@ -11,15 +11,6 @@ REDIS_UP = Metric(
     kind=Kind.GAUGE,
     help="1 if Redis has answered within this scrape; else 0, and what is told of the fleet is absent.",
     pages=(Page.API,),
-)
-QUEUE_DEPTH = Metric(
-    name="inference_queue_depth",
-    kind=Kind.GAUGE,
-    help="Jobs that wait: those in the queue and those that are dispatched and not claimed yet. Delayed ones are not "
-    "among them.",
-    pages=(Page.API,),
-    labels=(MODEL,),
-    of_fleet=True,
 )
 CIRCUIT_TRIPS = Metric(
     name="circuit_breaker_open_total",
@@ -31,4 +22,4 @@ CIRCUIT_TRIPS = Metric(
     of_fleet=True,
 )
 
-FLEET_METRICS = (REDIS_UP, QUEUE_DEPTH, CIRCUIT_TRIPS)
+FLEET_METRICS = (REDIS_UP, CIRCUIT_TRIPS)

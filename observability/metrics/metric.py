@@ -44,6 +44,7 @@ class Metric:
     """An entry of the catalogue; `unit` is empty for what is counted, `buckets` are upper bounds in that unit.
 
     One that is `of_fleet` is told alike by each process that tells it: of several the greatest is right, not the sum.
+    One that `may_be_absent` is told only where there is what it is about.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
     joined: Joined = Joined.SUM
     of_fleet: bool = False
+    may_be_absent: bool = False
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from observability.metrics.metric import Joined, Kind, Metric, Page
 
-_OF_ALL = (Page.API,)
+_OF_ALL = tuple(Page)
 
 CPU = Metric(
     name="process_cpu_percent",
     kind=Kind.GAUGE,
     help="CPU time over the last seconds as a percentage of what the process can use: for the API of one core, on "
-    "which each of its processes runs; the busiest of them is told.",
+    "which each of its processes runs, and the busiest of them is told; for others of all cores.",
     pages=_OF_ALL,
     unit="percent",
     joined=Joined.MAX,

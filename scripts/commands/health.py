@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -12,6 +13,8 @@ from rich.table import Table
 from scripts.address import find_address
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
+from scripts.paths import data_dir as find_data_dir
+from scripts.paths import read_running
 from scripts.screen import drawable, one_line_errors, print_result
 
 
@@ -23,16 +26,20 @@ def health(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDir
     if as_json:
         typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
     else:
-        print_result(_table(address.url, body))
+        running = read_running(find_data_dir(data_dir))
+        pages = running.metrics if running and running.url == address.url else {}
+        print_result(_table(address.url, body, pages))
     if not ready:
         raise typer.Exit(1)
 
 
-def _table(url: str, body: dict[str, Any]) -> Table:
+def _table(url: str, body: dict[str, Any], pages: Mapping[str, str]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("api", drawable(url))
     for name, value in _rows(body):
         table.add_row(name, drawable(value))
+    for name, page in pages.items():
+        table.add_row(f"metrics of {name}", drawable(page))
     return table
 
 

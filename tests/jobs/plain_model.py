@@ -415,6 +415,7 @@ class PlainModel(PlainRecord):
             patience = milliseconds(self.settings.dispatch_grace_seconds) * 2**job.published
             job.publish_again_at = self.now + min(patience, milliseconds(self.settings.longest_grace_seconds))
             job.published += 1
+            self.counts[job.model]["stranded"] += 1
             return True
         return False
 
@@ -431,6 +432,7 @@ class PlainModel(PlainRecord):
             request=job.new.request,
             run_seconds=(min(job.deadline, job.run_until) - self.now) / 1000,
             ends_as=JobState.EXPIRED if job.deadline < job.run_until else JobState.FAILED,
+            deadline_seconds=(job.deadline - self.now) / 1000,
             queue_wait_seconds=(job.claimed - job.created) / 1000,
             wasted_tokens=job.wasted,
             prompt_tokens=job.failed_with.prompt_tokens,

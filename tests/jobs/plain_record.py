@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 
 from jobs.errors import JobNotFound, JobRetired
@@ -54,6 +54,7 @@ class PlainRecord:
     modes: dict[str, tuple[ModelMode, int]] = field(default_factory=dict)
     batches: dict[str, PlainBatch] = field(default_factory=dict)
     used: dict[tuple[str, int], Counter[tuple[str, str]]] = field(default_factory=dict)
+    counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     accepted: int = 0
     last_sweep: int | None = None
 
@@ -194,6 +195,7 @@ class PlainRecord:
             used = 0 if is_follower else told_of.prompt_tokens + told_of.completion_tokens
         self.budgets.settle(job, used, self.now)
         self._count(job)
+        self.counts[job.model][state.value] += 1
         if job.new.line:
             self.batches[job.new.line.batch_id].ended[job.new.id] = self.now
         if not is_follower:
@@ -215,12 +217,14 @@ class PlainRecord:
     def _rescue(self, job: PlainJob) -> None:
         job.lost += 1
         job.token_of_the_lost = job.token
+        self.counts[job.model]["leases_lost"] += 1
         if job.cancel_asked is None and self.now >= job.deadline:
             self._expire(job)
         elif job.cancel_asked is None and job.lost > 2:
             job.code, job.gave_up_at = "worker_lost", self.now
             self.end(job, JobState.FAILED)
         else:
+            self.counts[job.model]["rescued"] += job.cancel_asked is None
             self._to_the_queue(job)
 
     def _holds(self, job: PlainJob, lease: Lease) -> bool:

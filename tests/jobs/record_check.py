@@ -56,6 +56,7 @@ class RecordCheck:
         self._check_usage()
         for model in self._models:
             self._check_places(model)
+            self._check_counts(model)
         for worker in self._model.workers:
             name = KEYS.worker(worker)
             assert name not in self._kept or self._client.pttl(name) > 0, "names that never return leave nothing"
@@ -114,10 +115,18 @@ class RecordCheck:
         assert int(counted.pop("delayed", "0")) == len(self._model.delayed_of(model))
         assert int(counted.pop("tokens", "0")) == sum(job.cost for job in queue)
         assert int(counted.pop("jobs", "0")) == len(queue)
+        by_class = {priority: int(counted.pop(priority, "0")) for priority in Priority}
+        assert by_class == {priority: sum(job.waits_as is priority for job in queue) for priority in Priority}
         assert {name: int(tokens) for name, tokens in counted.items()} == waiting
         busy = [*self._model.window_of(model), *self._model.running_of(model)]
         interactive = {job.ref for job in busy if job.waits_as is Priority.INTERACTIVE}
         assert self._members(KEYS.model(model, "interactive")) == interactive
+
+    def _check_counts(self, model: str) -> None:
+        """What has happened is counted once, whoever has done it; dead letters are those there are."""
+        counted = {name: int(count) for name, count in self._fields(KEYS.model(model, "counts")).items()}
+        dead = sum(job.is_dead_letter for job in self._model.jobs.values() if job.model == model)
+        assert Counter(counted) == self._model.counts[model] + Counter(dead=dead)
 
     def _check_flows(self, model: str) -> None:
         """Who waits in which order, and all that is remembered of flows: nothing more than matters."""

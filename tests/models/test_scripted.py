@@ -264,3 +264,32 @@ def test_made_up_log_probabilities_are_those_of_a_distribution_and_only_for_who_
         assert token.logprobs.chosen.logprob == pytest.approx(math.log(0.5))
         assert len({candidate.text for candidate in token.logprobs.top}) == 3
         assert sum(math.exp(candidate.logprob) for candidate in token.logprobs.top) < 1
+
+
+def test_it_tells_how_busy_it_is_and_what_it_has_done(build: Build) -> None:
+    released = threading.Event()
+    engine = build(lambda request: Reply(request.prompt, released=released), slots=2)
+    asked = [engine.submit(str(number), ask("one two three"), lambda _: None) for number in range(3)]
+    while engine.load().running < 2:
+        released.wait(0.001)
+    load = engine.load()
+    assert (load.slots, load.running, load.waiting, load.tokens) == (2, 2, 1, 0)
+    released.set()
+    for future in asked:
+        future.result()
+    while engine.load().running:
+        released.wait(0.001)
+    load = engine.load()
+    assert (load.running, load.waiting, load.tokens) == (0, 0, 9)
+    assert len(load.steps_by_rows) == 3
+    assert load.steps_by_rows[1] >= 3
+    assert load.steps_by_rows[2] >= 3
+    assert (load.kv_tokens, load.gpu) == (None, None)
+
+
+def test_tokens_of_an_earlier_attempt_are_not_its_own(build: Build) -> None:
+    engine = build({"hi": "one two three"})
+    emitted = tuple(token for token in (1, 2))
+    engine.submit("1", ask("hi"), lambda _: None, emitted=emitted).result()
+    engine.close()
+    assert engine.load().tokens == 1

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -74,6 +75,11 @@ def test_everything_starts_runs_a_job_and_ends_on_sigterm(start_up: StartUp) -> 
     up.read_until("O Romeo, O Romeo,", "time to result")
     for name in ("echo-1", "webhooks", "batches"):
         wait_for(lambda name=name: is_proven(up, name), DEADLINE_SECONDS)  # type: ignore[misc]
+    running = paths.read_running(up.data_dir)
+    assert running is not None
+    assert running.metrics.keys() == {"echo-1", "webhooks", "batches"}
+    with urlopen(running.metrics["echo-1"]) as page:
+        assert b'frontier_attempts_total{model="echo",outcome="succeeded"} 1.0' in page.read()
     up.send(signal.SIGTERM)
     assert up.read_to_the_end() == 0
     assert up.survivors() == []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from observability.metrics.catalogue import metrics_of
-from observability.metrics.metric import Page
+from observability.metrics.metric import Metric, Page
 
 
 class Scrape:
@@ -36,10 +36,12 @@ class Scrape:
         return value
 
 
-def check_against_the_catalogue(scrape: Scrape, page: Page) -> None:
-    """All that a page tells is what the catalogue says of it, and nothing of that is missing."""
+def check_against_the_catalogue(scrape: Scrape, page: Page, *, but: Collection[Metric] = ()) -> None:
+    """All that a page tells is what the catalogue says of it, and nothing of that is missing *but* what may be."""
     metrics = {metric.name: metric for metric in metrics_of(page)}
-    assert scrape.families.keys() == metrics.keys()
+    assert scrape.families.keys() <= metrics.keys()
+    missing = {metric for name, metric in metrics.items() if name not in scrape.families and not metric.may_be_absent}
+    assert missing <= set(but)
     for name, family in scrape.families.items():
         metric = metrics[name]
         assert (family.type, family.documentation) == (metric.kind, metric.help), name

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, generate_latest
 
 from jobs.errors import StoreUnavailable
+from observability.metrics.census_catalogue import QUEUE_DEPTH
 from observability.metrics.fleet import PATIENCE_SECONDS, Fleet, Reading, Source
-from observability.metrics.fleet_catalogue import CIRCUIT_TRIPS, QUEUE_DEPTH
+from observability.metrics.fleet_catalogue import CIRCUIT_TRIPS
 from tests.observability.metrics.scraped import Scrape
 
 
