@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -147,6 +149,16 @@ def test_while_redis_is_away_the_rest_of_the_page_is_told(
     assert page.value("inference_errors_5xx_total", route="jobs") == 1
     redis_process.start()
     assert scrape(api).value("frontier_redis_up") == 1
+
+
+def test_a_redis_that_hangs_is_not_waited_for(make_process: MakeProcess, redis_process: RedisProcess) -> None:
+    api = Api(make_process({"REDIS_URL": redis_process.url}).test_client())
+    assert scrape(api).value("frontier_redis_up") == 1
+    os.kill(redis_process.pid, signal.SIGSTOP)
+    try:
+        assert scrape(api).value("frontier_redis_up") == 0
+    finally:
+        os.kill(redis_process.pid, signal.SIGCONT)
 
 
 def test_where_metrics_are_off_nothing_is_measured_and_nothing_is_told(
