@@ -39,6 +39,10 @@ test: $(READY)  ## Run the tests, in a process more than there are cores
 docs-api: $(READY)  ## Write docs/api.md anew, out of the OpenAPI document
 	@$(BIN)/python -m scripts.api_reference
 
+.PHONY: screenshots
+screenshots: $(READY)  ## Draw the pages of a system that runs, for docs/images; needs Chromium
+	@$(BIN)/python -m scripts.screenshots
+
 .PHONY: performance
 performance: $(READY)  ## Measure how fast it is on this machine, for docs/performance.md
 	@$(BIN)/python -m scripts.benchmark --write
