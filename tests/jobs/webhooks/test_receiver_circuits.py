@@ -19,6 +19,7 @@ from resilience.circuit.circuit_state import CircuitState
 from resilience.circuit.permit import State
 from resilience.circuit.settings import CircuitSettings
 from resilience.circuit.shared import SharedCircuits
+from resilience.circuit.tripped import count_trips
 from tests.jobs.turned_clock import TurnedClock
 from tests.jobs.webhooks.conftest import ORIGIN, SENDER, TENANT, PostRoom, webhook
 from tests.redis_process import RedisProcess
@@ -68,6 +69,15 @@ def test_failures_count_for_two_minutes(post: PostRoom, pause: float, expected: 
         post.wait(pause)
     assert circuit(post).state in {expected, State.HALF_OPEN if expected is State.OPEN else expected}
     assert circuit(post).opened == (expected is State.OPEN)
+
+
+def test_each_trip_counts_once_and_a_failed_probe_is_one_more(post: PostRoom) -> None:
+    assert count_trips(post.client, "frontier:circuit:receiver:") == 0
+    trip(post, more=2)
+    assert count_trips(post.client, "frontier:circuit:receiver:") == 1
+    post.fail(probe(post), retry_in_seconds=9_000)
+    assert circuit(post).state is State.OPEN
+    assert count_trips(post.client, "frontier:circuit:receiver:") == 2
 
 
 def test_a_refusal_is_a_success_and_what_is_nobody_s_fault_is_neither(post: PostRoom) -> None:
