@@ -25,6 +25,9 @@ from tests.system.worker_process import WorkerProcess, wait_for
 
 FAILED = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+WHOLE = 11
+"""Spans of a job that a request waits for, whose webhook is tried twice, and that of the request for the endpoint."""
+
 CANARIES = (b"nightingale", b"secret-path", b"whsec_", TOKEN.encode(), b"fr_live", b"acme-tenant")
 
 
@@ -90,11 +93,18 @@ def webhooks(spans: Sequence[Collected]) -> list[Collected]:
     return [one for one in named(spans, "POST") if one.service == "frontier-sender"]
 
 
+def has_parents_of_the_attempt(spans: Sequence[Collected]) -> bool:
+    """Processes send on their own, so the parts of a trace come in any order."""
+    come = {one.id for one in spans}
+    attempts = named(spans, "process frontier.m")
+    return any(one.parent_id in come for one in attempts) and named(spans, "POST /v1/jobs") != []
+
+
 def test_one_trace_leads_from_the_request_over_the_engine_to_each_webhook(make_site: Callable[..., Site]) -> None:
     site = make_site()
     site.worker.start()
     job_id = site.infer()
-    spans = site.collector.wait_for(lambda spans: len(webhooks(spans)) == 2 and named(spans, "POST /v1/infer") != [])
+    spans = site.collector.wait_for(lambda spans: len(spans) >= WHOLE)
 
     [request], [accept] = named(spans, "POST /v1/infer"), named(spans, "accept")
     [publish], [attempt] = named(spans, "publish frontier.m"), named(spans, "process frontier.m")
@@ -109,7 +119,7 @@ def test_one_trace_leads_from_the_request_over_the_engine_to_each_webhook(make_s
     assert {one.parent_id for one in parts} == {attempt.id}
     assert (attempt.links, first.links, second.links) == ([], [], [(first.trace_id, first.id)])
     others = [one.name for one in spans if one.trace_id != request.trace_id]
-    assert (len(spans), others) == (11, ["POST /v1/webhook_endpoints"])
+    assert (len(spans), others) == (WHOLE, ["POST /v1/webhook_endpoints"])
 
     assert {one.service: one.protocol for one in spans} == {
         "frontier-api": "http",
@@ -143,14 +153,14 @@ def test_the_attempt_after_a_lost_one_points_to_it_and_a_caller_that_is_trusted_
     assert answer.status == 202
     site.worker.wait()
     site.worker.start()
-    spans = site.collector.wait_for(lambda spans: named(spans, "finish") != [])
+    spans = site.collector.wait_for(has_parents_of_the_attempt)
 
     assert {one.trace_id for one in spans} == {GIVEN.split("-")[1]}
     [request], [attempt] = named(spans, "POST /v1/jobs"), named(spans, "process frontier.m")
     publishes = named(spans, "publish frontier.m")
     assert request.parent_id == GIVEN.split("-")[2]
     assert {one.parent_id for one in publishes} == {request.id}
-    assert attempt.parent_id == publishes[-1].id
+    assert attempt.parent_id in {one.id for one in publishes}
     assert (attempt.attributes["frontier.attempt.number"], named(spans, "queue wait")) == (2, [])
     [(trace_id, first)] = attempt.links
     assert (trace_id, first in {one.id for one in spans}) == (request.trace_id, False), "the first died with its worker"
@@ -161,7 +171,7 @@ def test_housekeeping_has_no_spans(make_site: Callable[..., Site], redis_client:
     site = make_site()
     site.worker.start()
     site.infer()
-    before = site.collector.wait_for(lambda spans: len(webhooks(spans)) == 2 and named(spans, "POST /v1/infer") != [])
+    before = site.collector.wait_for(lambda spans: len(spans) >= WHOLE)
     for _ in range(5):
         for path in ("/health", "/health/live", "/health/ready", "/metrics"):
             site.api.send("GET", path)
