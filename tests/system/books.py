@@ -20,7 +20,7 @@ from tests.system.remains import CountedAs, Remains
 from tests.system.worker_process import wait_for
 
 BELONGS_TO_NO_JOB = re.compile(
-    r"gone|seq|tick|models|m:[^:]+:(pace|workers|slots|clock|reserved|revision|counts)|w:[^:]+|senders|s:[^:]+"
+    r"gone|seq|tick|log_key|models|m:[^:]+:(pace|workers|slots|clock|reserved|revision|counts)|w:[^:]+|senders|s:[^:]+"
     r"|used|limit:.+|limited|t:[^:]+:(limits|spent:.+|events|usage:[0-9]+|secrets:default|receiver:https?:.+)"
     r"|circuit:(keys|trips|(state|window):model:.+)"
     r"|circuit:receiver:(keys|trips|(state|window):[^/]+/https?:.+)"
