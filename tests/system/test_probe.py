@@ -19,7 +19,7 @@ from tasks.app import make_app
 from tests.redis_process import RedisProcess
 from tests.system.worker_process import Client, WorkerProcess, wait_for
 
-LIMIT_SECONDS = 4.0
+LIMIT_SECONDS = 2.0
 HANGING = "models: {m: {engine: scripted, slots: 2, script: {hang_on: prompt 9, tokens_per_second: 50}}}"
 ENV = {"PROBE_EVERY_S": "0.1", "PROBE_LIMIT_S": str(LIMIT_SECONDS), "FRONTIER_WATCHDOG_S": "600"}
 
@@ -104,14 +104,13 @@ def test_a_worker_proves_itself_until_its_engine_hangs_or_it_stands_still_and_le
     assert (stopped.returncode, "has said nothing" in stopped.stderr) == (1, True)
     probed.worker.signal(signal.SIGCONT)
     probed.wait_until_proven(after=time.time())
-    wait_for(lambda: probed.ask().returncode == 0, tell=probed.words)
+    wait_for(lambda: probed.complaint is None, tell=probed.words)
 
     redis_client.client_kill_filter(_type="normal", skipme=True)
     probed.wait_until_proven(after=time.time())
 
     client.submit(10, max_tokens=1)  # the last of which hangs
     wait_for(lambda: "no message has come through" in (probed.complaint or ""), tell=probed.words)
-    assert "no message has come through" in probed.ask().stderr
 
 
 @pytest.mark.long
