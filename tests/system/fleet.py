@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -114,9 +115,9 @@ class Fleet:
         self.redis.kill()
 
     def wait_until_whole(self) -> None:
-        """Until both workers, as they are now, take jobs, and the sender deliveries."""
+        """Until both workers, as they are now, take jobs, the sender deliveries, and the API requests."""
         wait_for(
-            lambda: all(map(self._has_joined, self.workers)) and self._sends(self.sender),
+            lambda: all(map(self._has_joined, self.workers)) and self._sends(self.sender) and _listens(self.port),
             PATIENCE_SECONDS,
             tell=self.words,
         )
@@ -134,11 +135,12 @@ class Fleet:
 
     @contextmanager
     def another_api(self, **env: str) -> Iterator[tuple[str, KeptProcess]]:
-        """The address and the process of a second API, with variables of its own."""
+        """The address and the process of a second API, with variables of its own, once it listens."""
         port = free_port()
         api = self._api(port, f"api-{port}", **env)
         api.start()
         try:
+            wait_for(lambda: _listens(port), PATIENCE_SECONDS, tell=self.words)
             yield f"http://127.0.0.1:{port}", api
         finally:
             api.end()
@@ -218,3 +220,8 @@ def _is(process: KeptProcess, instance: Any) -> bool:
 
 def _tail(log: Path, lines: int) -> list[Any]:
     return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
