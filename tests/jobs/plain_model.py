@@ -156,9 +156,9 @@ class PlainModel(PlainRecord):
             if is_new:
                 return self._accepted(self.jobs[ref(tenant, new_id)].new, can_start=True)
             return Accepted(old.requeued_as, replayed=True, can_start=False)
-        leader = find_leader(self, tenant, old.new.run_digest)
-        self._check_room(old.new, max_waiting, leader)
         new = replace(old.new, id=new_id, key_id=key_id, start_within_seconds=None, idempotency_key=None, line=None)
+        leader = find_leader(self, tenant, new.run_digest)
+        self._check_room(new, max_waiting, leader)
         self._begin(new, self.now + old.deadline - old.created, leader).requeued_from = job_id
         old.requeued_as = new_id
         return self._accepted(new, can_start=True)

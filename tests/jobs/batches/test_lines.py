@@ -153,6 +153,23 @@ def test_lines_leave_a_quarter_of_their_tenant_s_limit_to_its_other_jobs(desk: D
     assert (refused.value.limit, refused.value.used) == (limit, limit)
 
 
+def test_a_line_that_is_requeued_is_a_job_of_its_tenant_s_own(desk: Desk) -> None:
+    """It finds the room that lines leave to others, and its batch knows nothing of it."""
+    TenantStore(desk.client).set_limits(TENANT, TenantLimits(concurrent_jobs=3))
+    lease = desk.begin(lines=9)
+    [ended] = desk.submit(lease)
+    desk.store.cancel(TENANT, ended)
+    ids = desk.submit(lease, 2)
+
+    desk.store.requeue(TENANT, ended, new_id="job_again")
+
+    assert desk.job("job_again").batch_id is None
+    assert (desk.batches.open_lines(lease), desk.ended(lease)) == (ids, [ended])
+    with pytest.raises(QuotaExceeded) as refused:
+        desk.store.accept(desk.line(lease, 0, id="job_more", line=None))
+    assert (refused.value.limit, refused.value.used) == (3, 3)
+
+
 @pytest.mark.parametrize("is_own", [True, False], ids=["waiting_jobs", "max_waiting_per_tenant"])
 def test_lines_leave_a_quarter_of_a_queue_s_room_to_their_tenant_s_other_jobs(desk: Desk, *, is_own: bool) -> None:
     if is_own:
