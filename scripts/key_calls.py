@@ -28,8 +28,11 @@ class KeyCalls:
         body: dict[str, Any] = {"tenant": tenant, "scopes": list(scopes), "name": name, "expires_in_s": seconds}
         return self._made(Call(method="POST", path=PATH, json=body | ({} if limits is None else {"limits": limits})))
 
+    def find(self, key_id: str) -> dict[str, Any]:
+        return _document(self._transport.send(Call(method="GET", path=_of(key_id))), "id")
+
     def limit(self, key_id: str, limits: Any) -> dict[str, Any]:
-        """The key, which has these limits."""
+        """The key, which has these limits and no others."""
         return _document(self._transport.send(Call(method="PATCH", path=_of(key_id), json={"limits": limits})), "id")
 
     def rotate(self, key_id: str, *, overlap_seconds: int) -> dict[str, Any]:

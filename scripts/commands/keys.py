@@ -14,7 +14,7 @@ from scripts.arguments import KeyId, given
 from scripts.client import FrontierClient
 from scripts.generation import DataDirOption, JsonOption, UrlOption
 from scripts.job_table import folded, to_the_second, word
-from scripts.key_limits_option import USUAL, KeyLimitsOption, parsed_limits, shown_limits
+from scripts.key_limits_option import USUAL, KeyLimitsOption, limits_after, shown_limits
 from scripts.screen import note, one_line_errors, print_result, stdout
 
 app = typer.Typer(help="Make, list, limit, rotate and revoke API keys.", no_args_is_help=True)
@@ -79,7 +79,7 @@ def create(
             wanted,
             name=name,
             seconds=_in_seconds(expires_in) if expires_in else None,
-            limits=parsed_limits(limits),
+            limits=limits_after(limits),
         )
     _show(made, as_json=as_json)
 
@@ -123,7 +123,8 @@ def update(
     """Change how often a key may ask; within five seconds every process goes by it."""
     address = find_address(url, data_dir, os.environ)
     with one_line_errors(address), FrontierClient(address.url, address.token) as client:
-        changed = client.keys.limit(key_id, parsed_limits(limits))
+        before = client.keys.find(key_id).get("limits")
+        changed = client.keys.limit(key_id, limits_after(limits, before))
     if as_json:
         typer.echo(json.dumps(changed, ensure_ascii=False))
         return

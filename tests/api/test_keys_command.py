@@ -87,11 +87,38 @@ def test_the_limits_of_a_key_are_given_shown_and_changed(frontier: Frontier) -> 
     def update(limits: str) -> str:
         return frontier("update", str(key["id"]), "--limits", limits).stdout.strip()
 
-    assert update("rph=7") == f"{key['id']} rph=7"
+    assert update("rph=7") == f"{key['id']} rpm=60,rph=7,burst=10"
     assert update("none") == f"{key['id']} none"
     assert listed(frontier)[0]["limits"] == "none"
     assert update("usual") == f"{key['id']} usual"
     assert listed(frontier)[0]["limits"] is None
+
+
+def test_an_update_leaves_the_limits_that_it_does_not_name(frontier: Frontier) -> None:
+    create(frontier, "--limits", "rpm=60,rph=1000,burst=10")
+    key_id = str(listed(frontier)[0]["id"])
+
+    for named, after in (
+        ("rpm=2", "rpm=2,rph=1000,burst=10"),
+        ("burst=5,rph=7", "rpm=2,rph=7,burst=5"),
+        ("burst=usual", "rpm=2,rph=7"),
+        ("rpm=usual,rph=usual", "usual"),
+        ("rph=8", "rph=8"),
+        ("none", "none"),
+        ("rpm=9", "rpm=9"),
+    ):
+        assert frontier("update", key_id, "--limits", named).stdout.strip() == f"{key_id} {after}"
+
+
+def test_a_limit_that_another_one_needs_is_not_taken_away(frontier: Frontier) -> None:
+    create(frontier, "--limits", "rpm=60,burst=10")
+    [key] = listed(frontier)
+
+    refused = frontier("update", str(key["id"]), "--limits", "rpm=usual")
+
+    assert refused.exit_code == 1
+    assert "burst" in refused.output
+    assert listed(frontier)[0]["limits"] == key["limits"]
 
 
 @pytest.mark.parametrize("limits", ["", "60", "rpm=0", "rpm=60,rpm=70", "tpm=9", "rpm=60;rph=70", "rpm=1e3"])
@@ -121,6 +148,7 @@ def test_the_list_fits_a_screen_of_80_columns(frontier: Frontier, monkeypatch: p
         (("create", "--tenant", "acme", "--scopes", "jobs:read", "--expires-in", "soon"), "no duration"),
         (("revoke", "key_unknown"), "No such key"),
         (("rotate", "key_unknown"), "No such key"),
+        (("update", "key_unknown", "--limits", "rpm=2"), "No such key"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(frontier: Frontier, words: tuple[str, ...], said: str) -> None:
