@@ -34,7 +34,7 @@ class BatchBooks:
         """Wait until all work is done, then check everything that these batches may have left."""
         batches = [self._site.batch(batch_id) for batch_id in batch_ids]
         assert all(batch.status.is_final for batch in batches), batches
-        wait_for(lambda: self._site.left_jobs() == 0, PATIENCE_SECONDS)
+        self._site.until_no_job_is_left()
         wait_for(lambda: self._remains.work() == {}, PATIENCE_SECONDS, tell=lambda: str(self._remains.work()))
         self._check_that_what_was_used_was_counted_once(batches)
         for batch in batches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections import Counter
@@ -166,6 +167,23 @@ class BatchSite:
     def left_jobs(self) -> int:
         """How many jobs there are records of."""
         return sum(1 for _ in self.client.scan_iter(self.jobs.keys.tenant(TENANT, "job", "*")))
+
+    def until_no_job_is_left(self) -> None:
+        """Until the lines of all batches are forgotten; a failure tells of some that are not."""
+        wait_for(lambda: self.left_jobs() == 0, PATIENCE_SECONDS, tell=self._left)
+
+    def _left(self) -> str:
+        """What is recorded of up to five jobs, where their batch is, and who still has to look at them."""
+        keys, told = self.jobs.keys, [f"{self.left_jobs()} jobs are left, such as"]
+        for key in itertools.islice(self.client.scan_iter(keys.tenant(TENANT, "job", "*")), 5):
+            job_id = key.decode().rpartition(":")[2]
+            fields: Any = self.client.hgetall(key)
+            job = {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
+            batch: Any = self.client.hgetall(keys.tenant(TENANT, "batch", job.get("batch", "")))
+            seen = {name: self.client.zscore(keys.name(name), f"{TENANT}/{job_id}") for name in ("watch", "retire")}
+            seen["untold"] = self.client.zscore(keys.of_batch(TENANT, job.get("batch", ""), "ended"), job_id)
+            told.append(f"{job_id}: {job}\n  {seen}\n  of {batch}")
+        return "\n".join([*told, self.words()])
 
     def words(self) -> str:
         """The last that each process has said, for a test that fails."""
