@@ -28,7 +28,8 @@ SHORTEST_PAUSE_SECONDS = 0.02
 IDLE_SECONDS = 1.0
 TURN_SECONDS = 0.25
 
-_UNDER_WAY = frozenset({BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING})
+_VALIDATED = frozenset({BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING})
+_UNDER_WAY = _VALIDATED | {BatchStatus.VALIDATING}
 
 
 class BatchSteps:
@@ -84,6 +85,8 @@ class BatchSteps:
         Raises BatchLeaseLost, BatchStopped, StoreUnavailable, FileGone, StorageFull or StorageTrouble.
         """
         (status,) = self._work.batches.renew([self.lease])
+        if status in _VALIDATED and self.lease.batch.status is BatchStatus.VALIDATING:
+            self._read_again()
         if self.lease.batch.is_given_up and status in _UNDER_WAY:
             return self._give_up(BatchStatus.CANCELLED if status is BatchStatus.CANCELLING else BatchStatus.FAILED)
         match status:
@@ -110,8 +113,12 @@ class BatchSteps:
         finally:
             self.is_looking_through = False
             self._work.turns.done(batch.id)
-        self.lease = replace(self.lease, batch=self._known())
+        self._read_again()
         return None if self.lease.batch.status.is_final else 0.0
+
+    def _read_again(self) -> None:
+        """Once the input was looked through the record knows more, whether or not this process has heard of it."""
+        self.lease = replace(self.lease, batch=self._known())
 
     def _go_on(self) -> float | None:
         if self.input_is_gone:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from api.batches.batch_run import BatchRun
-from api.batches.validating import LOOK_SECONDS
+from api.batches.validating import LOOK_SECONDS, validate_batch
 from jobs.batches.batch import BatchStatus
 from jobs.batches.ids import batch_folder
 from tests.api.batches.conftest import line_of
@@ -45,3 +45,21 @@ def test_a_batch_that_is_cancelled_while_it_is_looked_through_ends_and_leaves_no
     assert room.batches.find(TENANT, lease.batch.id).status is BatchStatus.CANCELLED
     assert list(room.storage.names(batch_folder(TENANT, lease.batch.id))) == []
     assert draw.drawn < 1000
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_runner_that_has_not_heard_that_its_batch_is_valid_goes_on_all_the_same(
+    room: RunRoom, *, is_cancelled: bool
+) -> None:
+    """The store was away when it was to answer."""
+    lease = room.to_validate(line_of("q-1"), line_of("q-2"))
+    run = BatchRun(room.work, lease, closing=threading.Event())
+    validate_batch(room.work, lease, check=lambda: None)
+    if is_cancelled:
+        room.batches.cancel(TENANT, lease.batch.id)
+        run.run()
+        assert room.batches.find(TENANT, lease.batch.id).status is BatchStatus.CANCELLED
+        assert {answer["custom_id"] for answer in room.answers(lease, "errors")} == {"q-1", "q-2"}
+    else:
+        assert run._attempt() is not None
+        assert len(room.lines(lease)) == 2
