@@ -18,11 +18,12 @@ from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, HttpCredentials, Page
 
 from scripts import paths
 from scripts.chromium import find_chromium, running
 from scripts.client import FrontierClient
+from scripts.flower_page import USER
 from scripts.generation import Generation
 from scripts.patience import Patience
 from scripts.ports import free_port
@@ -36,11 +37,12 @@ _PROMPTS = ("O Romeo, Romeo,", "ROMEO:\nWhat light", "My lord, the people", "Goo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A system that runs: where, how to ask it, and the link that logs in, once."""
+    """A system that runs: where, how to ask it, the link that logs in, once, and where Flower is."""
 
     url: str
     client: FrontierClient
     link: str
+    flower: HttpCredentials
 
     def run(self, prompt: str, *, tokens: int) -> str:
         """The id of a job that has ended."""
@@ -94,12 +96,18 @@ def show_docs(page: Page, _site: Site) -> None:
     page.get_by_role("heading", name="Jobs", exact=True).wait_for()
 
 
+def show_flower(page: Page, site: Site) -> None:
+    page.goto(f"{site.flower['origin']}/tasks")
+    page.locator("#tasks-table td", has_text="SUCCESS").first.wait_for()
+
+
 PICTURES: Sequence[Picture] = (
     Picture(name="console-prompt", prepare=show_prompt),
     Picture(name="console-prompt-dark", prepare=show_prompt, scheme="dark"),
     Picture(name="console-job", prepare=show_job, height=1500),
     Picture(name="console-status", prepare=show_status, height=1320),
     Picture(name="docs", prepare=show_docs),
+    Picture(name="flower", prepare=show_flower, height=640),
 )
 
 
@@ -129,6 +137,7 @@ def _draw(browser: Browser, site: Site, session: Path, picture: Picture, file: P
         viewport={"width": 1240, "height": picture.height},
         color_scheme=picture.scheme,
         timezone_id="UTC",
+        http_credentials=site.flower,
     )
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
@@ -159,8 +168,9 @@ def _ask(site: Site, is_over: threading.Event) -> None:
 @contextmanager
 def _site() -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as name:
-        folder, port = Path(name), free_port()
+        folder, port, flower_port = Path(name), free_port(), free_port()
         command = [sys.executable, "-m", "scripts.cli", "up", "--data-dir", name, "--port", str(port)]
+        command += ["--flower", "--flower-port", str(flower_port)]
         environment = {"WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8", "CACHE_BACKEND": "none", "RATE_LIMIT_RPM": "none"}
         up = subprocess.Popen(
             [*command, "--model", "shakespeare"], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
@@ -170,7 +180,13 @@ def _site() -> Iterator[Site]:
             _printed(up, "shakespeare is ready")
             url = f"http://127.0.0.1:{port}"
             patience = Patience(seconds=60.0, first_answer_seconds=60.0)
-            yield Site(url=url, client=FrontierClient(url, paths.read_token(folder), patience=patience), link=link)
+            flower = HttpCredentials(
+                username=USER,
+                password=paths.make_flower_password(folder),
+                origin=f"http://127.0.0.1:{flower_port}",
+            )
+            client = FrontierClient(url, paths.read_token(folder), patience=patience)
+            yield Site(url=url, client=client, link=link, flower=flower)
         finally:
             up.terminate()
             up.communicate()
