@@ -18,11 +18,11 @@ def gpu_use(devices: Iterable[torch.device]) -> GpuUse | None:
     return GpuUse(
         memory_used_bytes=sum(total - free for free, total in memory),
         memory_bytes=sum(total for _, total in memory),
-        utilisation=_utilisation(gpus),
+        utilisation=utilisation(gpus),
     )
 
 
-def _utilisation(gpus: set[torch.device]) -> float | None:
+def utilisation(gpus: set[torch.device]) -> float | None:
     """The mean of all; None where the library that asks the driver is not installed, or the driver does not tell."""
     try:
         return sum(torch.cuda.utilization(gpu) for gpu in gpus) / len(gpus) / 100

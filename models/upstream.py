@@ -74,6 +74,8 @@ class UpstreamEngine:
             elif before is not None and not before.is_over:
                 call.future.set_exception(EngineError(f"request {request_id} is in the engine already"))
             else:
+                if before is not None:  # its thread has not left yet, and will not find it here
+                    self._tokens_of_ended += before.made_tokens
                 self._calls[request_id] = call
                 self._threads.submit(self._run, request_id, call)
         return call.future

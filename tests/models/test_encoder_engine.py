@@ -18,12 +18,13 @@ from models.catalog import ModelConfig
 from models.embedding_intake import EmbeddingIntake
 from models.encoder import Encoder
 from models.encoder_engine import EncoderEngine
-from models.engine import Completion, Engine, EngineError, GenerationCancelled, RequestRefused
+from models.engine import Completion, Engine, EngineError, EngineLoad, GenerationCancelled, RequestRefused
 from models.loader import ModelUnavailable, build_engine
 from models.tokenizer import Tokenizer
 from scripts import random_model
 from tests.models.asking import ask, chat, embed
 from tests.models.tiny import TEXT
+from tests.models.waiting import until
 
 CONTEXT_TOKENS = 1024
 
@@ -359,3 +360,21 @@ def test_closing_cancels_what_runs_and_what_waits(watched: Watched) -> None:
     assert all(isinstance(future.exception(timeout=0), GenerationCancelled) for future in futures)
     with pytest.raises(EngineError, match="closed"):
         engine.submit("late", embed("To be"), print).result()
+
+
+def test_it_tells_how_busy_it_is_and_makes_no_tokens(folder: Path) -> None:
+    engine = load(folder, slots=1)
+    loads: list[EngineLoad] = []
+    others: list[Any] = []
+
+    def look() -> None:
+        others.append(engine.submit("2", embed("or not"), print))
+        loads.append(engine.load())
+
+    engine.submit("1", embed("to be"), print, on_start=look).result(60)
+    others[0].result(60)
+    until(lambda: engine.load().running == 0)
+
+    assert loads == [EngineLoad(slots=1, running=1, waiting=1, steps_by_rows=(0, 0))]
+    assert engine.load() == EngineLoad(slots=1, running=0, waiting=0, steps_by_rows=(0, 2))
+    engine.close()

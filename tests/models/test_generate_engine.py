@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from models.engine import EngineError, GenerationCancelled, RequestRefused, Token
+from models.engine import EngineError, EngineLoad, GenerationCancelled, RequestRefused, Token
 from tests.models.asking import ask
 from tests.models.greedy import greedy
+from tests.models.waiting import until
 
 Build = Callable[..., Any]
 
@@ -82,3 +83,20 @@ def test_a_failing_request_and_a_closed_engine_leave_nobody_waiting(engine: Any)
     engine.close()
 
     assert long.done()
+
+
+def test_it_tells_how_busy_it_is_and_knows_of_no_cache(engine: Any) -> None:
+    loads: list[EngineLoad] = []
+    others: list[Any] = []
+
+    def look(token: Token) -> None:
+        if token.index == 0:
+            others.append(engine.submit("2", ask("Or not", max_tokens=2, ignore_eos=True), lambda _: None))
+        loads.append(engine.load())
+
+    engine.submit("1", ask("To be", max_tokens=3, ignore_eos=True), look).result(60)
+    others[0].result(60)
+    until(lambda: engine.load().running == 0)
+
+    assert [(load.slots, load.running, load.waiting) for load in loads] == [(1, 1, 1)] * 3
+    assert engine.load() == EngineLoad(slots=1, running=0, waiting=0, tokens=5, steps_by_rows=(0, 2))

@@ -13,6 +13,7 @@ import pytest
 from models.engine import Completion, EngineError, GenerationCancelled, RequestRefused, Token
 from models.scripted import Reply, ScriptedEngine, echo
 from tests.models.asking import ask, chat, embed
+from tests.models.waiting import until
 
 
 @pytest.fixture
@@ -270,15 +271,13 @@ def test_it_tells_how_busy_it_is_and_what_it_has_done(build: Build) -> None:
     released = threading.Event()
     engine = build(lambda request: Reply(request.prompt, released=released), slots=2)
     asked = [engine.submit(str(number), ask("one two three"), lambda _: None) for number in range(3)]
-    while engine.load().running < 2:
-        released.wait(0.001)
+    until(lambda: engine.load().running == 2)
     load = engine.load()
     assert (load.slots, load.running, load.waiting, load.tokens) == (2, 2, 1, 0)
     released.set()
     for future in asked:
         future.result()
-    while engine.load().running:
-        released.wait(0.001)
+    until(lambda: engine.load().running == 0)
     load = engine.load()
     assert (load.running, load.waiting, load.tokens) == (0, 0, 9)
     assert len(load.steps_by_rows) == 3

@@ -11,13 +11,14 @@ import torch
 
 from jobs.request import TokenLogprobs
 from models.catalog import ModelConfig
-from models.engine import EngineError, GenerationCancelled, RequestRefused, Spent, Token
+from models.engine import EngineError, EngineLoad, GenerationCancelled, RequestRefused, Spent, Token
 from models.intake import Intake
 from models.pretrained import engine_for
 from models.tokenizer import Tokenizer
 from tests.models.asking import ask, chat, embed
 from tests.models.greedy import greedy
 from tests.models.tiny import CONTEXT_TOKENS, TEXT, tiny_model
+from tests.models.waiting import until
 
 Build = Callable[..., Any]
 Reference = Callable[[str], Any]
@@ -517,3 +518,26 @@ def test_an_id_can_be_used_again_once_its_request_has_ended(build: Build) -> Non
     with pytest.raises(EngineError, match="already"):
         again[0].result()
     assert engine.submit("same", ask("To be", max_tokens=4), lambda _: None).result()
+
+
+def test_it_tells_how_busy_it_is_and_what_its_cache_holds(build: Build, tokenizer: Any) -> None:
+    engine = build(slots=1)
+    loads: list[EngineLoad] = []
+    others: list[Any] = []
+
+    def look(token: Token) -> None:
+        if token.index == 0:
+            others.append(engine.submit("2", ask("Or not", max_tokens=2, ignore_eos=True), lambda _: None))
+        loads.append(engine.load())
+
+    engine.submit("1", ask("To be", max_tokens=3, ignore_eos=True), look).result(60)
+    others[0].result(60)
+    until(lambda: engine.load().running == 0)
+
+    capacity = engine.context_tokens
+    stored = len(tokenizer("To be")["input_ids"])
+    assert [(load.slots, load.running, load.waiting) for load in loads] == [(1, 1, 1)] * 3
+    assert [(load.kv_tokens, load.kv_capacity_tokens) for load in loads] == [(stored + i, capacity) for i in range(3)]
+    assert engine.load() == EngineLoad(
+        slots=1, running=0, waiting=0, tokens=5, steps_by_rows=(0, 5), kv_tokens=0, kv_capacity_tokens=capacity
+    )

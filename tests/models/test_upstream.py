@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from jobs.request import Candidate, TokenLogprobs
 from models.catalog import Upstream
-from models.engine import EngineBusy, EngineError, GenerationCancelled, RequestRefused, Token
+from models.engine import EngineBusy, EngineError, EngineLoad, GenerationCancelled, RequestRefused, Token
 from models.upstream import UpstreamEngine
 from tests.models.asking import ask, chat, embed
 from tests.models.openai_stand_in import (
@@ -567,3 +568,35 @@ def test_many_requests_at_once_get_their_own_words_while_others_are_cancelled(ma
         thread.join()
 
     assert texts == {number: f" re w{number}" for number in range(80)}
+
+
+def test_it_tells_how_busy_it_is_and_what_came(make: Make) -> None:
+    engine = make(script=lambda _: says("one two three"), slots=1).engine
+    loads: list[EngineLoad] = []
+    others: list[Any] = []
+
+    def look(token: Token) -> None:
+        if token.index == 0:
+            others.append(engine.submit("2", ask("hi"), lambda _: None))
+        loads.append(engine.load())
+
+    engine.submit("1", ask("hi"), look).result(SECONDS)
+    others[0].result(SECONDS)
+
+    assert loads == [EngineLoad(slots=1, running=1, waiting=1, tokens=count) for count in (1, 2, 3)]
+    assert engine.load() == EngineLoad(slots=1, running=0, waiting=0, tokens=6)
+
+
+def test_what_came_of_a_request_still_counts_when_it_is_asked_again_under_its_id(make: Make) -> None:
+    engine = make(script=lambda _: says("one two three"), slots=2).engine
+    others: queue.Queue[Any] = queue.Queue()
+
+    def begin_again(_: Token) -> None:
+        engine.cancel("1")
+        others.put(engine.submit("1", ask("hi"), lambda _: None))
+
+    cancelled = engine.submit("1", ask("hi"), begin_again)
+    others.get(timeout=SECONDS).result(SECONDS)
+
+    assert isinstance(cancelled.exception(SECONDS), GenerationCancelled)
+    assert engine.load().tokens == 1 + 3
