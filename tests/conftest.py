@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -65,7 +66,7 @@ def s3_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping
         yield found
 
 
-def _missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """A missing service is a skip on a laptop and a failure in CI."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
@@ -78,8 +79,7 @@ def server_binary() -> Path:
     try:
         return find_binary()
     except ServerMissing as error:
-        _missing(str(error))
-        raise
+        missing(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ def redis_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             with Redis.from_url(url) as client:
                 client.ping()
         except RedisError as error:
-            _missing(f"no Redis at REDIS_URL: {error}")
+            missing(f"no Redis at REDIS_URL: {error}")
         yield url
         return
     binary = request.getfixturevalue("server_binary")
