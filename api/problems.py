@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from api import want_of_room
+from api.cut_text import cut
 from api.errors import ApiError, FieldError
 from api.problem_types import ProblemType
 from jobs import errors as job_errors
 from jobs.access import errors as key_errors
+from jobs.batches import errors as batch_errors
 from jobs.files import errors as file_errors
 from jobs.webhooks import errors as webhook_errors
 from jobs.webhooks.sealing import VARIABLE
@@ -19,6 +21,9 @@ _REPEATED = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
+
+LONGEST_ID = 40
+"""Characters that are told of what should have been an id."""
 
 
 def document(
@@ -80,14 +85,21 @@ def detail_of(error: Exception, kind: ProblemType) -> tuple[str, Sequence[FieldE
             | webhook_errors.EndpointLimit()
             | webhook_errors.NoSealer()
             | key_errors.KeyHasOther()
+            | batch_errors.BatchNotFound()
         ):
             return _detail_of_others(error), ()
     return kind.title, ()
 
 
 def _detail_of_others(
-    error: file_errors.FilesFull | webhook_errors.EndpointLimit | webhook_errors.NoSealer | key_errors.KeyHasOther,
+    error: file_errors.FilesFull
+    | webhook_errors.EndpointLimit
+    | webhook_errors.NoSealer
+    | key_errors.KeyHasOther
+    | batch_errors.BatchNotFound,
 ) -> str:
+    if isinstance(error, batch_errors.BatchNotFound):
+        return f"No batch has the id {cut(error.batch_id, LONGEST_ID)}, or none any more."
     if isinstance(error, file_errors.FilesFull):
         return f"All files have {error.used} bytes, and may have {error.limit}; delete some first."
     if isinstance(error, key_errors.KeyHasOther):

@@ -55,7 +55,7 @@ class BatchReader:
         listed = self._keys.owned(tenant, "batches")
         with unavailable_as_our_error():
             place: Any = -1 if after is None else self._client.zrevrank(listed, after)
-            if place is None:
+            if after is not None and place is None:
                 raise BatchNotFound(after)
             ids: Any = self._client.zrevrange(listed, place + 1, place + 1 + wanted)
         names = [one.decode() for one in ids]

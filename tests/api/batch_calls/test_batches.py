@@ -359,12 +359,13 @@ def test_what_a_list_cannot_be_asked_for_is_refused(desk: Desk) -> None:
     refused(desk.api.get("/v1/batches?purpose=batch"), 400, "purpose", code="unknown_parameter")
 
 
-@pytest.mark.parametrize("unknown", [NO_BATCH, "batch_1", "file-1"])
+@pytest.mark.parametrize("unknown", [NO_BATCH, "batch_1", "file-1", "b" * 1000])
 def test_a_batch_that_is_unknown_is_404_wherever_it_is_named(desk: Desk, unknown: str) -> None:
     for method, path in (("GET", ""), ("POST", "/cancel"), ("GET", "/output")):
         answer = desk.api.send(method, f"/v1/batches/{unknown}{path}")
 
-        refused(answer, 404, None, code="batch_not_found")
+        told = unknown if len(unknown) < 40 else "b" * 39 + "…"
+        refused(answer, 404, None, f"No batch has the id {told}, or none any more.", code="batch_not_found")
         assert answer.json["type"] == "/problems/batch-not-found"
 
 
