@@ -77,9 +77,7 @@ class Worker:
         dispatcher = Dispatcher(store, app, circuits, publishing=tracing.publishing)
         self._refill = dispatcher.refill_rounds(model, before=circuit.flush)
         running = RunningAttempts(engine.cancel)
-        proof = EngineProof(
-            engine, running, model=model, embeds=settings.model.engine == "encoder", clock=time.monotonic
-        )
+        proof = EngineProof(engine, running, model=model, embeds=settings.model.embeds, clock=time.monotonic)
         # Tokens of another server may cost somebody something, and a new process would not mend it.
         self._prove = partial(canaries.prove, client, *([proof.wait] if settings.model.engine != "upstream" else []))
         self._canaries = canaries

@@ -21,6 +21,7 @@ from tests.system.worker_process import Client, WorkerProcess, wait_for
 
 LIMIT_SECONDS = 2.0
 HANGING = "models: {m: {engine: scripted, slots: 2, script: {hang_on: prompt 9, tokens_per_second: 50}}}"
+EMBEDDING = "models: {m: {engine: scripted, slots: 2, script: {dimensions: 3}}}"
 ENV = {"PROBE_EVERY_S": "0.1", "PROBE_LIMIT_S": str(LIMIT_SECONDS), "FRONTIER_WATCHDOG_S": "600"}
 
 
@@ -111,6 +112,11 @@ def test_a_worker_proves_itself_until_its_engine_hangs_or_it_stands_still_and_le
 
     client.submit(10, max_tokens=1)  # the last of which hangs
     wait_for(lambda: "no message has come through" in (probed.complaint or ""), tell=probed.words)
+
+
+@pytest.mark.long
+def test_a_worker_of_a_made_up_model_that_embeds_proves_itself_too(make_probed: MakeProbed, redis_url: str) -> None:
+    make_probed(redis_url, EMBEDDING).wait_until_proven()
 
 
 @pytest.mark.long
